@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core.h: what the two agents (preloaded and injected) call of the freestanding core.
+ *
+ * The core records; it neither allocates for the program nor knows which functions are hooked. It
+ * imports nothing, keeps its state in its own image and in private mappings, finds a thread's state by
+ * the thread pointer, and may be entered from any thread, from signal handlers, and in children of
+ * fork, vfork and raw clone.
+ */
+#ifndef AGENT_CORE_CORE_H
+#define AGENT_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/core/modules.h"
+#include "region/abi.h"
+
+struct core_config {
+	uint32_t mode;		    /* enum mt_mode */
+	uint32_t allocator;	    /* enum mt_allocator */
+	uint32_t sampling;	    /* enum mt_sampling */
+	uint64_t interval;	    /* bytes; for MT_SAMPLING_INTERVAL */
+	uint64_t max_memory;	    /* bytes: region and private tables together */
+	uintptr_t vdso;		    /* AT_SYSINFO_EHDR */
+	uintptr_t main_stack_end;   /* upper end of the main thread's stack, 0 if unknown */
+	uintptr_t text_start, text_end; /* the agent's own code: its frames are left out of stacks */
+	uint64_t heap_root;	    /* for the header */
+	bool tags;		    /* the allocator stores tags; otherwise the core looks blocks up by address */
+	struct modules_loader loader;
+	/*
+	 * Hands the region's descriptor to whoever watches; the core closes it afterwards. Called once a
+	 * region, in a process that is new to the region, on the thread of its first event. May be NULL.
+	 * Returns a negative errno if it could not be handed over (the region stays usable).
+	 */
+	int (*handover)(int fd);
+};
+
+/*
+ * Makes the region and starts recording. Returns 0, or -errno and records nothing: the program goes on
+ * without. Called once; calls of the other functions before it do nothing.
+ */
+int core_start(const struct core_config *config);
+
+/*
+ * A block was allocated and the thread's countdown is used up (or every block is recorded). Returns the
+ * block's tag, 0 if it is not recorded, and the bytes until the thread's next call in ret_next.
+ */
+uint32_t core_allocated(const void *block, size_t size, int64_t *ret_next);
+/* The block with that tag is about to be freed. */
+void core_freed(const void *block, uint32_t tag);
+
+/*
+ * For allocators without tags. core_is_recorded is the filter that every free asks: a few
+ * nanoseconds, never false for a recorded block. core_freed_address does nothing for others.
+ */
+bool core_is_recorded(const void *block);
+void core_freed_address(const void *block);
+
+/*
+ * Mapping calls, after they succeeded, on the thread that made them. backing says that the caller is
+ * the program's allocator. core_unmapping comes before munmap, so that nobody else can have been given
+ * the range meanwhile; when the kernel refuses afterwards, core_unmap_failed puts nothing back but counts
+ * the range as lost (munmap fails only for bad arguments, which embedders check first, and at the limit
+ * of mappings).
+ */
+void core_mapped(void *start, size_t size, int prot, int flags, int fd, bool backing);
+void core_unmapping(void *start, size_t size);
+void core_unmap_failed(void *start, size_t size);
+void core_remapped(void *old_start, size_t old_size, void *start, size_t size, int flags, bool backing);
+void core_break_moved(uintptr_t old_break, uintptr_t new_break, bool backing);
+void core_advised(void *start, size_t size, int advice);
+
+/* The calling thread is ending. It may still allocate: it is then registered anew. */
+void core_thread_ending(void);
+
+/* The process is exiting, or about to exec (REPLACED), or that failed (RUNNING again). */
+void core_set_state(enum mt_state state);
+void core_set_header_flag(uint32_t flag);
+
+/*
+ * Looks whether this process is a forked child that has no region of its own yet. Called on every
+ * recorded event by the core itself; an embedder calls it where it wants to know early.
+ */
+bool core_is_unclaimed_child(void);
+
+/* Bytes until the calling thread's next sample when it begins: the first distance is drawn as well. */
+int64_t core_first_distance(void);
+
+/* Writes the caller's stack for messages about corruption: frames as in unwind.h. */
+unsigned core_backtrace(uint64_t *ret_frames, unsigned max);
+
+#endif

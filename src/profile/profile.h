@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * profile.h: the model: what is known of one process at one moment, ready to be ranked, drawn, saved
+ * and compared. It does no I/O. It is built from a region's snapshot, what /proc said and a
+ * symbolizer, or read back from a session file, and looks the same either way.
+ *
+ * Figures that are not known are PROFILE_UNKNOWN (JSON null), never 0.
+ */
+#ifndef PROFILE_PROFILE_H
+#define PROFILE_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROFILE_UNKNOWN UINT64_MAX
+
+enum profile_state {
+	PROFILE_RUNNING,
+	PROFILE_EXITED,
+	PROFILE_KILLED,
+	PROFILE_REPLACED,
+	PROFILE_CORE,
+};
+
+struct profile_process {
+	uint32_t pid, ppid;
+	char *exe, *comm;
+	char **cmdline;		  /* NULL terminated; NULL if unknown */
+	enum profile_state state;
+	int exit_status;	  /* -1 if unknown or not exited */
+	int signal;		  /* 0 if none */
+	double started_at, captured_at; /* seconds since the epoch */
+	uint64_t n_threads;
+	uint64_t rss, pss, uss, swap, vsz, peak_rss, cgroup_limit; /* bytes */
+};
+
+struct profile_agent {
+	uint32_t mode, allocator, sampling; /* enum mt_mode, mt_allocator, mt_sampling */
+	uint64_t interval;	  /* bytes, in force when it was captured; 0 = everything */
+	bool exact;		  /* everything was recorded, always, and nothing lost */
+	uint64_t samples, lost_allocations, lost_frees, lost_maps, truncated_stacks;
+	uint64_t own_bytes;	  /* resident region and private tables */
+	uint64_t own_ns;
+	double overhead_ratio;	  /* of the process's CPU time; negative if unknown */
+	uint32_t flags;		  /* enum mt_header_flags */
+};
+
+struct profile_heap {
+	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks, freed_bytes, freed_blocks;
+	double live_stderr;	  /* bytes */
+	uint64_t peak_live_bytes, before_attach_bytes;
+	uint64_t mapped_bytes;	  /* outstanding mappings (sites of kind mmap), file-backed ones left out */
+	uint64_t inherited_bytes; /* part of live that was there at fork */
+};
+
+struct profile_module {
+	char *path;
+	uint8_t build_id[20];
+	uint8_t build_id_size;
+	uint64_t start, end, bias;
+	bool unloaded;
+};
+
+/* One call, inlined or not; strings are owned by the profile. */
+struct profile_frame {
+	const char *function, *file; /* NULL if unknown */
+	const char *why;	  /* why not; NULL if known */
+	uint32_t line;		  /* 0 if unknown */
+	uint64_t offset;	  /* in the function */
+	bool inlined;
+};
+
+/* One address of a stack and the calls that it stands for, innermost inlined one first. */
+struct profile_location {
+	uint64_t address;	  /* as recorded: a return address */
+	uint32_t module;	  /* index in modules, PROFILE_NO_MODULE for JIT code */
+	uint32_t first_frame, n_frames;
+};
+#define PROFILE_NO_MODULE UINT32_MAX
+
+struct profile_site {
+	uint64_t id;		  /* stable between sessions of the same binaries: a hash of names and offsets */
+	uint32_t kind;		  /* enum mt_site_kind */
+	uint32_t flags;		  /* enum mt_stack_flags */
+	uint32_t first_location, n_locations; /* in location_refs; innermost first, allocation functions cut off */
+	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks, freed_bytes, freed_blocks;
+	double live_stderr;	  /* bytes; 0 = exact */
+	double oldest_age_s, youngest_age_s; /* negative if nothing is live */
+	double growth;		  /* bytes a second; NAN if unknown */
+	uint32_t first_thread, n_threads; /* in thread_refs: threads that hold live blocks */
+	uint64_t n_samples;	  /* live samples behind the estimate */
+	uint32_t map_flags;	  /* kind mmap: enum mt_map_flags of its ranges, or-ed */
+};
+
+/* A sampled block or a mapping that is outstanding. */
+struct profile_block {
+	uint64_t address, size;
+	double age_s;
+	uint32_t site, thread;
+	uint64_t interval;	  /* 0 = exact */
+	uint32_t flags;		  /* enum mt_live_flags or mt_map_flags */
+};
+
+struct profile_thread {
+	uint32_t tid;
+	char name[16];
+	bool ended;
+	uint64_t allocated_bytes, freed_bytes;
+};
+
+struct profile {
+	struct profile_process process;
+	struct profile_agent agent;
+	struct profile_heap heap;
+	struct profile_module *modules;	    size_t n_modules;
+	struct profile_frame *frames;	    size_t n_frames;
+	struct profile_location *locations; size_t n_locations;
+	uint32_t *location_refs;	    size_t n_location_refs;
+	struct profile_site *sites;	    size_t n_sites; /* by live_bytes, descending */
+	struct profile_block *blocks;	    size_t n_blocks;
+	struct profile_thread *threads;	    size_t n_threads;
+	uint32_t *thread_refs;		    size_t n_thread_refs;
+	char *maps_text;		    /* /proc/PID/smaps as it was, NULL if unknown */
+	struct string_pool *strings;
+	uint32_t n_damaged;		    /* entries of the region that could not be read */
+};
+
+struct profile *profile_new(void);
+struct profile *profile_free(struct profile *profile);
+
+#endif

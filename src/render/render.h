@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * render.h: a profile, drawn. Renderers write to a stream and look at nothing but the profile and the
+ * options.
+ */
+#ifndef RENDER_RENDER_H
+#define RENDER_RENDER_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "profile/profile.h"
+
+enum render_sort { RENDER_SORT_LIVE, RENDER_SORT_GROWTH, RENDER_SORT_ALLOCATED, RENDER_SORT_BLOCKS, RENDER_SORT_AGE };
+enum render_by { RENDER_BY_SITE, RENDER_BY_FUNCTION, RENDER_BY_MODULE, RENDER_BY_THREAD, RENDER_BY_SIZE, RENDER_BY_AGE };
+
+struct render_options {
+	enum render_sort sort;
+	enum render_by by;
+	unsigned top;		/* rows, 0 = all */
+	unsigned depth;		/* frames a stack, 0 = all */
+	uint64_t min_bytes;	/* leave out smaller sites */
+	const regex_t *grep;	/* any frame matches; NULL = all */
+	double since_s, older_s; /* age of blocks; negative = no bound */
+	bool top_only;		/* only the sites, without verdict and ledger */
+	bool colour;
+	bool utf8;
+	unsigned width;		/* columns of the terminal, 0 = no limit */
+};
+
+int render_text(const struct profile *profile, const struct render_options *options, FILE *out);
+/* The few lines that run prints at the end. session is the file's name, or NULL. */
+int render_short(const struct profile *profile, const struct render_options *options, const char *session, FILE *out);
+int render_json(const struct profile *profile, const struct render_options *options, FILE *out);
+
+#endif
