@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* A plugin that leaks and is unloaded; the loader puts its twin at the same address. */
+#include <stdlib.h>
+
+void *plugin_run(void);
+
+static void *volatile sink;
+
+static void leak_in_plugin_b(void)
+{
+	sink = malloc(3000); /* LEAK leak_in_plugin_b: 2 blocks, 6000 bytes */
+}
+
+void *plugin_run(void)
+{
+	leak_in_plugin_b();
+	return (void *)plugin_run;
+}
