@@ -10,10 +10,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/cleanup.h"
+
 struct memory; /* opaque */
 
 int memory_open_pid(pid_t pid, struct memory **ret);
 struct memory *memory_free(struct memory *memory);
+DEFINE_CLEANUP(struct memory *, memory_free)
 
 /* Reads exactly size bytes; -EFAULT if part of them is not there, -ESRCH if the process is gone. */
 int memory_read(struct memory *memory, uint64_t address, void *buffer, size_t size);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/cleanup.h"
 #include "region/abi.h"
 
 struct region; /* opaque; owns a mapping or a copy */
@@ -29,6 +30,7 @@ int region_open_fd(int fd, struct region **ret);
 int region_open_pid(pid_t pid, struct region **ret);
 int region_open_bytes(const void *bytes, size_t size, struct region **ret);
 struct region *region_free(struct region *region);
+DEFINE_CLEANUP(struct region *, region_free)
 
 /* Where in the process's address space the region is, for region_open_pid; 0 if not known. */
 uint64_t region_address(const struct region *region);
