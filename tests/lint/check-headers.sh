@@ -1,0 +1,19 @@
+#!/bin/bash
+# Each header compiles alone, and twice: usage: check-headers.sh SRC COMPILER…
+set -u
+src=$1
+shift
+status=0
+n=0
+cd "$src" || exit 1
+while IFS= read -r header; do
+	n=$((n + 1))
+	printf '#include "%s"\n#include "%s"\n' "$header" "$header" |
+		"$@" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -fsyntax-only -I . -x c - || {
+		printf 'src/%s: does not compile alone\n' "$header"
+		status=1
+	}
+done < <(find . -name '*.h' -printf '%P\n' | sort)
+printf '%d headers\n' "$n"
+((n > 0)) || exit 1
+exit $status
