@@ -2,7 +2,8 @@
 /*
  * sys.h: all that the freestanding core needs of the outside: raw system calls, the thread pointer, the
  * clock of the vdso, memory helpers and a futex lock. Registers and system call numbers stand in the
- * file named for the architecture.
+ * file named for the architecture, which gives sys_call3/4/6 (the kernel's result: a value or -errno),
+ * sys_thread_pointer, sys_stack_pointer and the SYS_NR_ numbers.
  *
  * Nothing here touches errno, and nothing imports a symbol.
  */
@@ -23,31 +24,88 @@
 #error "memtrace's agent is written for x86-64 and aarch64"
 #endif
 
-/* System calls: the result, or -errno. */
-void *sys_map_private(size_t size);		   /* zeroed, MAP_NORESERVE, not in core files unless used; NULL on failure */
+/* The kernel's errors that the core tells apart or returns. */
+enum sys_error {
+	SYS_EPERM = 1,
+	SYS_ENOENT = 2,
+	SYS_EINTR = 4,
+	SYS_EAGAIN = 11,
+	SYS_ENOMEM = 12,
+	SYS_EBUSY = 16,
+	SYS_EINVAL = 22,
+	SYS_EFBIG = 27,
+	SYS_ENOSYS = 38,
+	SYS_EALREADY = 114,
+};
+
+enum {
+	SYS_PROT_READ = 1,
+	SYS_PROT_WRITE = 2,
+	SYS_MAP_SHARED = 0x01,
+	SYS_MAP_PRIVATE = 0x02,
+	SYS_MAP_FIXED = 0x10,
+	SYS_MAP_ANONYMOUS = 0x20,
+	SYS_MAP_GROWSDOWN = 0x100,
+	SYS_MAP_NORESERVE = 0x4000,
+	SYS_MAP_STACK = 0x20000,
+	SYS_MAP_HUGETLB = 0x40000,
+	SYS_MADV_DONTDUMP = 16,
+	SYS_MADV_DODUMP = 17,
+	SYS_MADV_WIPEONFORK = 18,
+	SYS_MADV_POPULATE_READ = 22,
+	SYS_MADV_POPULATE_WRITE = 23,
+};
+
+/* The definitions of what compilers may call; hidden, so that an image has its own. */
+_hidden_ void *memcpy(void *dest, const void *src, size_t size);
+_hidden_ void *memmove(void *dest, const void *src, size_t size);
+_hidden_ void *memset(void *dest, int value, size_t size);
+_hidden_ int memcmp(const void *a, const void *b, size_t size);
+
+/* Bytes of a page. Right from the first call of sys_init on; 4096 before. */
+size_t sys_page_size(void);
+
+/* Zeroed, MAP_NORESERVE, not in core files; NULL on failure. */
+void *sys_map_private(size_t size);
 void sys_unmap(void *start, size_t size);
+int sys_madvise(void *start, size_t size, int advice);
 int sys_gettid(void);
-int sys_getpid(void);				   /* never cached: right in every child */
+int sys_getpid(void); /* never cached: right in every child */
+
+/* Plain calls for reading files in /proc when recording begins; -errno on failure. */
+int sys_open_read(const char *path);
+long sys_read(int fd, void *buffer, size_t size);
+void sys_close(int fd);
 
 /*
  * Whether the whole pages that hold [start, start + size) can be read, asked of the kernel without
- * reading them and by madvise only, which every program that allocates is allowed to call.
+ * reading them and by madvise only, which every program that allocates is allowed to call. A kernel
+ * older than 5.14 cannot tell: the answer is then no, and sys_can_probe() false.
  */
 bool sys_is_readable(uintptr_t start, size_t size);
+bool sys_can_probe(void);
 
-/* Finds the clock in the vdso. auxv_base is AT_SYSINFO_EHDR, 0 falls back to the system call. */
-void sys_clock_init(uintptr_t auxv_base);
-uint64_t sys_clock_coarse_ns(void);		   /* CLOCK_MONOTONIC_COARSE, a few nanoseconds to read */
-uint64_t sys_clock_ns(void);			   /* CLOCK_MONOTONIC */
+/*
+ * Finds the clock in the vdso and the size of a page. vdso is AT_SYSINFO_EHDR; 0 falls back to the
+ * system call.
+ */
+void sys_init(uintptr_t vdso);
+uint64_t sys_clock_coarse_ns(void); /* CLOCK_MONOTONIC_COARSE, a few nanoseconds to read */
+uint64_t sys_clock_ns(void);        /* CLOCK_MONOTONIC */
 uint64_t sys_clock_realtime_ns(void);
-uint64_t sys_clock_process_cpu_ns(void);	   /* a system call */
+uint64_t sys_clock_process_cpu_ns(void); /* a system call; 0 if it is refused */
 
-/* A lock that sleeps in the kernel and is reset in a forked child by storing 0. Not recursive. */
+/*
+ * A lock that sleeps in the kernel and is reset in a forked child by storing 0. Not recursive. The word
+ * is 0 free, 1 held, 2 held and somebody may be waiting.
+ */
 struct sys_lock {
 	uint32_t word;
 };
 void sys_lock_take(struct sys_lock *lock);
 bool sys_lock_try(struct sys_lock *lock);
+/* Gives up after timeout_ns without the lock: false. */
+bool sys_lock_take_timed(struct sys_lock *lock, uint64_t timeout_ns);
 void sys_lock_drop(struct sys_lock *lock);
 
 #endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sys.c: what the freestanding core has instead of a libc.
+ *
+ * Context: any thread, inside malloc, signal handlers possible, children of every kind. Nothing here
+ * keeps a state that a fork could tear: the clock's address and the page size are written once, when
+ * recording begins, and are the same in every child.
+ *
+ * memcpy and its relatives are here because compilers call them on their own. They move words, not
+ * vectors: what the core copies is short.
+ */
+#include "agent/core/sys.h"
+
+#include <elf.h>
+
+enum {
+	SYS_AT_FDCWD = -100,
+	SYS_O_CLOEXEC = 02000000,
+	SYS_FUTEX_WAIT_PRIVATE = 128,
+	SYS_FUTEX_WAKE_PRIVATE = 129,
+	SYS_CLOCK_REALTIME = 0,
+	SYS_CLOCK_MONOTONIC = 1,
+	SYS_CLOCK_PROCESS_CPUTIME_ID = 2,
+	SYS_CLOCK_MONOTONIC_COARSE = 6,
+};
+
+struct sys_timespec {
+	int64_t seconds;
+	int64_t nanoseconds;
+};
+
+/* Eight bytes at any address and of any type. */
+struct sys_word {
+	uint64_t value;
+} __attribute__((packed, may_alias));
+
+static int (*sys_vdso_clock)(int clock, struct sys_timespec *ret);
+static size_t sys_page_bytes = 4096;
+static bool sys_probes;
+
+void *memcpy(void *restrict dest, const void *restrict src, size_t size)
+{
+	unsigned char *d = dest;
+	const unsigned char *s = src;
+
+	for (; size >= 8; size -= 8, d += 8, s += 8)
+		((struct sys_word *)d)->value = ((const struct sys_word *)s)->value;
+	for (; size > 0; size--)
+		*d++ = *s++;
+	return dest;
+}
+
+void *memmove(void *dest, const void *src, size_t size)
+{
+	unsigned char *d = dest;
+	const unsigned char *s = src;
+
+	if ((uintptr_t)d - (uintptr_t)s >= size) {
+		/* dest is below src, or far enough above: front to back */
+		for (; size >= 8; size -= 8, d += 8, s += 8)
+			((struct sys_word *)d)->value = ((const struct sys_word *)s)->value;
+		for (; size > 0; size--)
+			*d++ = *s++;
+		return dest;
+	}
+	for (; size >= 8; size -= 8)
+		((struct sys_word *)(d + size - 8))->value =
+			((const struct sys_word *)(s + size - 8))->value;
+	for (; size > 0; size--)
+		d[size - 1] = s[size - 1];
+	return dest;
+}
+
+void *memset(void *dest, int value, size_t size)
+{
+	unsigned char *d = dest;
+	uint64_t word = (unsigned char)value * 0x0101010101010101ull;
+
+	for (; size >= 8; size -= 8, d += 8)
+		((struct sys_word *)d)->value = word;
+	for (; size > 0; size--)
+		*d++ = (unsigned char)value;
+	return dest;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+	const unsigned char *p = a, *q = b;
+
+	for (; size > 0; size--, p++, q++)
+		if (*p != *q)
+			return *p < *q ? -1 : 1;
+	return 0;
+}
+
+size_t sys_page_size(void)
+{
+	return sys_page_bytes;
+}
+
+void *sys_map_private(size_t size)
+{
+	long r = sys_call6(SYS_NR_mmap, 0, (long)size, SYS_PROT_READ | SYS_PROT_WRITE,
+			   SYS_MAP_PRIVATE | SYS_MAP_ANONYMOUS | SYS_MAP_NORESERVE, -1, 0);
+
+	if (r < 0 && r > -4096)
+		return NULL;
+	/* a core file has the region; the tables behind it would only double that */
+	sys_madvise((void *)r, size, SYS_MADV_DONTDUMP);
+	return (void *)r;
+}
+
+void sys_unmap(void *start, size_t size)
+{
+	sys_call3(SYS_NR_munmap, (long)start, (long)size, 0);
+}
+
+int sys_madvise(void *start, size_t size, int advice)
+{
+	return (int)sys_call3(SYS_NR_madvise, (long)start, (long)size, advice);
+}
+
+int sys_gettid(void)
+{
+	return (int)sys_call3(SYS_NR_gettid, 0, 0, 0);
+}
+
+int sys_getpid(void)
+{
+	return (int)sys_call3(SYS_NR_getpid, 0, 0, 0);
+}
+
+int sys_open_read(const char *path)
+{
+	return (int)sys_call4(SYS_NR_openat, SYS_AT_FDCWD, (long)path, SYS_O_CLOEXEC, 0);
+}
+
+long sys_read(int fd, void *buffer, size_t size)
+{
+	return sys_call3(SYS_NR_read, fd, (long)buffer, (long)size);
+}
+
+void sys_close(int fd)
+{
+	sys_call3(SYS_NR_close, fd, 0, 0);
+}
+
+bool sys_can_probe(void)
+{
+	return __atomic_load_n(&sys_probes, __ATOMIC_RELAXED);
+}
+
+bool sys_is_readable(uintptr_t start, size_t size)
+{
+	uintptr_t first = ALIGN_DOWN(start, sys_page_bytes), end = start + size;
+
+	if (end < start)
+		return false;
+	end = ALIGN_UP(end, sys_page_bytes);
+	return end > first && sys_madvise((void *)first, end - first, SYS_MADV_POPULATE_READ) == 0;
+}
+
+/* The symbols of the vdso, as its dynamic section describes them. */
+struct sys_vdso {
+	const Elf64_Sym *symbols;
+	const char *strings;
+	const uint32_t *hash;     /* DT_HASH, or NULL */
+	const uint32_t *gnu_hash; /* DT_GNU_HASH, or NULL */
+};
+
+static bool sys_string_equal(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+static bool sys_vdso_open(uintptr_t base, struct sys_vdso *ret, uintptr_t *ret_bias)
+{
+	const Elf64_Ehdr *ehdr = (const void *)base;
+	const Elf64_Phdr *phdr = (const void *)(base + ehdr->e_phoff);
+	const Elf64_Dyn *dynamic = NULL;
+	uintptr_t bias = base;
+
+	for (unsigned i = 0; i < ehdr->e_phnum; i++) {
+		if (phdr[i].p_type == PT_LOAD && phdr[i].p_offset == 0)
+			bias = base - phdr[i].p_vaddr;
+		if (phdr[i].p_type == PT_DYNAMIC)
+			dynamic = (const void *)(base + phdr[i].p_offset);
+	}
+	*ret = (struct sys_vdso){0};
+	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
+		const void *address = (const void *)(bias + dynamic->d_un.d_ptr);
+
+		if (dynamic->d_tag == DT_SYMTAB)
+			ret->symbols = address;
+		else if (dynamic->d_tag == DT_STRTAB)
+			ret->strings = address;
+		else if (dynamic->d_tag == DT_HASH)
+			ret->hash = address;
+		else if (dynamic->d_tag == DT_GNU_HASH)
+			ret->gnu_hash = address;
+	}
+	*ret_bias = bias;
+	return ret->symbols && ret->strings;
+}
+
+/* How many symbols there are: DT_HASH says it, DT_GNU_HASH through the end of its last chain. */
+static uint32_t sys_vdso_count(const struct sys_vdso *vdso)
+{
+	const uint32_t *table = vdso->gnu_hash, *buckets, *chains;
+	uint32_t last = 0;
+
+	if (vdso->hash)
+		return vdso->hash[1];
+	if (!table)
+		return 0;
+	buckets = table + 4 + table[2] * 2;
+	chains = buckets + table[0];
+	for (uint32_t i = 0; i < table[0]; i++)
+		last = MAX(last, buckets[i]);
+	if (last < table[1])
+		return 0;
+	while (!(chains[last - table[1]] & 1))
+		last++;
+	return last + 1;
+}
+
+static size_t sys_find_page_size(void)
+{
+	/* the stack is mapped; an address inside a page is refused */
+	uintptr_t base = ALIGN_DOWN(sys_stack_pointer(), 65536ul);
+
+	for (size_t size = 4096; size < 65536; size *= 2)
+		if (sys_madvise((void *)(base + size), 0, 0) == 0)
+			return size;
+	return 65536;
+}
+
+void sys_init(uintptr_t vdso)
+{
+	struct sys_vdso symbols;
+	uintptr_t bias;
+	uint32_t n;
+
+	sys_page_bytes = sys_find_page_size();
+	__atomic_store_n(&sys_probes, sys_is_readable(sys_stack_pointer(), 1), __ATOMIC_RELAXED);
+	if (!vdso || !sys_vdso_open(vdso, &symbols, &bias))
+		return;
+	n = sys_vdso_count(&symbols);
+	for (uint32_t i = 0; i < n; i++) {
+		const Elf64_Sym *symbol = &symbols.symbols[i];
+
+		if (symbol->st_shndx != SHN_UNDEF &&
+		    sys_string_equal(symbols.strings + symbol->st_name, SYS_VDSO_CLOCK_GETTIME)) {
+			__atomic_store_n(&sys_vdso_clock, (void *)(bias + symbol->st_value),
+					 __ATOMIC_RELAXED);
+			return;
+		}
+	}
+}
+
+static uint64_t sys_clock(int clock)
+{
+	int (*function)(int, struct sys_timespec *) =
+		__atomic_load_n(&sys_vdso_clock, __ATOMIC_RELAXED);
+	struct sys_timespec ts;
+
+	if (unlikely(!function) || unlikely(function(clock, &ts) != 0))
+		if (sys_call3(SYS_NR_clock_gettime, clock, (long)&ts, 0) < 0)
+			return 0;
+	return (uint64_t)ts.seconds * 1000000000u + (uint64_t)ts.nanoseconds;
+}
+
+uint64_t sys_clock_coarse_ns(void)
+{
+	return sys_clock(SYS_CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t sys_clock_ns(void)
+{
+	return sys_clock(SYS_CLOCK_MONOTONIC);
+}
+
+uint64_t sys_clock_realtime_ns(void)
+{
+	return sys_clock(SYS_CLOCK_REALTIME);
+}
+
+uint64_t sys_clock_process_cpu_ns(void)
+{
+	return sys_clock(SYS_CLOCK_PROCESS_CPUTIME_ID);
+}
+
+bool sys_lock_try(struct sys_lock *lock)
+{
+	uint32_t free = 0;
+
+	/* acquire pairs with the release in sys_lock_drop */
+	return __atomic_compare_exchange_n(&lock->word, &free, 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+bool sys_lock_take_timed(struct sys_lock *lock, uint64_t timeout_ns)
+{
+	uint64_t deadline;
+
+	if (likely(sys_lock_try(lock)))
+		return true;
+	deadline = sys_clock_ns() + timeout_ns;
+	/* acquire pairs with the release in sys_lock_drop */
+	while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE) != 0) {
+		uint64_t now = sys_clock_ns();
+		struct sys_timespec ts;
+
+		if (now >= deadline)
+			return false;
+		ts.seconds = (int64_t)((deadline - now) / 1000000000u);
+		ts.nanoseconds = (int64_t)((deadline - now) % 1000000000u);
+		sys_call4(SYS_NR_futex, (long)&lock->word, SYS_FUTEX_WAIT_PRIVATE, 2, (long)&ts);
+	}
+	return true;
+}
+
+void sys_lock_take(struct sys_lock *lock)
+{
+	if (likely(sys_lock_try(lock)))
+		return;
+	/* acquire pairs with the release in sys_lock_drop */
+	while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE) != 0)
+		sys_call4(SYS_NR_futex, (long)&lock->word, SYS_FUTEX_WAIT_PRIVATE, 2, 0);
+}
+
+void sys_lock_drop(struct sys_lock *lock)
+{
+	/* release pairs with the acquires above */
+	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2)
+		sys_call3(SYS_NR_futex, (long)&lock->word, SYS_FUTEX_WAKE_PRIVATE, 1);
+}
