@@ -22,7 +22,7 @@ class Expected:
 
 
 def expected_leaks(source, child=False):
-    """The LEAK comments of a source file; with child, what they say of the forked child."""
+    """The LEAK comments of a source file, each for the line below it; with child, what they say of the child."""
     leaks = []
     with open(os.path.join(SOURCE, source), encoding="utf-8") as file:
         for number, text in enumerate(file, 1):
@@ -34,7 +34,7 @@ def expected_leaks(source, child=False):
             chosen = parts[1] if child and len(parts) > 1 else parts[0]
             blocks, size, unit = re.match(r"(\d+) blocks, (\d+|\?) (bytes|pages)", chosen).groups()
             size = None if size == "?" else int(size) * (resource.getpagesize() if unit == "pages" else 1)
-            leaks.append(Expected(function, number, int(blocks), size))
+            leaks.append(Expected(function, number + 1, int(blocks), size))
     return leaks
 
 

@@ -16,31 +16,36 @@ static void keep(void *p, size_t align)
 static void leak_aligned_alloc(void)
 {
 	for (size_t align = 16; align <= 65536; align *= 4)
-		keep(aligned_alloc(align, align * 2), align); /* LEAK leak_aligned_alloc: 7 blocks, 174752 bytes */
+		/* LEAK leak_aligned_alloc: 7 blocks, 174752 bytes */
+		keep(aligned_alloc(align, align * 2), align);
 }
 
 static void leak_posix_memalign(void)
 {
 	void *p;
 
-	if (posix_memalign(&p, 256, 1000) != 0) /* LEAK leak_posix_memalign: 1 blocks, 1000 bytes */
+	/* LEAK leak_posix_memalign: 1 blocks, 1000 bytes */
+	if (posix_memalign(&p, 256, 1000) != 0)
 		abort();
 	keep(p, 256);
 }
 
 static void leak_memalign(void)
 {
-	keep(memalign(1u << 21, 123), 1u << 21); /* LEAK leak_memalign: 1 blocks, 123 bytes */
+	/* LEAK leak_memalign: 1 blocks, 123 bytes */
+	keep(memalign(1u << 21, 123), 1u << 21);
 }
 
 static void leak_valloc(void)
 {
-	keep(valloc(10), 4096); /* LEAK leak_valloc: 1 blocks, 10 bytes */
+	/* LEAK leak_valloc: 1 blocks, 10 bytes */
+	keep(valloc(10), 4096);
 }
 
 static void leak_pvalloc(void)
 {
-	keep(pvalloc(4097), 4096); /* LEAK leak_pvalloc: 1 blocks, 8192 bytes */
+	/* LEAK leak_pvalloc: 1 blocks, 8192 bytes */
+	keep(pvalloc(4097), 4096);
 }
 
 int main(void)

@@ -11,7 +11,8 @@ static ucontext_t main_context, contexts[2];
 
 static void leak_in_coroutine(void)
 {
-	sink = malloc(640); /* LEAK leak_in_coroutine: 20 blocks, 12800 bytes */
+	/* LEAK leak_in_coroutine: 20 blocks, 12800 bytes */
+	sink = malloc(640);
 }
 
 static void coroutine(int number)
@@ -24,8 +25,9 @@ static void coroutine(int number)
 
 int main(void)
 {
-	char *stacks[2] = {malloc(STACK_SIZE), /* freed below */
-			   mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)};
+	char *stacks[2] = {
+		malloc(STACK_SIZE), /* freed below */
+		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)};
 
 	for (int i = 0; i < 2; i++) {
 		getcontext(&contexts[i]);

@@ -17,18 +17,21 @@ static void *blocks[10];
 static void leak_before_fork(void)
 {
 	for (int i = 0; i < 10; i++)
-		blocks[i] = malloc(1000); /* LEAK leak_before_fork: 10 blocks, 10000 bytes; in child: 7 blocks, 7000 bytes */
+		/* LEAK leak_before_fork: 10 blocks, 10000 bytes; in child: 7 blocks, 7000 bytes */
+		blocks[i] = malloc(1000);
 }
 
 static void leak_in_child(void)
 {
 	for (int i = 0; i < 4; i++)
-		sink = malloc(250); /* LEAK leak_in_child: 0 blocks, 0 bytes; in child: 4 blocks, 1000 bytes */
+		/* LEAK leak_in_child: 0 blocks, 0 bytes; in child: 4 blocks, 1000 bytes */
+		sink = malloc(250);
 }
 
 static void leak_in_parent(void)
 {
-	sink = malloc(77); /* LEAK leak_in_parent: 1 blocks, 77 bytes; in child: 0 blocks, 0 bytes */
+	/* LEAK leak_in_parent: 1 blocks, 77 bytes; in child: 0 blocks, 0 bytes */
+	sink = malloc(77);
 }
 
 int main(int argc, char **argv)

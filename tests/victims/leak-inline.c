@@ -6,7 +6,8 @@ static void *volatile sink;
 
 static inline void *innermost(size_t size)
 {
-	return malloc(size); /* LEAK innermost: 30 blocks, 3000 bytes */
+	/* LEAK innermost: 30 blocks, 3000 bytes */
+	return malloc(size);
 }
 
 static inline void middle(size_t size)

@@ -9,12 +9,14 @@ static char *volatile sink;
 static void leak_strdup(void)
 {
 	for (int i = 0; i < 4; i++)
-		sink = strdup("twenty-four characters.."); /* LEAK leak_strdup: 4 blocks, 100 bytes */
+		/* LEAK leak_strdup: 4 blocks, 100 bytes */
+		sink = strdup("twenty-four characters..");
 }
 
 static void leak_strndup(void)
 {
-	sink = strndup("a long string of which ten are kept", 10); /* LEAK leak_strndup: 1 blocks, 11 bytes */
+	/* LEAK leak_strndup: 1 blocks, 11 bytes */
+	sink = strndup("a long string of which ten are kept", 10);
 }
 
 static void leak_getline(void)
@@ -24,7 +26,8 @@ static void leak_getline(void)
 	char *line = NULL;
 	size_t size = 0;
 
-	if (!file || getline(&line, &size, file) < 0) /* LEAK leak_getline: 1 blocks, 120 bytes */
+	/* LEAK leak_getline: 1 blocks, 120 bytes */
+	if (!file || getline(&line, &size, file) < 0)
 		abort();
 	sink = line;
 	fclose(file);
@@ -34,14 +37,16 @@ static void leak_asprintf(void)
 {
 	char *text;
 
-	if (asprintf(&text, "%0199d", 7) < 0) /* LEAK leak_asprintf: 1 blocks, 200 bytes */
+	/* LEAK leak_asprintf: 1 blocks, 200 bytes */
+	if (asprintf(&text, "%0199d", 7) < 0)
 		abort();
 	sink = text;
 }
 
 static void leak_realpath(void)
 {
-	sink = realpath("/", NULL); /* LEAK leak_realpath: 1 blocks, ? bytes */
+	/* LEAK leak_realpath: 1 blocks, ? bytes */
+	sink = realpath("/", NULL);
 }
 
 int main(void)

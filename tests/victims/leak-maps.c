@@ -7,9 +7,10 @@
 
 static long page;
 
-static char *map(size_t pages, int flags)
+static char *map(size_t pages)
 {
-	char *p = mmap(NULL, pages * (size_t)page, PROT_READ, flags | MAP_ANONYMOUS, -1, 0); /* LEAK map: 1 blocks, 10 pages */
+	/* LEAK map: 1 blocks, 10 pages */
+	char *p = mmap(NULL, pages * (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		abort();
@@ -18,51 +19,59 @@ static char *map(size_t pages, int flags)
 
 static void map_anonymous(void)
 {
-	map(10, MAP_PRIVATE);
+	map(10);
 }
 
 static void map_partly_unmapped(void)
 {
-	char *p = mmap(NULL, 20 * (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* LEAK map_partly_unmapped: 2 blocks, 15 pages */
+	/* LEAK map_partly_unmapped: 2 blocks, 15 pages */
+	char *p = mmap(NULL, 20 * (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	munmap(p + 5 * page, 5 * (size_t)page);
 }
 
 static void map_overlapped(void)
 {
-	char *p = mmap(NULL, 8 * (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* LEAK map_overlapped: 1 blocks, 6 pages */
+	/* LEAK map_overlapped: 1 blocks, 6 pages */
+	char *p = mmap(NULL, 8 * (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	p = mmap(p + 6 * page, 2 * (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0); /* LEAK map_overlapped: 1 blocks, 2 pages */
+	/* LEAK map_overlapped: 1 blocks, 2 pages */
+	p = mmap(p + 6 * page, 2 * (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		 -1, 0);
 	if (p == MAP_FAILED)
 		abort();
 }
 
 static void map_moved(void)
 {
-	char *p = map(4, MAP_PRIVATE);
+	char *p = map(4);
 
-	p = mremap(p, 4 * (size_t)page, 64 * (size_t)page, MREMAP_MAYMOVE); /* LEAK map_moved: 1 blocks, 64 pages */
+	/* LEAK map_moved: 1 blocks, 64 pages */
+	p = mremap(p, 4 * (size_t)page, 64 * (size_t)page, MREMAP_MAYMOVE);
 	if (p == MAP_FAILED)
 		abort();
 }
 
 static void map_shared(void)
 {
-	char *p = mmap(NULL, 3 * (size_t)page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); /* LEAK map_shared: 1 blocks, 3 pages */
+	/* LEAK map_shared: 1 blocks, 3 pages */
+	char *p = mmap(NULL, 3 * (size_t)page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
 
 	memset(p, 1, 3 * (size_t)page);
 }
 
 static void grow_break(void)
 {
-	if (sbrk(7 * page) == (void *)-1) /* LEAK grow_break: 1 blocks, 7 pages */
+	/* LEAK grow_break: 1 blocks, 7 pages */
+	if (sbrk(7 * page) == (void *)-1)
 		abort();
 }
 
 static void no_leak(void)
 {
 	for (int i = 0; i < 50; i++) {
-		char *p = map(16, MAP_PRIVATE);
+		char *p = map(16);
 
 		munmap(p, 16 * (size_t)page);
 	}

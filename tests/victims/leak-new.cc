@@ -20,36 +20,44 @@ struct node {
 static void leak_new()
 {
 	for (int i = 0; i < 9; i++)
-		sink = new long[11]; // LEAK leak_new: 9 blocks, 792 bytes
+		// LEAK leak_new: 9 blocks, 792 bytes
+		sink = new long[11];
 }
 
 static void leak_new_nothrow()
 {
-	sink = new (std::nothrow) char[77]; // LEAK leak_new_nothrow: 1 blocks, 77 bytes
+	// LEAK leak_new_nothrow: 1 blocks, 77 bytes
+	sink = new (std::nothrow) char[77];
 }
 
 static void leak_new_aligned()
 {
-	sink = new wide; // LEAK leak_new_aligned: 1 blocks, 384 bytes
+	// LEAK leak_new_aligned: 1 blocks, 384 bytes
+	sink = new wide;
 }
 
 static void leak_vector()
 {
-	auto *v = new std::vector<int>; // LEAK leak_vector: 1 blocks, 24 bytes
-	v->reserve(1000);		// LEAK leak_vector: 1 blocks, 4000 bytes
+	// LEAK leak_vector: 1 blocks, 24 bytes
+	auto *v = new std::vector<int>;
+	// LEAK leak_vector: 1 blocks, 4000 bytes
+	v->reserve(1000);
 	sink = v;
 }
 
 static void leak_string()
 {
-	sink = new std::string(99, 'x'); // LEAK leak_string: 2 blocks, 132 bytes
+	// LEAK leak_string: 2 blocks, 132 bytes
+	sink = new std::string(99, 'x');
 }
 
 static void leak_cycle()
 {
 	for (int i = 0; i < 3; i++) {
-		auto a = std::shared_ptr<node>(new node); // LEAK leak_cycle: 6 blocks, 3072 bytes
-		auto b = std::shared_ptr<node>(new node); // LEAK leak_cycle: 6 blocks, 3072 bytes
+		// LEAK leak_cycle: 6 blocks, 3072 bytes
+		auto a = std::shared_ptr<node>(new node);
+		// LEAK leak_cycle: 6 blocks, 3072 bytes
+		auto b = std::shared_ptr<node>(new node);
 		a->other = b;
 		b->other = a;
 	}

@@ -5,13 +5,15 @@ use std::mem;
 #[inline(never)]
 fn leak_box() {
     for i in 0..12u64 {
-        Box::leak(Box::new([i; 10])); // LEAK leak_box: 12 blocks, 960 bytes
+        // LEAK leak_box: 12 blocks, 960 bytes
+        Box::leak(Box::new([i; 10]));
     }
 }
 
 #[inline(never)]
 fn leak_vec() {
-    let v: Vec<u8> = Vec::with_capacity(12345); // LEAK leak_vec: 1 blocks, 12345 bytes
+    // LEAK leak_vec: 1 blocks, 12345 bytes
+    let v: Vec<u8> = Vec::with_capacity(12345);
     mem::forget(v);
 }
 

@@ -11,13 +11,15 @@ static pthread_key_t key;
 static void destructor(void *value)
 {
 	free(value);
-	sink = malloc(33); /* LEAK destructor: 40 blocks, 1320 bytes */
+	/* LEAK destructor: 40 blocks, 1320 bytes */
+	sink = malloc(33);
 }
 
 static void leak_in_thread(void)
 {
 	for (int i = 0; i < 5; i++)
-		sink = malloc(200); /* LEAK leak_in_thread: 200 blocks, 40000 bytes */
+		/* LEAK leak_in_thread: 200 blocks, 40000 bytes */
+		sink = malloc(200);
 }
 
 static void *thread_main(void *arg)

@@ -8,7 +8,8 @@ static void *volatile sink;
 
 static void leak_in_plugin_a(void)
 {
-	sink = malloc(1000); /* LEAK leak_in_plugin_a: 2 blocks, 2000 bytes */
+	/* LEAK leak_in_plugin_a: 2 blocks, 2000 bytes */
+	sink = malloc(1000);
 }
 
 void *plugin_run(void)

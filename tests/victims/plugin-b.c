@@ -8,7 +8,8 @@ static void *volatile sink;
 
 static void leak_in_plugin_b(void)
 {
-	sink = malloc(3000); /* LEAK leak_in_plugin_b: 2 blocks, 6000 bytes */
+	/* LEAK leak_in_plugin_b: 2 blocks, 6000 bytes */
+	sink = malloc(3000);
 }
 
 void *plugin_run(void)

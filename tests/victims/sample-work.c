@@ -18,7 +18,8 @@ static void churn(size_t size)
 static void keep_small(void)
 {
 	for (int i = 0; i < 200000; i++) {
-		sink = malloc(64); /* LEAK keep_small: 200000 blocks, 12800000 bytes */
+		/* LEAK keep_small: 200000 blocks, 12800000 bytes */
+		sink = malloc(64);
 		if (i % 16 == 0)
 			churn(300);
 	}
@@ -27,7 +28,8 @@ static void keep_small(void)
 static void keep_medium(void)
 {
 	for (int i = 0; i < 20000; i++) {
-		sink = malloc(1000); /* LEAK keep_medium: 20000 blocks, 20000000 bytes */
+		/* LEAK keep_medium: 20000 blocks, 20000000 bytes */
+		sink = malloc(1000);
 		churn(100);
 	}
 }
@@ -35,7 +37,8 @@ static void keep_medium(void)
 static void keep_large(void)
 {
 	for (int i = 0; i < 200; i++) {
-		sink = malloc(100000); /* LEAK keep_large: 200 blocks, 20000000 bytes */
+		/* LEAK keep_large: 200 blocks, 20000000 bytes */
+		sink = malloc(100000);
 		churn(50000);
 	}
 }
@@ -43,7 +46,8 @@ static void keep_large(void)
 static void keep_huge(void)
 {
 	for (int i = 0; i < 10; i++)
-		sink = malloc(1500000); /* LEAK keep_huge: 10 blocks, 15000000 bytes */
+		/* LEAK keep_huge: 10 blocks, 15000000 bytes */
+		sink = malloc(1500000);
 }
 
 int main(void)
