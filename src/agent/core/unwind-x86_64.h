@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unwind-x86_64.h: the registers of x86-64 as the unwinder sees them. Numbers are those of DWARF in the
+ * psABI; column 16 is the return address, and holds the frame's pc.
+ */
+#ifndef AGENT_CORE_UNWIND_X86_64_H
+#define AGENT_CORE_UNWIND_X86_64_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macro.h"
+
+enum {
+	UNWIND_N_REGS = 17,
+	UNWIND_FP = 6,
+	UNWIND_SP = 7,
+	UNWIND_PC = 16,
+	UNWIND_RA_OFFSET = -8, /* from the CFA, wherever the call instruction put it */
+};
+
+struct unwind_regs {
+	uint64_t value[UNWIND_N_REGS];
+	uint32_t valid; /* one bit a register */
+};
+
+/* rbx, rbp, rsp, r12 to r15 and the pc: what a function may not change for its caller */
+#define UNWIND_CALLEE_SAVED \
+	(1u << 3 | 1u << UNWIND_FP | 1u << UNWIND_SP | 0xfu << 12 | 1u << UNWIND_PC)
+
+/*
+ * Reads the registers at one instruction of the function that this is inlined into; the tables for that
+ * pc lead to its caller.
+ */
+static _always_inline_ void unwind_capture(struct unwind_regs *ret)
+{
+	__asm__ volatile("movq %%rbx, 24(%0)\n\t"
+			 "movq %%rbp, 48(%0)\n\t"
+			 "movq %%rsp, 56(%0)\n\t"
+			 "movq %%r12, 96(%0)\n\t"
+			 "movq %%r13, 104(%0)\n\t"
+			 "movq %%r14, 112(%0)\n\t"
+			 "movq %%r15, 120(%0)\n\t"
+			 "leaq 0f(%%rip), %%rax\n"
+			 "0:\n\t"
+			 "movq %%rax, 128(%0)\n\t"
+			 :
+			 : "r"(ret->value)
+			 : "rax", "memory");
+	ret->valid = UNWIND_CALLEE_SAVED;
+}
+
+/* mov $__NR_rt_sigreturn, %rax; syscall: what a signal handler returns to */
+enum { UNWIND_SIGRETURN_SIZE = 9 };
+static inline bool unwind_is_sigreturn(const uint8_t *code)
+{
+	static const uint8_t trampoline[UNWIND_SIGRETURN_SIZE] = {0x48, 0xc7, 0xc0, 0x0f, 0x00,
+								  0x00, 0x00, 0x0f, 0x05};
+
+	for (unsigned i = 0; i < UNWIND_SIGRETURN_SIZE; i++)
+		if (code[i] != trampoline[i])
+			return false;
+	return true;
+}
+
+/*
+ * In the trampoline the stack pointer points at a struct ucontext: 40 bytes of flags, link and
+ * alternate stack, then the registers in the order of the kernel's struct sigcontext.
+ */
+enum { UNWIND_SIGFRAME_REGS = 40, UNWIND_SIGFRAME_N = 17 };
+static inline unsigned unwind_sigframe_register(unsigned position)
+{
+	static const uint8_t order[UNWIND_SIGFRAME_N] = {8, 9, 10, 11, 12, 13, 14, 15, 5,
+							 4, 6, 3,  1,  0,  2,  7,  16};
+
+	return order[position];
+}
+
+#endif
