@@ -18,8 +18,10 @@
 
 /* What is known to be readable about a stack; kept by the thread between traces. */
 struct unwind_stack {
-	uintptr_t start, end;		 /* the thread's own stack: [sp, end) is readable for any sp in it; 0 if unknown */
-	uintptr_t probed_start, probed_end; /* last pages on another stack that were found readable */
+	uintptr_t start,
+		end; /* the thread's own stack: [sp, end) is readable for any sp in it; 0 if unknown */
+	uintptr_t probed_start,
+		probed_end; /* last pages on another stack that were found readable */
 };
 
 /*
@@ -32,9 +34,6 @@ struct unwind_stack {
  */
 unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_t skip_end,
 		      uint64_t *ret_frames, unsigned max, unsigned *flags);
-
-/* Forgets the rules of pcs in [start, end): their module is gone. */
-void unwind_forget(uintptr_t start, uintptr_t end);
 
 /* Bytes of private memory that the rule tables hold. */
 uint64_t unwind_own_bytes(void);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unwind.c: the walk from frame to frame.
+ *
+ * Context: any thread, inside malloc, signal handlers, coroutine and alternate stacks. All state is on
+ * the caller's stack: 300 bytes, some 600 more when a pc is met for the first time.
+ *
+ * The walk runs in one of two gears. The fast one knows three registers: stack pointer, frame
+ * pointer and pc, and takes a rule of 8 bytes from the cache for each frame. Rules that the cache cannot
+ * hold are interpreted in place; most of them get by with the three registers too. When one asks for
+ * another register, the walk begins again in the full gear, which interprets every frame with all
+ * registers that calls preserve.
+ *
+ * Invariants:
+ *  - the stack pointer grows with every frame. It may fall, a few times a walk, where tables (not mere
+ *    frame pointers) lead from one stack to another: out of a signal handler or a coroutine;
+ *  - no frame is written whose pc is neither in a module nor in readable memory;
+ *  - a rule is used only if its module was found in its place since the loader last changed anything.
+ */
+#include "agent/core/unwind.h"
+
+#include "agent/core/eh-frame.h"
+#include "agent/core/modules.h"
+#include "agent/core/sys.h"
+#include "agent/core/unwind-cache.h"
+#include "agent/core/unwind-memory.h"
+#include "region/abi.h"
+
+enum { SWITCHES_MAX = 16, SKIPPED_MAX = 64, PC_MIN = 4096 };
+
+enum outcome {
+	WALK_ON,
+	WALK_END,       /* the outermost frame */
+	WALK_TRUNCATED, /* cannot go on */
+	WALK_RESTART,   /* cannot go on in the fast gear */
+};
+
+struct walk {
+	struct unwind_regs regs;
+	struct unwind_memory memory;
+	uint64_t epoch;
+	uint64_t key; /* as in frames: one more than the pc to look up */
+	uint64_t *frames;
+	uintptr_t skip_start, skip_end;
+	unsigned n, max, skipped, switches;
+	unsigned flags;
+	bool is_full;
+};
+
+/* The short form of a row. */
+static struct rule shorten(const struct eh_tables *tables, const struct eh_row *row)
+{
+	const struct rule complex = {.kind = RULE_COMPLEX};
+	struct rule rule = {.cfa = row->cfa_value};
+	int32_t saved = row->value[UNWIND_FP];
+
+	if (row->kind[row->ra] == EH_UNDEFINED)
+		return (struct rule){.kind = RULE_END};
+	if (row->is_signal || row->kind[row->ra] != EH_OFFSET ||
+	    row->value[row->ra] != UNWIND_RA_OFFSET || row->kind[UNWIND_SP] != EH_SAME)
+		return complex;
+	if (row->cfa_is_expression) {
+		int32_t place;
+
+		if (row->kind[UNWIND_FP] != EH_EXPRESSION ||
+		    !eh_is_fp_deref(tables, row->cfa_value, true, &rule.cfa) ||
+		    !eh_is_fp_deref(tables, row->value[UNWIND_FP], false, &place) || place % 8 ||
+		    place / 8 != (int16_t)(place / 8))
+			return complex;
+		rule.saved = (int16_t)(place / 8);
+		rule.kind = RULE_DRAP;
+		return rule;
+	}
+	if (row->cfa_register == UNWIND_SP)
+		rule.kind = RULE_SP;
+	else if (row->cfa_register == UNWIND_FP)
+		rule.kind = RULE_FP;
+	else
+		return complex;
+	if (row->kind[UNWIND_FP] == EH_SAME)
+		return rule;
+	if (row->kind[UNWIND_FP] != EH_OFFSET || saved == 0 || saved % 8 ||
+	    saved / 8 != (int16_t)(saved / 8))
+		return complex;
+	rule.saved = (int16_t)(saved / 8);
+	return rule;
+}
+
+static bool is_code(uint64_t key)
+{
+	return key > PC_MIN && key <= MT_FRAME_PC_MASK && sys_is_readable(key - 1, 1);
+}
+
+/*
+ * Finds the rule and the module of a pc that the cache does not have. RULE_NONE: it is no pc.
+ *
+ * Nobody called the first function of a coroutine. Its return address was planted there by makecontext
+ * or its like, and is the very start of a function: the pc before it is in none, which no call leaves.
+ */
+static _noinline_ struct rule resolve(struct walk *w, uint32_t *ret_module)
+{
+	struct module module;
+	struct eh_tables tables;
+	struct eh_row row;
+	struct rule rule = {.kind = RULE_NONE};
+	bool is_found = modules_find(w->key - 1, &module);
+
+	*ret_module = is_found ? module.index : MT_MODULE_NONE;
+	if (!is_found && !is_code(w->key))
+		return rule;
+	tables = (struct eh_tables){module.eh_frame_hdr, module.tables_start, module.tables_end};
+	if (is_found && module.eh_frame_hdr && eh_frame_find(&tables, w->key - 1, &row) == 0)
+		rule = shorten(&tables, &row);
+	else if (is_found && module.eh_frame_hdr && eh_frame_find(&tables, w->key, &row) == 0)
+		rule.kind = RULE_END;
+	else if (sys_is_readable(w->key, UNWIND_SIGRETURN_SIZE) &&
+		 unwind_is_sigreturn((const uint8_t *)w->key))
+		rule.kind = RULE_SIGNAL;
+	else
+		rule.kind = RULE_FRAME_POINTER;
+	if (*ret_module != MT_MODULE_NONE || modules_has_counters())
+		cache_put(w->key, rule, *ret_module);
+	return rule;
+}
+
+/* Writes the frame. False if there is no room. */
+static _always_inline_ bool put_frame(struct walk *w, uint64_t key, uint32_t module)
+{
+	if (unlikely(w->n == 0) && key - 1 >= w->skip_start && key - 1 < w->skip_end)
+		return ++w->skipped < SKIPPED_MAX;
+	if (unlikely(w->n == w->max))
+		return false;
+	w->frames[w->n++] = key | (uint64_t)module << 48;
+	return true;
+}
+
+/* The registers of the caller are in w->regs; is_table: tables and no guess led there. */
+static enum outcome enter_caller(struct walk *w, uint64_t old_sp, bool is_table, bool is_signal)
+{
+	uint64_t sp = w->regs.value[UNWIND_SP], pc = w->regs.value[UNWIND_PC];
+
+	if (sp <= old_sp && (!is_table || w->switches++ >= SWITCHES_MAX))
+		return WALK_TRUNCATED;
+	if ((sp < w->memory.low || sp > w->memory.high) &&
+	    (!is_table || !unwind_memory_enter(&w->memory, sp)))
+		return WALK_TRUNCATED;
+	if (is_signal) {
+		w->flags |= MT_STACK_SIGNAL;
+		w->key = pc + 1;
+		return pc ? WALK_ON : WALK_TRUNCATED;
+	}
+	w->key = pc;
+	return pc ? WALK_ON : WALK_END;
+}
+
+/* What .eh_frame says, in full. */
+static _noinline_ enum outcome step_tables(struct walk *w, uint32_t index)
+{
+	struct module module;
+	struct eh_tables tables;
+	struct eh_row row;
+	struct unwind_regs caller;
+	uint64_t sp = w->regs.value[UNWIND_SP];
+	int r;
+
+	if (!modules_get(index, &module) && !modules_find(w->key - 1, &module))
+		return WALK_TRUNCATED;
+	tables = (struct eh_tables){module.eh_frame_hdr, module.tables_start, module.tables_end};
+	r = eh_frame_find(&tables, w->key - 1, &row);
+	if (r < 0)
+		return WALK_TRUNCATED;
+	w->regs.value[UNWIND_PC] = w->key;
+	w->regs.valid |= 1u << UNWIND_PC;
+	r = eh_row_apply(&tables, &row, &w->memory, &w->regs, &caller);
+	if (r > 0)
+		return WALK_END;
+	if (r < 0)
+		return r == EH_UNKNOWN && !w->is_full ? WALK_RESTART : WALK_TRUNCATED;
+	w->regs = caller;
+	return enter_caller(w, sp, true, row.is_signal);
+}
+
+static enum outcome step_frame_pointer(struct walk *w)
+{
+	const uint32_t known = 1u << UNWIND_SP | 1u << UNWIND_FP | 1u << UNWIND_PC;
+	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP];
+
+	if (!(w->regs.valid & 1u << UNWIND_FP) || fp < sp ||
+	    !unwind_memory_read(&w->memory, fp, &w->regs.value[UNWIND_FP]) ||
+	    !unwind_memory_read(&w->memory, fp + 8, &w->regs.value[UNWIND_PC]))
+		return WALK_TRUNCATED;
+	w->regs.value[UNWIND_SP] = fp + 16;
+	w->regs.valid = known;
+	w->flags |= MT_STACK_FP;
+	return enter_caller(w, sp, false, false);
+}
+
+static enum outcome step_signal(struct walk *w)
+{
+	uint64_t sp = w->regs.value[UNWIND_SP];
+
+	for (unsigned i = 0; i < UNWIND_SIGFRAME_N; i++)
+		if (!unwind_memory_read(&w->memory, sp + UNWIND_SIGFRAME_REGS + 8 * i,
+					&w->regs.value[unwind_sigframe_register(i)]))
+			return WALK_TRUNCATED;
+	w->regs.valid = (1u << UNWIND_N_REGS) - 1;
+	return enter_caller(w, sp, true, true);
+}
+
+/* By a short rule, with every read checked and windows widened as needed. */
+static enum outcome step_rule(struct walk *w, struct rule rule)
+{
+	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP], cfa;
+	uint64_t saved;
+
+	if (rule.kind != RULE_SP && !(w->regs.valid & 1u << UNWIND_FP))
+		return WALK_TRUNCATED;
+	cfa = (rule.kind == RULE_SP ? sp : fp) + (uint64_t)(int64_t)rule.cfa;
+	saved = cfa + (uint64_t)((int64_t)rule.saved * 8);
+	if (rule.kind == RULE_DRAP) {
+		if (!unwind_memory_read(&w->memory, cfa, &cfa))
+			return WALK_TRUNCATED;
+		saved = fp + (uint64_t)((int64_t)rule.saved * 8);
+	}
+	if ((rule.saved || rule.kind == RULE_DRAP) &&
+	    !unwind_memory_read(&w->memory, saved, &w->regs.value[UNWIND_FP]))
+		return WALK_TRUNCATED;
+	if (!unwind_memory_read(&w->memory, cfa + (uint64_t)(int64_t)UNWIND_RA_OFFSET,
+				&w->regs.value[UNWIND_PC]))
+		return WALK_TRUNCATED;
+	w->regs.value[UNWIND_SP] = cfa;
+	return enter_caller(w, sp, true, false);
+}
+
+static _noinline_ enum outcome step(struct walk *w, struct rule rule, uint32_t module)
+{
+	switch (rule.kind) {
+	case RULE_END:
+		return WALK_END;
+	case RULE_FRAME_POINTER:
+		return step_frame_pointer(w);
+	case RULE_SIGNAL:
+		return step_signal(w);
+	case RULE_COMPLEX:
+		return step_tables(w, module);
+	default:
+		return w->is_full ? step_tables(w, module) : step_rule(w, rule);
+	}
+}
+
+/*
+ * A frame by a rule of kind SP or FP, if all its words are in the window. This is what nearly every
+ * frame of every trace comes down to.
+ */
+__attribute__((no_sanitize_address)) static _always_inline_ bool step_fast(struct walk *w,
+									   struct rule rule)
+{
+	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP];
+	uint64_t cfa = (rule.kind == RULE_SP ? sp : fp) + (uint64_t)(int64_t)rule.cfa;
+	uint64_t lowest = cfa + (uint64_t)(MIN((int64_t)rule.saved * 8, (int64_t)UNWIND_RA_OFFSET));
+
+	if (unlikely(lowest < sp || lowest > cfa || cfa > w->memory.high || (cfa & 7)))
+		return false;
+	if (rule.saved)
+		w->regs.value[UNWIND_FP] =
+			*(const volatile uint64_t *)(cfa + (uint64_t)((int64_t)rule.saved * 8));
+	w->key = *(const volatile uint64_t *)(cfa + (uint64_t)(int64_t)UNWIND_RA_OFFSET);
+	w->regs.value[UNWIND_SP] = cfa;
+	return true;
+}
+
+static enum outcome walk(struct walk *w)
+{
+	const struct cache *cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
+	uint32_t checked = UINT32_MAX;
+
+	for (;;) {
+		uint32_t module = 0;
+		struct rule rule = cache_find(cache, w->key, &module);
+		enum outcome outcome;
+
+		if (likely(rule.kind != RULE_NONE) && unlikely(module != checked) && module != 0 &&
+		    !modules_is_current(module, w->epoch) &&
+		    !modules_check(module, w->key - 1, w->epoch))
+			rule.kind = RULE_NONE;
+		if (unlikely(rule.kind == RULE_NONE)) {
+			rule = resolve(w, &module);
+			cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
+			if (rule.kind == RULE_NONE)
+				return WALK_TRUNCATED;
+		}
+		checked = module;
+		if (!put_frame(w, w->key, module))
+			return WALK_TRUNCATED;
+		if (likely((rule.kind == RULE_SP || rule.kind == RULE_FP) && !w->is_full) &&
+		    likely(step_fast(w, rule))) {
+			if (w->key == 0)
+				return WALK_END;
+			continue;
+		}
+		outcome = step(w, rule, module);
+		if (outcome != WALK_ON)
+			return outcome;
+	}
+}
+
+static void begin(struct walk *w, struct unwind_stack *stack, bool is_full)
+{
+	const uint32_t fast = 1u << UNWIND_SP | 1u << UNWIND_FP | 1u << UNWIND_PC;
+
+	unwind_memory_init(&w->memory, stack);
+	w->key = w->regs.value[UNWIND_PC] + 1;
+	w->regs.valid &= is_full ? ~0u : fast;
+	w->n = w->skipped = w->switches = w->flags = 0;
+	w->is_full = is_full;
+}
+
+unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_t skip_end,
+		      uint64_t *ret_frames, unsigned max, unsigned *flags)
+{
+	struct walk w;
+	enum outcome outcome = WALK_RESTART;
+
+	w.frames = ret_frames;
+	w.max = max;
+	w.skip_start = skip_start;
+	w.skip_end = skip_end;
+	w.epoch = modules_epoch();
+	cache_enter_epoch(w.epoch);
+	for (unsigned is_full = 0; is_full < 2 && outcome == WALK_RESTART; is_full++) {
+		unwind_capture(&w.regs);
+		begin(&w, stack, is_full);
+		if (unlikely(!unwind_memory_enter(&w.memory, w.regs.value[UNWIND_SP])))
+			return 0;
+		outcome = walk(&w);
+	}
+	unwind_memory_keep(&w.memory);
+	if (outcome != WALK_END)
+		w.flags |= MT_STACK_TRUNCATED;
+	*flags |= w.flags;
+	return w.n;
+}
+
+uint64_t unwind_own_bytes(void)
+{
+	return cache_own_bytes() + sizeof(unwind_rules) + modules_own_bytes();
+}

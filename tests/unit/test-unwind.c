@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-unwind.c: our frames are those of libunwind, on stacks of every kind that we know how to make.
+ *
+ * check() takes both traces from the same place. Ours begins inside unwind_trace, libunwind's inside
+ * oracle_trace, so both are compared from check() itself outward.
+ */
+#include "test.h"
+
+#include <alloca.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "agent/core/modules.h"
+#include "agent/core/sys.h"
+#include "agent/core/unwind.h"
+#include "region/abi.h"
+#include "tests/unwind/oracle.h"
+
+enum { FRAMES_MAX = 512, STACK_SIZE = 256 * 1024 };
+
+static __thread struct unwind_stack stack;
+/* what the last check() saw */
+static unsigned seen, seen_flags;
+static uint64_t ours[FRAMES_MAX], theirs[FRAMES_MAX];
+static unsigned constructor_frames, checks;
+
+static void note_stack(void)
+{
+	pthread_attr_t attr;
+	void *start;
+	size_t size;
+
+	if (stack.end)
+		return;
+	pthread_getattr_np(pthread_self(), &attr);
+	pthread_attr_getstack(&attr, &start, &size);
+	pthread_attr_destroy(&attr);
+	stack.start = (uintptr_t)start;
+	stack.end = (uintptr_t)start + size;
+}
+
+/* Frames of this file's own run are compared from the second on: pcs within check() differ. */
+static __attribute__((noinline)) unsigned compare(void)
+{
+	unsigned flags = 0, n, m;
+
+	n = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &flags);
+	m = oracle_trace(theirs, FRAMES_MAX);
+	checks++;
+	seen = n;
+	seen_flags = flags;
+	/* ours: unwind_trace, compare, caller...; theirs: compare, caller... */
+	if (n < 3 || n - 1 != m)
+		return UINT32_MAX;
+	for (unsigned i = 2; i < n; i++)
+		if (MT_FRAME_PC(ours[i]) != theirs[i - 1])
+			return i;
+	return 0;
+}
+
+static __attribute__((noinline)) void check(void)
+{
+	unsigned r;
+
+	for (unsigned round = 0; round < 3; round++) {
+		r = compare();
+		if (r) {
+			for (unsigned i = 0; i < seen; i++)
+				print_error("%2u %#llx module %u  %#lx\n", i, MT_FRAME_PC(ours[i]),
+					    MT_FRAME_MODULE(ours[i]), theirs[i ? i - 1 : 0]);
+			fail_msg("frame %d differs", (int)r);
+		}
+		assert_false(seen_flags & MT_STACK_TRUNCATED);
+	}
+	__asm__ volatile("");
+}
+
+__attribute__((constructor)) static void check_in_constructor(void)
+{
+	struct modules_loader loader;
+
+	sys_init(getauxval(AT_SYSINFO_EHDR));
+	oracle_find_loader(&loader);
+	modules_init(&loader);
+	note_stack();
+	if (compare() == 0 && !(seen_flags & MT_STACK_TRUNCATED))
+		constructor_frames = seen;
+}
+
+static void test_counters_of_the_loader_are_found(void **state)
+{
+	struct modules_loader loader;
+
+	oracle_find_loader(&loader);
+	assert_non_null(loader.load_counter);
+	assert_non_null(loader.unload_counter);
+}
+
+static void test_constructors_and_main(void **state)
+{
+	assert_true(constructor_frames > 4);
+	check();
+	assert_true(seen > 4);
+}
+
+static __attribute__((noinline)) unsigned recurse(unsigned depth)
+{
+	char *room = alloca(depth % 7 * 24 + 1);
+
+	room[0] = (char)depth;
+	if (depth == 0) {
+		check();
+		return 1;
+	}
+	depth = recurse(depth - 1) + (unsigned)room[0];
+	__asm__ volatile("" ::"r"(room) : "memory");
+	return depth;
+}
+
+static void test_deep_recursion_with_alloca(void **state)
+{
+	recurse(3);
+	recurse(200);
+	assert_true(seen > 200);
+}
+
+static void test_a_full_buffer_is_called_truncated(void **state)
+{
+	unsigned flags = 0;
+	uint64_t frames[4];
+
+	assert_int_equal(unwind_trace(&stack, 0, 0, frames, 4, &flags), 4);
+	assert_int_equal(flags & MT_STACK_TRUNCATED, MT_STACK_TRUNCATED);
+}
+
+static void test_own_text_is_left_out_at_the_inner_end_only(void **state)
+{
+	unsigned flags = 0, n = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &flags);
+	uint64_t frames[FRAMES_MAX];
+	uintptr_t pc = MT_FRAME_PC(ours[2]);
+	/* everything up to cmocka's frame, then only unwind_trace itself */
+	unsigned m = unwind_trace(&stack, 0, pc - 1, frames, FRAMES_MAX, &flags);
+
+	assert_true(m < n);
+	m = unwind_trace(&stack, MT_FRAME_PC(ours[0]) - 512, MT_FRAME_PC(ours[0]) + 512, frames,
+			 FRAMES_MAX, &flags);
+	assert_int_equal(m, n - 1);
+	assert_int_equal(frames[1], ours[2]);
+}
+
+static int compare_checking(const void *a, const void *b)
+{
+	static unsigned calls;
+
+	if (calls++ % 16 == 0)
+		check();
+	return *(const int *)a - *(const int *)b;
+}
+
+static void test_callbacks_through_libc(void **state)
+{
+	int numbers[64], key = 17;
+	unsigned before = checks;
+
+	for (int i = 0; i < 64; i++)
+		numbers[i] = (i * 37) % 64;
+	qsort(numbers, 64, sizeof(int), compare_checking);
+	bsearch(&key, numbers, 64, sizeof(int), compare_checking);
+	assert_true(checks > before + 10);
+}
+
+/* A frame aligned beyond the ABI's 16 bytes: the CFA is an expression over rbp. */
+static __attribute__((noinline)) void with_realigned_stack(unsigned n)
+{
+	char aligned[64] __attribute__((aligned(64)));
+	char *room = alloca(n);
+
+	memset(aligned, (int)n, sizeof(aligned));
+	room[0] = aligned[1];
+	check();
+	__asm__ volatile("" ::"r"(aligned), "r"(room) : "memory");
+}
+
+static void test_functions_that_realign_the_stack(void **state)
+{
+	for (unsigned n = 1; n < 200; n += 37)
+		with_realigned_stack(n);
+}
+
+/*
+ * The CFA in a callee-saved register that is neither sp nor fp, and rbx saved at a distance: the fast
+ * gear cannot do it, nor go on from there without rbx.
+ */
+void with_cfa_in_rbx(void (*function)(void));
+__asm__(".text\n"
+	".globl with_cfa_in_rbx\n"
+	".type with_cfa_in_rbx, @function\n"
+	"with_cfa_in_rbx:\n"
+	".cfi_startproc\n"
+	"	push %rbx\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".cfi_offset %rbx, -16\n"
+	"	mov %rsp, %rbx\n"
+	".cfi_def_cfa_register %rbx\n"
+	"	sub $176, %rsp\n"
+	"	call *%rdi\n"
+	"	add $176, %rsp\n"
+	".cfi_def_cfa_register %rsp\n"
+	"	pop %rbx\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size with_cfa_in_rbx, . - with_cfa_in_rbx\n");
+
+static void nested_in_rbx(void)
+{
+	with_cfa_in_rbx(check);
+	__asm__ volatile("");
+}
+
+static void test_cfa_in_another_register(void **state)
+{
+	with_cfa_in_rbx(check);
+	with_cfa_in_rbx(nested_in_rbx);
+}
+
+static void *thread_main(void *arg)
+{
+	note_stack();
+	check();
+	recurse(20);
+	return NULL;
+}
+
+static void test_threads_end_where_they_began(void **state)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(pthread_create(&thread, NULL, thread_main, NULL), 0);
+		pthread_join(thread, NULL);
+	}
+}
+
+static volatile sig_atomic_t handled;
+
+static void on_signal(int number)
+{
+	handled++;
+	check();
+}
+
+static void take_signals(int flags)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags}, old;
+	struct itimerval timer = {{0, 300}, {0, 300}}, none = {{0}};
+	volatile double sum = 0;
+	time_t end = time(NULL) + 20;
+
+	sigaction(SIGALRM, &action, &old);
+	handled = 0;
+	raise(SIGALRM);
+	assert_int_equal(handled, 1);
+	assert_true(seen_flags & MT_STACK_SIGNAL);
+	/* anywhere: in prologues and epilogues, in libc, in the vdso */
+	setitimer(ITIMER_REAL, &timer, NULL);
+	while (handled < 200 && time(NULL) < end) {
+		struct timespec ts;
+		char text[64];
+
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		snprintf(text, sizeof(text), "%f %ld", sum, ts.tv_nsec);
+		sum = sum + strtod(text, NULL) / 3;
+	}
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigaction(SIGALRM, &old, NULL);
+	assert_true(handled >= 200);
+}
+
+static void test_signal_handlers(void **state)
+{
+	take_signals(SA_RESTART);
+}
+
+static void test_signal_handlers_on_an_alternate_stack(void **state)
+{
+	void *memory =
+		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t alternate = {.ss_sp = memory, .ss_size = STACK_SIZE}, old;
+
+	sigaltstack(&alternate, &old);
+	take_signals(SA_RESTART | SA_ONSTACK);
+	sigaltstack(&old, NULL);
+	munmap(memory, STACK_SIZE);
+}
+
+static ucontext_t home, away;
+
+static void coroutine(void)
+{
+	check();
+	recurse(30);
+	swapcontext(&away, &home);
+	with_realigned_stack(9);
+	with_cfa_in_rbx(check);
+}
+
+static void test_coroutines(void **state)
+{
+	const size_t size = STACK_SIZE;
+	/* guarded on both sides, so that a step too far is seen */
+	char *memory = mmap(NULL, size + 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(memory + 4096, size, PROT_READ | PROT_WRITE);
+	for (int i = 0; i < 3; i++) {
+		getcontext(&away);
+		away.uc_stack.ss_sp = memory + 4096;
+		away.uc_stack.ss_size = size;
+		away.uc_link = &home;
+		makecontext(&away, coroutine, 0);
+		swapcontext(&home, &away);
+		recurse(2);
+		swapcontext(&home, &away);
+	}
+	munmap(memory, size + 8192);
+	/* what was learnt of that stack is of no use any more, and does no harm */
+	check();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_counters_of_the_loader_are_found),
+		cmocka_unit_test(test_constructors_and_main),
+		cmocka_unit_test(test_deep_recursion_with_alloca),
+		cmocka_unit_test(test_a_full_buffer_is_called_truncated),
+		cmocka_unit_test(test_own_text_is_left_out_at_the_inner_end_only),
+		cmocka_unit_test(test_callbacks_through_libc),
+		cmocka_unit_test(test_functions_that_realign_the_stack),
+		cmocka_unit_test(test_cfa_in_another_register),
+		cmocka_unit_test(test_threads_end_where_they_began),
+		cmocka_unit_test(test_signal_handlers),
+		cmocka_unit_test(test_signal_handlers_on_an_alternate_stack),
+		cmocka_unit_test(test_coroutines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
