@@ -34,6 +34,7 @@
 #define MT_THREAD_NAME	  16
 #define MT_PATH_MAX	  1024
 #define MT_CMDLINE_MAX	  2048
+#define MT_FRAMES_MAX	  1024u /* of one stack; a deeper one is truncated at its outer end */
 /* Block counts are fixed point with 16 fractional bits, because one sample stands for a fraction. */
 #define MT_BLOCKS_ONE	  65536ull
 

@@ -36,16 +36,17 @@ DEFINE_CLEANUP(struct region *, region_free)
 uint64_t region_address(const struct region *region);
 
 struct region_snapshot {
-	struct mt_header header;   /* strings in it are zero terminated */
-	uint64_t taken_ns;	   /* CLOCK_MONOTONIC when it was taken */
+	struct mt_header header; /* strings in it are zero terminated */
+	uint64_t taken_ns;       /* CLOCK_MONOTONIC when it was taken */
 	/* Index 0 of each is there and empty, so that indices are those of the region. */
-	struct mt_site *sites;	   /* n_frames is 0 where the entry is not valid; stack indexes frames */
+	struct mt_site
+		*sites; /* n_frames is 0 where the entry is not valid; stack indexes frames */
 	uint32_t n_sites;
 	uint64_t *frames;
 	uint64_t n_frames;
 	struct mt_module *modules; /* path indexes strings */
 	uint32_t n_modules;
-	char *strings;		   /* zero terminated at the end */
+	char *strings; /* zero terminated at the end */
 	uint64_t n_strings;
 	struct mt_thread *threads;
 	uint32_t n_threads;
@@ -54,9 +55,9 @@ struct region_snapshot {
 	uint32_t n_live;
 	struct mt_map *maps;
 	uint32_t n_maps;
-	struct mt_event *events;   /* oldest first */
+	struct mt_event *events; /* oldest first */
 	uint32_t n_events;
-	uint64_t n_events_missed;  /* overwritten before since_event could be read */
+	uint64_t n_events_missed; /* overwritten before since_event could be read */
 	/* What was left out because it was torn or out of range. */
 	uint32_t n_damaged_sites, n_damaged_live, n_damaged_maps;
 };

@@ -24,7 +24,7 @@
 #include "agent/core/sys.h"
 #include "agent/core/unwind.h"
 #include "region/abi.h"
-#include "tests/unwind/oracle.h"
+#include "tests/support/oracle.h"
 
 enum { FRAMES_MAX = 512, STACK_SIZE = 256 * 1024 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fake-writer.c: see fake-writer.h. */
-#include "fake-writer.h"
+#include "tests/support/fake-writer.h"
 
 #include <string.h>
 

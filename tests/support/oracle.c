@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* oracle.c: libunwind in the process, as the judge of our own unwinder. */
 #define UNW_LOCAL_ONLY
-#include "oracle.h"
+#include "tests/support/oracle.h"
 
 #include <dlfcn.h>
 #include <libunwind.h>

@@ -4,8 +4,8 @@
  * embedder of the core finds out about the loader. Shared by the unit tests and by the library that
  * compares stacks in real programs.
  */
-#ifndef TESTS_UNWIND_ORACLE_H
-#define TESTS_UNWIND_ORACLE_H
+#ifndef TESTS_SUPPORT_ORACLE_H
+#define TESTS_SUPPORT_ORACLE_H
 
 #include <stdint.h>
 

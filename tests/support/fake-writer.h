@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fake-writer.h: a region of ordinary memory, for tests of what writes to its tables. */
-#ifndef TESTS_UNWIND_FAKE_WRITER_H
-#define TESTS_UNWIND_FAKE_WRITER_H
+#ifndef TESTS_SUPPORT_FAKE_WRITER_H
+#define TESTS_SUPPORT_FAKE_WRITER_H
 
 #include "agent/core/writer.h"
 

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source.c: where a region's bytes come from.
+ *
+ * A memfd that is sealed against shrinking is mapped: no access to it can fault, and 64-bit words are
+ * read whole. One that is not sealed could be truncated by a hostile process in the middle of a copy,
+ * and the access would raise SIGBUS; it is read with pread instead. Anything else than a memfd is
+ * refused: reading from a pipe, or from a file of a dead network server, may never end.
+ *
+ * A region in another process is found in /proc/PID/maps as the mapping of a memfd with a known name,
+ * from offset 0 on. The kernel shows it in several lines if parts of it have other flags, so lines that
+ * follow on each other in address and in offset are one. Root opens it through map_files; everybody
+ * else reads it where it is, with process_vm_readv. Pages that were never touched would come into being
+ * by reading them: region.c asks only for parts that the region says are used.
+ */
+#include "region/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/macro.h"
+#include "region/abi.h"
+
+enum source_kind { SOURCE_MAPPED, SOURCE_FILE, SOURCE_PROCESS, SOURCE_BYTES };
+
+struct source {
+	enum source_kind kind;
+	int fd;            /* mapped and file */
+	const void *bytes; /* mapped and bytes */
+	uint64_t size;
+	pid_t pid, inner_pid;
+	uint64_t address; /* in the process */
+};
+
+/* How much of /proc files is read at most: a process with a million mappings has 100 MB of maps. */
+static const size_t proc_max = 256 << 20;
+/* What is believed of a region that cannot be asked how full it is. */
+static const uint64_t filled_max = 4ull << 30;
+
+static struct source *source_new(enum source_kind kind)
+{
+	struct source *source = calloc(1, sizeof(*source));
+
+	if (source) {
+		source->kind = kind;
+		source->fd = -EBADF;
+	}
+	return source;
+}
+
+struct source *source_free(struct source *source)
+{
+	if (!source)
+		return NULL;
+	if (source->kind == SOURCE_MAPPED)
+		munmap((void *)source->bytes, source->size);
+	else
+		free((void *)source->bytes);
+	cleanup_close(&source->fd);
+	free(source);
+	return NULL;
+}
+
+/* Takes fd over, on failure too. */
+static int open_fd(int fd, struct source **ret)
+{
+	_cleanup_(source_freep) struct source *source = source_new(SOURCE_FILE);
+	struct stat st;
+	void *bytes;
+	int seals;
+
+	if (!source) {
+		close(fd);
+		return -ENOMEM;
+	}
+	source->fd = fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	seals = fcntl(fd, F_GET_SEALS);
+	if (!S_ISREG(st.st_mode) || seals < 0 || st.st_size <= 0)
+		return -EPROTO;
+	source->size = (uint64_t)st.st_size;
+	if (seals & F_SEAL_SHRINK) {
+		/* may fail under a limit of address space; then it is read like any other */
+		bytes = mmap(NULL, source->size, PROT_READ, MAP_SHARED, fd, 0);
+		if (bytes != MAP_FAILED) {
+			source->bytes = bytes;
+			source->kind = SOURCE_MAPPED;
+		}
+	}
+	*ret = TAKE_PTR(source);
+	return 0;
+}
+
+int source_open_fd(int fd, struct source **ret)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : open_fd(copy, ret);
+}
+
+int source_open_bytes(const void *bytes, size_t size, struct source **ret)
+{
+	_cleanup_(source_freep) struct source *source = source_new(SOURCE_BYTES);
+	void *copy;
+
+	if (!source)
+		return -ENOMEM;
+	copy = malloc(size ? size : 1);
+	if (!copy)
+		return -ENOMEM;
+	if (size)
+		memcpy(copy, bytes, size);
+	source->bytes = copy;
+	source->size = size;
+	*ret = TAKE_PTR(source);
+	return 0;
+}
+
+/* One line of maps, as far as it matters here. */
+struct line {
+	uint64_t start, end, offset, inode;
+};
+
+/* Reads the line if it is a mapping of a memfd with the region's name. */
+static int parse_line(const char *text, struct line *ret)
+{
+	static const char name[] = "/memfd:" MT_REGION_NAME;
+	unsigned major, minor;
+	int path = 0;
+
+	if (sscanf(text, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64 " %x:%x %" SCNu64 " %n",
+		   &ret->start, &ret->end, &ret->offset, &major, &minor, &ret->inode, &path) < 6 ||
+	    !path)
+		return 0;
+	text += path;
+	return !strncmp(text, name, sizeof(name) - 1) &&
+	       (!text[sizeof(name) - 1] || text[sizeof(name) - 1] == ' ');
+}
+
+/* Finds the region's range in the text of maps, whose lines it cuts. first is its first line. */
+static int find_range(char *text, struct line *ret_first, uint64_t *ret_size)
+{
+	struct line line, first = {0};
+	uint64_t end = 0;
+	char *next;
+
+	for (; text; text = next) {
+		next = strchr(text, '\n');
+		if (next)
+			*next++ = '\0';
+		if (!parse_line(text, &line) || line.end <= line.start)
+			continue;
+		if (!end && !line.offset) {
+			first = line;
+			end = line.end;
+		} else if (end && line.start == end && line.inode == first.inode &&
+			   line.offset == end - first.start) {
+			end = line.end;
+		}
+	}
+	if (!end)
+		return -ENODATA;
+	*ret_first = first;
+	*ret_size = end - first.start;
+	return 0;
+}
+
+static int read_proc(pid_t pid, const char *name, char **ret)
+{
+	char path[64];
+	size_t size;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	r = file_read(path, proc_max, ret, &size);
+	return r == -ENOENT ? -ESRCH : r == -EACCES ? -EPERM : r;
+}
+
+/* The last number in the NSpid line: the pid in the process's own namespace. */
+static pid_t read_inner_pid(pid_t pid)
+{
+	_cleanup_free_ char *status = NULL;
+	const char *line;
+
+	if (read_proc(pid, "status", &status) < 0)
+		return 0;
+	line = strstr(status, "\nNSpid:");
+	if (!line)
+		return 0;
+	line += strlen("\nNSpid:");
+	line += strcspn(line, "\n");
+	while (line[-1] >= '0' && line[-1] <= '9')
+		line--;
+	return (pid_t)strtol(line, NULL, 10);
+}
+
+static int open_map_file(pid_t pid, const struct line *line)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
+		 line->start, line->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+int source_open_pid(pid_t pid, struct source **ret)
+{
+	_cleanup_(source_freep) struct source *source = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct line first = {0};
+	uint64_t size = 0;
+	int r, fd;
+
+	r = read_proc(pid, "maps", &text);
+	if (r < 0)
+		return r;
+	r = find_range(text, &first, &size);
+	if (r < 0)
+		return r;
+	fd = open_map_file(pid, &first);
+	if (fd >= 0) {
+		r = open_fd(fd, &source);
+		if (r < 0)
+			return r;
+	} else {
+		source = source_new(SOURCE_PROCESS);
+		if (!source)
+			return -ENOMEM;
+		source->size = size;
+	}
+	source->pid = pid;
+	source->inner_pid = read_inner_pid(pid);
+	source->address = first.start;
+	*ret = TAKE_PTR(source);
+	return 0;
+}
+
+uint64_t source_size(const struct source *source)
+{
+	return source->size;
+}
+
+uint64_t source_filled(const struct source *source)
+{
+	struct stat st;
+
+	switch (source->kind) {
+	case SOURCE_BYTES:
+		return source->size;
+	case SOURCE_PROCESS:
+		return MIN(source->size, filled_max);
+	case SOURCE_MAPPED:
+	case SOURCE_FILE:
+		break;
+	}
+	/* for memory, st_blocks counts the pages that exist, swapped out or not */
+	if (fstat(source->fd, &st) < 0 || st.st_blocks < 0)
+		return 0;
+	return MIN(source->size, (uint64_t)st.st_blocks * 512);
+}
+
+uint64_t source_address(const struct source *source)
+{
+	return source->address;
+}
+
+pid_t source_inner_pid(const struct source *source)
+{
+	return source->inner_pid;
+}
+
+/* Aligned words one by one, each read whole; what is not a whole word as bytes. */
+static void copy_words(const char *from, char *to, size_t size)
+{
+	uint64_t word;
+
+	if (((uintptr_t)from & 7) == 0) {
+		for (; size >= sizeof(word);
+		     from += sizeof(word), to += sizeof(word), size -= sizeof(word)) {
+			word = __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED);
+			memcpy(to, &word, sizeof(word));
+		}
+	}
+	for (; size; size--)
+		*to++ = (char)__atomic_load_n(from++, __ATOMIC_RELAXED);
+}
+
+static int copy_process(const struct source *source, uint64_t offset, char *buffer, size_t size)
+{
+	struct iovec local, remote;
+	ssize_t n;
+
+	while (size) {
+		local = (struct iovec){buffer, size};
+		remote = (struct iovec){(void *)(uintptr_t)(source->address + offset), size};
+		n = process_vm_readv(source->pid, &local, 1, &remote, 1, 0);
+		if (n < 0)
+			return errno == EFAULT ? -ENODATA : -errno;
+		if (!n)
+			return -ENODATA;
+		buffer += n;
+		offset += (uint64_t)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int source_copy(struct source *source, uint64_t offset, void *buffer, size_t size)
+{
+	ssize_t n;
+	int r = 0;
+
+	if (offset > source->size || size > source->size - offset)
+		return -ENODATA;
+	/* pair with the writer's release stores: whatever is seen published is seen whole by later copies */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	switch (source->kind) {
+	case SOURCE_MAPPED:
+		copy_words((const char *)source->bytes + offset, buffer, size);
+		break;
+	case SOURCE_BYTES:
+		memcpy(buffer, (const char *)source->bytes + offset, size);
+		break;
+	case SOURCE_FILE:
+		n = file_pread(source->fd, buffer, size, offset);
+		r = n < 0 ? (int)n : (size_t)n < size ? -ENODATA : 0;
+		break;
+	case SOURCE_PROCESS:
+		r = copy_process(source, offset, buffer, size);
+		break;
+	}
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return r;
+}

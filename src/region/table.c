@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.c: the tables of a region, entry by entry.
+ *
+ * Entries whose slots are used again (blocks, mappings, events, threads) may change while they are
+ * copied. Each is copied twice, and counts if both copies are equal. The writer clears the field that
+ * makes an entry visible before it changes the others, and stores it last, so that two equal copies are
+ * not half of one entry and half of another. Copying is done in chunks, twice, and only what differs is
+ * copied again by itself.
+ *
+ * Counts and sizes come from the region, and a hostile one may claim anything. What is read is bounded by
+ * how much memory the region really takes (source_filled), with some slack: writers take slots in
+ * batches, so that a few are counted and were never touched.
+ */
+#include "region/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/macro.h"
+
+enum {
+	CHUNK = 64 * 1024,   /* bytes copied at once */
+	ENTRY_MAX = 4096,    /* bytes of an entry of any future version */
+	ATTEMPTS = 8,        /* copies of an entry that does not stand still */
+	SLACK = 1024 * 1024, /* bytes of a table that may be counted as used and never touched */
+	ALIGNMENT = 64,      /* of a table in the region */
+};
+
+/* The tables, and what this version knows of their entries. */
+static const struct {
+	size_t place; /* of struct mt_table in the header */
+	uint32_t entry_size;
+} known_tables[] = {
+	{offsetof(struct mt_header, stacks), sizeof(uint64_t)},
+	{offsetof(struct mt_header, sites), sizeof(struct mt_site)},
+	{offsetof(struct mt_header, live), sizeof(struct mt_live)},
+	{offsetof(struct mt_header, maps), sizeof(struct mt_map)},
+	{offsetof(struct mt_header, ring), sizeof(struct mt_event)},
+	{offsetof(struct mt_header, modules), sizeof(struct mt_module)},
+	{offsetof(struct mt_header, threads), sizeof(struct mt_thread)},
+	{offsetof(struct mt_header, strings), 1},
+};
+
+int tables_check(const struct mt_header *header)
+{
+	struct mt_table table;
+	uint64_t size;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(known_tables); i++) {
+		memcpy(&table, (const char *)header + known_tables[i].place, sizeof(table));
+		if (!table.capacity)
+			continue;
+		/* frames and strings have no room to grow in */
+		if (table.entry_size < known_tables[i].entry_size || table.entry_size > ENTRY_MAX ||
+		    (known_tables[i].entry_size <= sizeof(uint64_t) &&
+		     table.entry_size != known_tables[i].entry_size))
+			return -EPROTO;
+		size = (uint64_t)table.entry_size * table.capacity;
+		if (table.offset < header->header_size || !IS_ALIGNED(table.offset, ALIGNMENT) ||
+		    table.offset > header->region_size || size > header->region_size - table.offset)
+			return -EPROTO;
+	}
+	return 0;
+}
+
+uint64_t table_used(const struct source *source, const struct mt_table *table, uint64_t n)
+{
+	uint64_t size = source_size(source);
+	uint64_t filled = source_filled(source);
+
+	if (!table->capacity || table->offset >= size)
+		return 0;
+	size = MIN(size - table->offset, filled + SLACK);
+	return MIN(MIN(n, table->capacity), size / table->entry_size);
+}
+
+/* Copies one entry until two copies in a row are equal. Returns whether they were. */
+static int settle(struct source *source, uint64_t offset, char *bytes, size_t size)
+{
+	char again[ENTRY_MAX];
+	int i, r;
+
+	for (i = 0; i < ATTEMPTS; i++) {
+		r = source_copy(source, offset, again, size);
+		if (r < 0)
+			return r;
+		if (!memcmp(bytes, again, size))
+			return 1;
+		memcpy(bytes, again, size);
+	}
+	return 0;
+}
+
+int table_visit_range(struct source *source, const struct mt_table *table, uint64_t first,
+		      uint64_t end, table_visitor visitor, void *context)
+{
+	_cleanup_free_ char *chunk = malloc(2 * (size_t)CHUNK);
+	uint64_t size = table->entry_size, per_chunk = CHUNK / size, offset, i, n;
+	int r, stable;
+	char *entry;
+
+	if (!chunk)
+		return -ENOMEM;
+	for (; first < end; first += n) {
+		n = MIN(per_chunk, end - first);
+		offset = table->offset + first * size;
+		r = source_copy(source, offset, chunk, n * size);
+		if (r < 0)
+			return r;
+		r = source_copy(source, offset, chunk + CHUNK, n * size);
+		if (r < 0)
+			return r;
+		for (i = 0; i < n; i++) {
+			entry = chunk + i * size;
+			stable = 1;
+			if (memcmp(entry, entry + CHUNK, size) != 0)
+				stable = settle(source, offset + i * size, entry, size);
+			if (stable < 0)
+				return stable;
+			r = visitor(context, first + i, entry, stable);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int table_visit(struct source *source, const struct mt_table *table, uint64_t n,
+		table_visitor visitor, void *context)
+{
+	return table_visit_range(source, table, 0, table_used(source, table, n), visitor, context);
+}

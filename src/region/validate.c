@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * validate.c: makes every reference in a snapshot safe to follow.
+ *
+ * Works on the copy alone, from what is named to what names it: strings, modules, frames, threads, sites,
+ * then blocks, mappings and events. What can be mended without guessing is mended (a frame that names no
+ * module keeps its address, a block of an unknown thread keeps its site); what cannot is left out and
+ * counted. Figures are not judged: a counter may hold anything.
+ */
+#include "region/validate.h"
+
+#include <math.h>
+#include <string.h>
+
+/* No address space is larger than this. */
+static const uint64_t size_max = 1ull << 57;
+
+static void validate_header(struct mt_header *header)
+{
+	header->exe[sizeof(header->exe) - 1] = '\0';
+	header->cmdline[sizeof(header->cmdline) - 1] = '\0';
+	header->cmdline[sizeof(header->cmdline) - 2] = '\0';
+	header->comm[sizeof(header->comm) - 1] = '\0';
+	if (header->mode > MT_MODE_INJECTED)
+		header->mode = MT_MODE_NONE;
+	if (header->allocator > MT_ALLOCATOR_OTHER)
+		header->allocator = MT_ALLOCATOR_OTHER;
+	if (header->sampling > MT_SAMPLING_OFF)
+		header->sampling = MT_SAMPLING_INTERVAL;
+	if (header->state > MT_STATE_DETACHED)
+		header->state = MT_STATE_RUNNING;
+}
+
+/* An array of which entry 0 is there and empty, even if nothing was copied. */
+static uint32_t at_least_one(uint32_t n)
+{
+	return n ? n : 1;
+}
+
+static void validate_modules(struct region_snapshot *snapshot)
+{
+	struct mt_module *module;
+	uint32_t i;
+
+	snapshot->n_modules = at_least_one(snapshot->n_modules);
+	memset(&snapshot->modules[MT_MODULE_NONE], 0, sizeof(*module));
+	for (i = 1; i < snapshot->n_modules; i++) {
+		module = &snapshot->modules[i];
+		if (module->start >= module->end) {
+			memset(module, 0, sizeof(*module));
+			continue;
+		}
+		if (module->build_id_size > MT_BUILD_ID_MAX)
+			module->build_id_size = 0;
+		/* n_strings is the place of the empty string behind all others */
+		if (module->path >= snapshot->n_strings ||
+		    module->path_length > snapshot->n_strings - module->path)
+			module->path = (uint32_t)snapshot->n_strings;
+		module->path_length = (uint32_t)strlen(snapshot->strings + module->path);
+	}
+}
+
+static void validate_frames(struct region_snapshot *snapshot)
+{
+	uint64_t i, *frame;
+	uint32_t module;
+
+	for (i = 0; i < snapshot->n_frames; i++) {
+		frame = &snapshot->frames[i];
+		module = MT_FRAME_MODULE(*frame);
+		if (module >= snapshot->n_modules || !snapshot->modules[module].end)
+			*frame = MT_FRAME_PC(*frame);
+	}
+}
+
+static void validate_threads(struct region_snapshot *snapshot)
+{
+	uint32_t i;
+
+	snapshot->n_threads = at_least_one(snapshot->n_threads);
+	snapshot->threads[0].tid = 0;
+	for (i = 0; i < snapshot->n_threads; i++)
+		snapshot->threads[i].name[MT_THREAD_NAME - 1] = '\0';
+}
+
+/* A counter that holds the bits of a double. */
+static uint64_t valid_variance(uint64_t bits)
+{
+	double variance;
+
+	memcpy(&variance, &bits, sizeof(variance));
+	return isfinite(variance) && variance >= 0 ? bits : 0;
+}
+
+static void validate_sites(struct region_snapshot *snapshot)
+{
+	struct mt_site *site;
+	uint32_t i;
+
+	snapshot->n_sites = at_least_one(snapshot->n_sites);
+	memset(&snapshot->sites[0], 0, sizeof(*site));
+	for (i = 1; i < snapshot->n_sites; i++) {
+		site = &snapshot->sites[i];
+		if (!site->n_frames)
+			continue;
+		if ((site->kind != MT_SITE_MALLOC && site->kind != MT_SITE_MMAP) ||
+		    site->n_frames > MT_FRAMES_MAX || site->stack > snapshot->n_frames ||
+		    site->n_frames > snapshot->n_frames - site->stack) {
+			site->n_frames = 0;
+			snapshot->n_damaged_sites++;
+			continue;
+		}
+		site->alloc_variance = valid_variance(site->alloc_variance);
+		site->freed_variance = valid_variance(site->freed_variance);
+	}
+}
+
+static bool has_site(const struct region_snapshot *snapshot, uint32_t site)
+{
+	return site < snapshot->n_sites && snapshot->sites[site].n_frames;
+}
+
+/* Threads that found no room are thread 0. */
+static uint32_t valid_thread(const struct region_snapshot *snapshot, uint32_t thread)
+{
+	return thread < snapshot->n_threads && snapshot->threads[thread].tid ? thread : 0;
+}
+
+static void validate_live(struct region_snapshot *snapshot)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < snapshot->n_live; i++) {
+		struct mt_live live = snapshot->live[i];
+
+		if (!has_site(snapshot, live.site) || live.size > size_max) {
+			snapshot->n_damaged_live++;
+			continue;
+		}
+		live.thread = valid_thread(snapshot, live.thread);
+		snapshot->live[n++] = live;
+	}
+	snapshot->n_live = n;
+}
+
+static void validate_maps(struct region_snapshot *snapshot)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < snapshot->n_maps; i++) {
+		struct mt_map map = snapshot->maps[i];
+
+		if (!has_site(snapshot, map.site) || map.size > size_max) {
+			snapshot->n_damaged_maps++;
+			continue;
+		}
+		map.thread = valid_thread(snapshot, map.thread);
+		snapshot->maps[n++] = map;
+	}
+	snapshot->n_maps = n;
+}
+
+static void validate_events(struct region_snapshot *snapshot)
+{
+	uint32_t i;
+
+	for (i = 0; i < snapshot->n_events; i++) {
+		struct mt_event *event = &snapshot->events[i];
+
+		if (!has_site(snapshot, event->site))
+			event->site = 0;
+		event->thread = (uint16_t)valid_thread(snapshot, event->thread);
+	}
+}
+
+void validate_snapshot(struct region_snapshot *snapshot)
+{
+	validate_header(&snapshot->header);
+	validate_modules(snapshot);
+	validate_frames(snapshot);
+	validate_threads(snapshot);
+	validate_sites(snapshot);
+	validate_live(snapshot);
+	validate_maps(snapshot);
+	validate_events(snapshot);
+}
