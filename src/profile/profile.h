@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
+#include "region/abi.h" /* the enums that the comments name */
+
 #define PROFILE_UNKNOWN UINT64_MAX
 
 enum profile_state {
@@ -23,39 +26,43 @@ enum profile_state {
 	PROFILE_CORE,
 };
 
+struct string_pool;
+
 struct profile_process {
 	uint32_t pid, ppid;
 	char *exe, *comm;
-	char **cmdline;		  /* NULL terminated; NULL if unknown */
+	char **cmdline; /* NULL terminated; NULL if unknown */
 	enum profile_state state;
-	int exit_status;	  /* -1 if unknown or not exited */
-	int signal;		  /* 0 if none */
+	int exit_status;                /* -1 if unknown or not exited */
+	int signal;                     /* 0 if none */
 	double started_at, captured_at; /* seconds since the epoch */
-	uint64_t n_threads;
+	uint64_t n_threads;             /* now; PROFILE_UNKNOWN once the process is gone */
 	uint64_t rss, pss, uss, swap, vsz, peak_rss, cgroup_limit; /* bytes */
 };
 
 struct profile_agent {
 	uint32_t mode, allocator, sampling; /* enum mt_mode, mt_allocator, mt_sampling */
-	uint64_t interval;	  /* bytes, in force when it was captured; 0 = everything */
-	bool exact;		  /* everything was recorded, always, and nothing lost */
+	uint64_t interval; /* bytes, in force when it was captured; 0 = everything */
+	bool exact;        /* everything was recorded, always, and nothing lost */
 	uint64_t samples, lost_allocations, lost_frees, lost_maps, truncated_stacks;
-	uint64_t own_bytes;	  /* resident region and private tables */
+	uint64_t own_bytes; /* resident region and private tables */
 	uint64_t own_ns;
-	double overhead_ratio;	  /* of the process's CPU time; negative if unknown */
-	uint32_t flags;		  /* enum mt_header_flags */
+	double overhead_ratio; /* of the process's CPU time; negative if unknown */
+	uint32_t flags;        /* enum mt_header_flags */
 };
 
 struct profile_heap {
-	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks, freed_bytes, freed_blocks;
-	double live_stderr;	  /* bytes */
+	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks, freed_bytes,
+		freed_blocks;
+	double live_stderr; /* bytes */
 	uint64_t peak_live_bytes, before_attach_bytes;
-	uint64_t mapped_bytes;	  /* outstanding mappings (sites of kind mmap), file-backed ones left out */
+	uint64_t
+		mapped_bytes; /* outstanding mappings (sites of kind mmap), file-backed ones left out */
 	uint64_t inherited_bytes; /* part of live that was there at fork */
 };
 
 struct profile_module {
-	char *path;
+	char *path; /* "" if unknown */
 	uint8_t build_id[20];
 	uint8_t build_id_size;
 	uint64_t start, end, bias;
@@ -65,45 +72,51 @@ struct profile_module {
 /* One call, inlined or not; strings are owned by the profile. */
 struct profile_frame {
 	const char *function, *file; /* NULL if unknown */
-	const char *why;	  /* why not; NULL if known */
-	uint32_t line;		  /* 0 if unknown */
-	uint64_t offset;	  /* in the function */
+	const char *why;             /* why not; NULL if known */
+	uint32_t line;               /* 0 if unknown */
+	uint64_t offset;             /* in the function */
 	bool inlined;
 };
 
 /* One address of a stack and the calls that it stands for, innermost inlined one first. */
 struct profile_location {
-	uint64_t address;	  /* as recorded: a return address */
-	uint32_t module;	  /* index in modules, PROFILE_NO_MODULE for JIT code */
+	uint64_t address; /* as recorded: a return address */
+	uint32_t module;  /* index in modules, PROFILE_NO_MODULE for JIT code */
 	uint32_t first_frame, n_frames;
 };
 #define PROFILE_NO_MODULE UINT32_MAX
 
 struct profile_site {
-	uint64_t id;		  /* stable between sessions of the same binaries: a hash of names and offsets */
-	uint32_t kind;		  /* enum mt_site_kind */
-	uint32_t flags;		  /* enum mt_stack_flags */
-	uint32_t first_location, n_locations; /* in location_refs; innermost first, allocation functions cut off */
-	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks, freed_bytes, freed_blocks;
-	double live_stderr;	  /* bytes; 0 = exact */
+	uint64_t id; /* stable between sessions of the same binaries: a hash of names and offsets */
+	uint32_t kind;  /* enum mt_site_kind */
+	uint32_t flags; /* enum mt_stack_flags */
+	uint32_t first_location,
+		n_locations; /* in location_refs; innermost first, allocation functions cut off */
+	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks, freed_bytes,
+		freed_blocks;
+	double live_stderr;                  /* bytes; 0 = exact */
 	double oldest_age_s, youngest_age_s; /* negative if nothing is live */
-	double growth;		  /* bytes a second; NAN if unknown */
-	uint32_t first_thread, n_threads; /* in thread_refs: threads that hold live blocks */
-	uint64_t n_samples;	  /* live samples behind the estimate */
-	uint32_t map_flags;	  /* kind mmap: enum mt_map_flags of its ranges, or-ed */
+	double growth;                       /* bytes a second; NAN if unknown */
+	uint32_t first_thread, n_threads;    /* in thread_refs: threads that hold live blocks */
+	uint64_t n_samples;                  /* live samples behind the estimate */
+	uint32_t map_flags;                  /* kind mmap: enum mt_map_flags of its ranges, or-ed */
 };
 
 /* A sampled block or a mapping that is outstanding. */
 struct profile_block {
-	uint64_t address, size;
+	uint64_t address, size; /* as asked for; estimate.h says what it stands for */
 	double age_s;
-	uint32_t site, thread;
-	uint64_t interval;	  /* 0 = exact */
-	uint32_t flags;		  /* enum mt_live_flags or mt_map_flags */
+	uint32_t site;     /* index in sites, PROFILE_NO_SITE for a mapping whose stack was lost */
+	uint32_t thread;   /* index in threads; 0 if unknown */
+	uint64_t interval; /* 0 = exact */
+	uint32_t flags;    /* enum mt_live_flags or mt_map_flags */
 };
 
+#define PROFILE_NO_SITE UINT32_MAX
+
+/* Entry 0 stands for threads that are not known; an entry with tid 0 is nobody. */
 struct profile_thread {
-	uint32_t tid;
+	uint32_t tid; /* 0 if nobody */
 	char name[16];
 	bool ended;
 	uint64_t allocated_bytes, freed_bytes;
@@ -113,20 +126,49 @@ struct profile {
 	struct profile_process process;
 	struct profile_agent agent;
 	struct profile_heap heap;
-	struct profile_module *modules;	    size_t n_modules;
-	struct profile_frame *frames;	    size_t n_frames;
-	struct profile_location *locations; size_t n_locations;
-	uint32_t *location_refs;	    size_t n_location_refs;
-	struct profile_site *sites;	    size_t n_sites; /* by live_bytes, descending */
-	struct profile_block *blocks;	    size_t n_blocks;
-	struct profile_thread *threads;	    size_t n_threads;
-	uint32_t *thread_refs;		    size_t n_thread_refs;
-	char *maps_text;		    /* /proc/PID/smaps as it was, NULL if unknown */
+	struct profile_module *modules;
+	size_t n_modules;
+	struct profile_frame *frames;
+	size_t n_frames;
+	struct profile_location *locations;
+	size_t n_locations;
+	uint32_t *location_refs;
+	size_t n_location_refs;
+	struct profile_site *sites;
+	size_t n_sites; /* by live_bytes, descending */
+	struct profile_block *blocks;
+	size_t n_blocks;
+	struct profile_thread *threads;
+	size_t n_threads;
+	uint32_t *thread_refs;
+	size_t n_thread_refs;
+	char *maps_text; /* /proc/PID/smaps as it was, owned; NULL if unknown */
 	struct string_pool *strings;
-	uint32_t n_damaged;		    /* entries of the region that could not be read */
+	uint32_t n_damaged; /* entries of the region that could not be read */
 };
 
+/* Empty; figures are PROFILE_UNKNOWN where 0 would say something. NULL if there is no memory. */
 struct profile *profile_new(void);
 struct profile *profile_free(struct profile *profile);
+DEFINE_CLEANUP(struct profile *, profile_free)
+
+/*
+ * Whether all indices are within their arrays and all figures are what their comments allow: what a
+ * reader of a foreign file asks before anything else looks at the profile.
+ */
+bool profile_is_valid(const struct profile *profile);
+
+/* The i-th location of a site's stack, innermost first. */
+static inline const struct profile_location *
+profile_location_get(const struct profile *profile, const struct profile_site *site, uint32_t i)
+{
+	return &profile->locations[profile->location_refs[site->first_location + i]];
+}
+
+/* What of a site stands in the ranking: not the mappings that an allocator makes for its own heap. */
+static inline bool profile_site_is_counted(const struct profile_site *site)
+{
+	return !(site->flags & MT_STACK_BACKING);
+}
 
 #endif

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is live is summed over the live slots, each with the interval that it was sampled at; what was
+ * allocated comes from the sites' counters; what was freed is the difference. So the three agree with
+ * each other even if the process was killed between two stores, where counters of frees might not.
+ * A slot may be a moment ahead of the counter: allocated is then raised to what is live.
+ *
+ * Sites of the region are told apart by address. Where the same code was loaded at two addresses, or an
+ * allocation function made two stacks of one, they are one site of the profile: identity decides.
+ *
+ * Order: modules and threads; sites with their stacks; blocks and mappings, which add up in the sites;
+ * then the sites are ranked, and only then do the others refer to them by rank.
+ */
+#include "profile/build.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/estimate.h"
+#include "profile/grow.h"
+#include "profile/locator.h"
+#include "profile/subject.h"
+
+/* What adds up for a site before it is rounded. */
+struct sum {
+	struct estimate live;
+	uint64_t allocated_blocks; /* in 1/MT_BLOCKS_ONE */
+	double oldest_s, youngest_s;
+};
+
+struct builder {
+	struct profile *profile;
+	const struct region_snapshot *snapshot;
+	struct locator locator;
+	struct map by_id; /* identity: index in sites */
+	uint32_t *sites;  /* the region's index: index in sites */
+	struct sum *sums; /* beside sites */
+	uint64_t moment_ns;
+	struct estimate heap; /* live, all sites of malloc */
+	struct estimate inherited;
+};
+
+static void builder_deinit(struct builder *builder)
+{
+	locator_deinit(&builder->locator);
+	map_deinit(&builder->by_id);
+	free(builder->sites);
+	free(builder->sums);
+	profile_free(builder->profile);
+}
+
+/* When the profile was true: never before something that is in it. */
+static uint64_t find_moment(const struct region_snapshot *snapshot)
+{
+	const struct mt_header *header = &snapshot->header;
+	uint64_t moment = snapshot->taken_ns;
+
+	if (header->end_ns &&
+	    (header->state == MT_STATE_EXITED || header->state == MT_STATE_REPLACED))
+		moment = header->end_ns;
+	moment = MAX(moment, header->start_ns);
+	for (uint32_t i = 0; i < snapshot->n_live; i++)
+		moment = MAX(moment, snapshot->live[i].time_ns);
+	for (uint32_t i = 0; i < snapshot->n_maps; i++)
+		moment = MAX(moment, snapshot->maps[i].time_ns);
+	return moment;
+}
+
+static double age_s(const struct builder *builder, uint64_t time_ns)
+{
+	return (double)(builder->moment_ns - time_ns) / 1e9;
+}
+
+static int add_site(struct builder *builder, const struct mt_site *from, uint32_t *ret_index)
+{
+	struct profile *profile = builder->profile;
+	const size_t first = profile->n_location_refs;
+	uint32_t n_locations;
+	uint64_t id, *place;
+	int r;
+
+	r = locator_add_stack(&builder->locator, from, &n_locations, &id);
+	if (r < 0)
+		return r;
+	r = map_add(&builder->by_id, id, profile->n_sites, &place);
+	if (r < 0)
+		return r;
+	*ret_index = (uint32_t)*place;
+	if (r == 0) {
+		/* known from another address: the first stack serves for both */
+		profile->n_location_refs = first;
+		return 0;
+	}
+	if (GROW(profile->sites, profile->n_sites) < 0 || GROW(builder->sums, profile->n_sites) < 0)
+		return -ENOMEM;
+	builder->sums[profile->n_sites] = (struct sum){.oldest_s = -1, .youngest_s = -1};
+	profile->sites[profile->n_sites++] = (struct profile_site){
+		.id = id,
+		.kind = from->kind,
+		.first_location = (uint32_t)first,
+		.n_locations = n_locations,
+		.growth = NAN,
+	};
+	return 0;
+}
+
+static int build_sites(struct builder *builder)
+{
+	const struct region_snapshot *snapshot = builder->snapshot;
+	uint32_t index;
+
+	builder->sites = malloc((snapshot->n_sites + 1) * sizeof(*builder->sites));
+	if (!builder->sites)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < snapshot->n_sites; i++) {
+		const struct mt_site *from = &snapshot->sites[i];
+
+		builder->sites[i] = PROFILE_NO_SITE;
+		if (from->n_frames == 0)
+			continue;
+		int r = add_site(builder, from, &index);
+		if (r < 0)
+			return r;
+		builder->sites[i] = index;
+		builder->profile->sites[index].flags |= from->flags;
+		builder->profile->sites[index].allocated_bytes += from->alloc_bytes;
+		builder->sums[index].allocated_blocks += from->alloc_blocks;
+	}
+	return 0;
+}
+
+/* An entry whose thread slot was taken over by a younger thread is of nobody that is known. */
+static uint32_t thread_of(const struct region_snapshot *snapshot, uint32_t thread, uint64_t time_ns)
+{
+	if (thread >= snapshot->n_threads || snapshot->threads[thread].tid == 0)
+		return 0;
+	return snapshot->threads[thread].start_ns > time_ns ? 0 : thread;
+}
+
+static int add_block(struct builder *builder, const struct profile_block *block)
+{
+	struct profile *profile = builder->profile;
+
+	if (profile->n_blocks >= UINT32_MAX)
+		return -E2BIG;
+	if (GROW(profile->blocks, profile->n_blocks) < 0)
+		return -ENOMEM;
+	profile->blocks[profile->n_blocks++] = *block;
+	if (block->site == PROFILE_NO_SITE)
+		return 0;
+
+	struct sum *sum = &builder->sums[block->site];
+	estimate_add(&sum->live, block->size, block->interval);
+	sum->oldest_s = MAX(sum->oldest_s, block->age_s);
+	sum->youngest_s = sum->youngest_s < 0 ? block->age_s : MIN(sum->youngest_s, block->age_s);
+	return 0;
+}
+
+static uint32_t site_of(const struct builder *builder, uint32_t site, uint32_t kind)
+{
+	uint32_t index = site < builder->snapshot->n_sites ? builder->sites[site] : PROFILE_NO_SITE;
+
+	if (index != PROFILE_NO_SITE && builder->profile->sites[index].kind != kind)
+		return PROFILE_NO_SITE;
+	return index;
+}
+
+static int build_live(struct builder *builder)
+{
+	const struct region_snapshot *snapshot = builder->snapshot;
+
+	for (uint32_t i = 0; i < snapshot->n_live; i++) {
+		const struct mt_live *live = &snapshot->live[i];
+		const struct profile_block block = {
+			.address = live->addr,
+			.size = live->size,
+			.age_s = age_s(builder, live->time_ns),
+			.site = site_of(builder, live->site, MT_SITE_MALLOC),
+			.thread = thread_of(snapshot, live->thread, live->time_ns),
+			.interval = live->interval,
+			.flags = live->flags,
+		};
+
+		if (block.site == PROFILE_NO_SITE) {
+			/* a block without a stack cannot be reported on: it is torn */
+			builder->profile->n_damaged++;
+			builder->profile->agent.exact = false;
+			continue;
+		}
+		int r = add_block(builder, &block);
+		if (r < 0)
+			return r;
+		estimate_add(&builder->heap, live->size, live->interval);
+		if (live->flags & MT_LIVE_INHERITED)
+			estimate_add(&builder->inherited, live->size, live->interval);
+	}
+	return 0;
+}
+
+static int build_maps(struct builder *builder)
+{
+	const struct region_snapshot *snapshot = builder->snapshot;
+	struct profile *profile = builder->profile;
+
+	for (uint32_t i = 0; i < snapshot->n_maps; i++) {
+		const struct mt_map *map = &snapshot->maps[i];
+		const struct profile_block block = {
+			.address = map->start,
+			.size = map->size,
+			.age_s = age_s(builder, map->time_ns),
+			.site = site_of(builder, map->site, MT_SITE_MMAP),
+			.thread = thread_of(snapshot, map->thread, map->time_ns),
+			.flags = map->flags,
+		};
+		int r = add_block(builder, &block);
+
+		if (r < 0)
+			return r;
+		if (block.site != PROFILE_NO_SITE) {
+			profile->sites[block.site].map_flags |= map->flags;
+			if (map->flags & MT_MAP_BACKING)
+				profile->sites[block.site].flags |= MT_STACK_BACKING;
+		}
+		if (!(map->flags & (MT_MAP_FILE | MT_MAP_BACKING)))
+			profile->heap.mapped_bytes += map->size;
+	}
+	return 0;
+}
+
+static uint64_t whole_blocks(uint64_t fixed_point)
+{
+	return fixed_point / MT_BLOCKS_ONE + (fixed_point % MT_BLOCKS_ONE >= MT_BLOCKS_ONE / 2);
+}
+
+static void finish_sites(struct builder *builder)
+{
+	struct profile *profile = builder->profile;
+
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		struct profile_site *site = &profile->sites[i];
+		const struct sum *sum = &builder->sums[i];
+
+		site->live_bytes = estimate_round(sum->live.bytes);
+		site->live_blocks = estimate_round(sum->live.blocks);
+		site->live_stderr = estimate_stderr(&sum->live);
+		site->n_samples = sum->live.n_samples;
+		site->allocated_bytes = MAX(site->allocated_bytes, site->live_bytes);
+		site->allocated_blocks =
+			MAX(whole_blocks(sum->allocated_blocks), site->live_blocks);
+		site->freed_bytes = site->allocated_bytes - site->live_bytes;
+		site->freed_blocks = site->allocated_blocks - site->live_blocks;
+		site->oldest_age_s = sum->oldest_s;
+		site->youngest_age_s = sum->youngest_s;
+	}
+}
+
+static void finish_heap(struct builder *builder)
+{
+	const struct mt_header *header = &builder->snapshot->header;
+	struct profile *profile = builder->profile;
+	struct profile_heap *heap = &profile->heap;
+
+	heap->live_bytes = estimate_round(builder->heap.bytes);
+	heap->live_blocks = estimate_round(builder->heap.blocks);
+	heap->live_stderr = estimate_stderr(&builder->heap);
+	heap->inherited_bytes = estimate_round(builder->inherited.bytes);
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		if (profile->sites[i].kind != MT_SITE_MALLOC)
+			continue;
+		heap->allocated_bytes += profile->sites[i].allocated_bytes;
+		heap->allocated_blocks += profile->sites[i].allocated_blocks;
+	}
+	/* sites round one by one, the sum rounds once */
+	heap->allocated_bytes = MAX(heap->allocated_bytes, heap->live_bytes);
+	heap->allocated_blocks = MAX(heap->allocated_blocks, heap->live_blocks);
+	heap->freed_bytes = heap->allocated_bytes - heap->live_bytes;
+	heap->freed_blocks = heap->allocated_blocks - heap->live_blocks;
+	if (header->peak_live_bytes || !header->samples)
+		heap->peak_live_bytes = MAX(header->peak_live_bytes, heap->live_bytes);
+	if (header->mode == MT_MODE_PRELOAD)
+		heap->before_attach_bytes = 0;
+}
+
+static int compare_sites(const void *a, const void *b, void *sites)
+{
+	const struct profile_site *x = (struct profile_site *)sites + *(const uint32_t *)a;
+	const struct profile_site *y = (struct profile_site *)sites + *(const uint32_t *)b;
+
+	if (x->live_bytes != y->live_bytes)
+		return x->live_bytes < y->live_bytes ? 1 : -1;
+	if (x->allocated_bytes != y->allocated_bytes)
+		return x->allocated_bytes < y->allocated_bytes ? 1 : -1;
+	/* so that the order of two runs is the same */
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Ranks the sites and renames them in the blocks. */
+static int rank_sites(struct profile *profile)
+{
+	const size_t n = profile->n_sites;
+	_cleanup_free_ uint32_t *order = malloc((n + 1) * sizeof(*order));
+	_cleanup_free_ uint32_t *rank = calloc(n + 1, sizeof(*rank));
+	_cleanup_free_ struct profile_site *sorted = malloc((n + 1) * sizeof(*sorted));
+
+	if (!order || !rank || !sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t)i;
+	qsort_r(order, n, sizeof(*order), compare_sites, profile->sites);
+	for (size_t i = 0; i < n; i++) {
+		sorted[i] = profile->sites[order[i]];
+		rank[order[i]] = (uint32_t)i;
+	}
+	for (size_t i = 0; i < profile->n_blocks; i++)
+		if (profile->blocks[i].site != PROFILE_NO_SITE)
+			profile->blocks[i].site = rank[profile->blocks[i].site];
+	free(profile->sites);
+	profile->sites = TAKE_PTR(sorted);
+	return 0;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Which threads hold blocks of a site: the distinct pairs, in order. */
+static int build_site_threads(struct profile *profile)
+{
+	_cleanup_free_ uint64_t *pairs = calloc(profile->n_blocks + 1, sizeof(*pairs));
+	size_t n = 0;
+
+	if (!pairs)
+		return -ENOMEM;
+	for (size_t i = 0; i < profile->n_blocks; i++) {
+		const struct profile_block *block = &profile->blocks[i];
+
+		if (block->site != PROFILE_NO_SITE && block->thread != 0)
+			pairs[n++] = (uint64_t)block->site << 32 | block->thread;
+	}
+	qsort(pairs, n, sizeof(*pairs), compare_u64);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && pairs[i] == pairs[i - 1])
+			continue;
+		struct profile_site *site = &profile->sites[pairs[i] >> 32];
+
+		if (GROW(profile->thread_refs, profile->n_thread_refs) < 0)
+			return -ENOMEM;
+		if (site->n_threads++ == 0)
+			site->first_thread = (uint32_t)profile->n_thread_refs;
+		profile->thread_refs[profile->n_thread_refs++] = (uint32_t)pairs[i];
+	}
+	return 0;
+}
+
+int profile_build(const struct region_snapshot *snapshot, const struct procinfo *info,
+		  struct symbolizer *symbolizer, struct profile **ret)
+{
+	_cleanup_(builder_deinit) struct builder builder = {
+		.profile = profile_new(),
+		.snapshot = snapshot,
+		.moment_ns = find_moment(snapshot),
+	};
+	int r;
+
+	if (!builder.profile)
+		return -ENOMEM;
+	r = subject_describe_process(snapshot, info, builder.moment_ns, builder.profile);
+	if (r < 0)
+		return r;
+	subject_describe_agent(snapshot, builder.profile);
+	r = subject_describe_threads(snapshot, builder.profile);
+	if (r < 0)
+		return r;
+	r = locator_init(&builder.locator, builder.profile, snapshot, symbolizer);
+	if (r < 0)
+		return r;
+	r = build_sites(&builder);
+	if (r < 0)
+		return r;
+	r = build_live(&builder);
+	if (r < 0)
+		return r;
+	r = build_maps(&builder);
+	if (r < 0)
+		return r;
+	finish_sites(&builder);
+	finish_heap(&builder);
+	r = rank_sites(builder.profile);
+	if (r < 0)
+		return r;
+	r = build_site_threads(builder.profile);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(builder.profile);
+	return 0;
+}

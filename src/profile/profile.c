@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The profile is a handful of flat arrays that point at one another by index: it can be written to a
+ * file and read back without a pointer being touched, and whether it is sound can be asked of it in one
+ * pass. Strings of frames are shared (there are few functions and many frames) and belong to the pool;
+ * those that occur once have an owner each.
+ *
+ * Everything that reads a profile relies on profile_is_valid having held. build.c makes it so, and
+ * payload.c asks.
+ */
+#include "profile/profile.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+
+struct profile *profile_new(void)
+{
+	struct profile *profile = calloc(1, sizeof(*profile));
+
+	if (!profile)
+		return NULL;
+	profile->strings = string_pool_new();
+	if (!profile->strings) {
+		free(profile);
+		return NULL;
+	}
+	struct profile_process *process = &profile->process;
+	process->exit_status = -1;
+	process->n_threads = PROFILE_UNKNOWN;
+	process->rss = process->pss = process->uss = process->swap = PROFILE_UNKNOWN;
+	process->vsz = process->peak_rss = process->cgroup_limit = PROFILE_UNKNOWN;
+	profile->agent.overhead_ratio = -1;
+	profile->heap.peak_live_bytes = PROFILE_UNKNOWN;
+	profile->heap.before_attach_bytes = PROFILE_UNKNOWN;
+	return profile;
+}
+
+struct profile *profile_free(struct profile *profile)
+{
+	if (!profile)
+		return NULL;
+	free(profile->process.exe);
+	free(profile->process.comm);
+	for (char **argument = profile->process.cmdline; argument && *argument; argument++)
+		free(*argument);
+	free(profile->process.cmdline);
+	for (size_t i = 0; i < profile->n_modules; i++)
+		free(profile->modules[i].path);
+	free(profile->modules);
+	free(profile->frames);
+	free(profile->locations);
+	free(profile->location_refs);
+	free(profile->sites);
+	free(profile->blocks);
+	free(profile->threads);
+	free(profile->thread_refs);
+	free(profile->maps_text);
+	string_pool_free(profile->strings);
+	free(profile);
+	return NULL;
+}
+
+/* [first, first + n) is within size, and the sum does not wrap: all three have 32 bits or come from it. */
+static bool is_range(uint64_t first, uint64_t n, size_t size)
+{
+	return first + n <= size;
+}
+
+static bool site_is_valid(const struct profile *profile, const struct profile_site *site)
+{
+	return (site->kind == MT_SITE_MALLOC || site->kind == MT_SITE_MMAP) &&
+	       is_range(site->first_location, site->n_locations, profile->n_location_refs) &&
+	       is_range(site->first_thread, site->n_threads, profile->n_thread_refs) &&
+	       isfinite(site->live_stderr) && site->live_stderr >= 0 &&
+	       isfinite(site->oldest_age_s) && isfinite(site->youngest_age_s) &&
+	       !isinf(site->growth);
+}
+
+static bool process_is_valid(const struct profile_process *process)
+{
+	return process->exe && process->comm && process->state <= PROFILE_CORE &&
+	       isfinite(process->started_at) && isfinite(process->captured_at);
+}
+
+static bool indices_are_valid(const struct profile *profile)
+{
+	for (size_t i = 0; i < profile->n_locations; i++) {
+		const struct profile_location *location = &profile->locations[i];
+
+		if (location->n_frames == 0 ||
+		    !is_range(location->first_frame, location->n_frames, profile->n_frames))
+			return false;
+		if (location->module != PROFILE_NO_MODULE && location->module >= profile->n_modules)
+			return false;
+	}
+	for (size_t i = 0; i < profile->n_location_refs; i++)
+		if (profile->location_refs[i] >= profile->n_locations)
+			return false;
+	for (size_t i = 0; i < profile->n_thread_refs; i++)
+		if (profile->thread_refs[i] >= profile->n_threads)
+			return false;
+	for (size_t i = 0; i < profile->n_blocks; i++) {
+		const struct profile_block *block = &profile->blocks[i];
+
+		if (block->site != PROFILE_NO_SITE && block->site >= profile->n_sites)
+			return false;
+		if (block->thread >= profile->n_threads || !isfinite(block->age_s))
+			return false;
+	}
+	return true;
+}
+
+bool profile_is_valid(const struct profile *profile)
+{
+	if (!process_is_valid(&profile->process) || profile->n_threads == 0)
+		return false;
+	if (!isfinite(profile->agent.overhead_ratio) || !isfinite(profile->heap.live_stderr))
+		return false;
+	for (size_t i = 0; i < profile->n_modules; i++) {
+		const struct profile_module *module = &profile->modules[i];
+
+		if (!module->path || module->build_id_size > sizeof(module->build_id))
+			return false;
+	}
+	for (size_t i = 0; i < profile->n_threads; i++)
+		if (!memchr(profile->threads[i].name, '\0', sizeof(profile->threads[i].name)))
+			return false;
+	for (size_t i = 0; i < profile->n_sites; i++)
+		if (!site_is_valid(profile, &profile->sites[i]))
+			return false;
+	return indices_are_valid(profile);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * subject.h: what a profile is about: the process, the agent in it, its threads.
+ */
+#ifndef PROFILE_SUBJECT_H
+#define PROFILE_SUBJECT_H
+
+#include <stdint.h>
+
+#include "process/procinfo.h"
+#include "profile/profile.h"
+#include "region/region.h"
+
+/* Each fills its part of a new profile. moment_ns is not before header.start_ns; info may be NULL. */
+int subject_describe_process(const struct region_snapshot *snapshot, const struct procinfo *info,
+			     uint64_t moment_ns, struct profile *profile);
+void subject_describe_agent(const struct region_snapshot *snapshot, struct profile *profile);
+/* Threads keep the region's indices; entry 0 is there and is nobody. */
+int subject_describe_threads(const struct region_snapshot *snapshot, struct profile *profile);
+
+#endif
