@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * capture.c: see the header. Everything in here works on copies: the process, if it still lives, is read
+ * and never stopped.
+ */
+#include "cli/capture.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "process/procinfo.h"
+#include "profile/build.h"
+#include "profile/session.h"
+#include "symbolize/symbolizer.h"
+
+enum { SMAPS_MAX = 64 * 1024 * 1024, YAMA_FILE_MAX = 64 };
+
+static void deinit_symbolizer(struct symbolizer **symbolizer)
+{
+	if (*symbolizer)
+		symbolizer_free(*symbolizer);
+}
+
+static int open_symbolizer(const struct origin *origin, struct symbolizer **ret)
+{
+	struct symbolizer_options options = {.pid = origin->pid, .ns_pid = origin->ns_pid};
+	char root[64];
+
+	if (origin->root_fd >= 0) {
+		snprintf(root, sizeof(root), "/proc/self/fd/%d", origin->root_fd);
+		options.root = root;
+	}
+	return symbolizer_new(&options, ret);
+}
+
+int capture(struct region *region, const struct origin *origin, bool live, bool symbolize,
+	    struct profile **ret)
+{
+	_cleanup_(deinit_symbolizer) struct symbolizer *symbolizer = NULL;
+	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {};
+	struct profile *profile;
+	int r;
+
+	r = region_snapshot(region, 0, &snapshot);
+	if (r < 0)
+		return r;
+	if (symbolize) {
+		r = open_symbolizer(origin, &symbolizer);
+		if (r < 0)
+			return r;
+	}
+	r = profile_build(&snapshot, origin->has_info ? &origin->info : NULL, symbolizer, &profile);
+	if (r < 0)
+		return r;
+	/* the region knows the pid of its own namespace; people know the one of ours */
+	profile->process.pid = (uint32_t)origin->pid;
+	if (live && !profile->maps_text) {
+		char path[64];
+
+		/* a process that ended just now has no mappings: the profile does without */
+		snprintf(path, sizeof(path), "/proc/%d/smaps", (int)origin->pid);
+		(void)file_read(path, SMAPS_MAX, &profile->maps_text, NULL);
+	}
+	*ret = profile;
+	return 0;
+}
+
+/* Why the kernel will not let us look, and what would help. */
+static void explain_permission(pid_t pid, struct strbuf *error)
+{
+	_cleanup_free_ char *scope = NULL;
+	struct procinfo info;
+	uid_t uid = (uid_t)-1;
+
+	if (procinfo_read(pid, &info) >= 0) {
+		uid = info.uid;
+		procinfo_deinit(&info);
+	}
+	if (uid != (uid_t)-1 && uid != geteuid()) {
+		strbuf_addf(error,
+			    "%d: belongs to another user (uid %u); run memtrace as that user or "
+			    "as root",
+			    (int)pid, (unsigned)uid);
+		return;
+	}
+	if (file_read("/proc/sys/kernel/yama/ptrace_scope", YAMA_FILE_MAX, &scope, NULL) >= 0 &&
+	    atoi(scope) > 0) {
+		strbuf_addf(error,
+			    "%d: the kernel forbids it (kernel.yama.ptrace_scope is %d); run "
+			    "memtrace as root, or set it to 0",
+			    (int)pid, atoi(scope));
+		return;
+	}
+	strbuf_addf(error,
+		    "%d: the kernel forbids it (the process has other privileges, or made itself "
+		    "undumpable); run memtrace as root",
+		    (int)pid);
+}
+
+static void explain_no_agent(pid_t pid, struct strbuf *error)
+{
+	struct procinfo info;
+
+	strbuf_addf(error, "%d", (int)pid);
+	if (procinfo_read(pid, &info) >= 0) {
+		strbuf_addf(error, " (%s)", info.comm);
+		procinfo_deinit(&info);
+	}
+	strbuf_adds(error, ": has no agent in it, and this memtrace cannot put one into a running "
+			   "process; start the program with \"memtrace run PROGRAM\"");
+}
+
+int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
+{
+	struct procinfo info;
+	int r = procinfo_read(pid, &info);
+
+	if (r == -ENOSYS) {
+		strbuf_adds(error, "/proc is not mounted; mount it: mount -t proc proc /proc");
+		return r;
+	}
+	if (r >= 0)
+		procinfo_deinit(&info);
+	if (r == 0)
+		r = region_open_pid(pid, ret);
+	switch (r) {
+	case 0:
+		return 0;
+	case -ESRCH:
+		strbuf_addf(error,
+			    "%d: there is no such process; \"memtrace ps\" lists those with the "
+			    "agent",
+			    (int)pid);
+		break;
+	case -EPERM:
+	case -EACCES:
+		explain_permission(pid, error);
+		break;
+	case -ENODATA:
+		explain_no_agent(pid, error);
+		break;
+	case -EPROTO:
+		strbuf_addf(error, "%d: its region is damaged beyond use; it cannot be reported on",
+			    (int)pid);
+		break;
+	case -EPROTONOSUPPORT:
+		strbuf_addf(error, "%d: its agent is of a newer memtrace; use that one", (int)pid);
+		break;
+	default:
+		strbuf_addf(error, "%d: its region cannot be read: %s; try again", (int)pid,
+			    strerror(-r));
+	}
+	return r;
+}
+
+int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error)
+{
+	_cleanup_(origin_deinit) struct origin origin = {.root_fd = -EBADF};
+	struct region *region;
+	int r = capture_open_pid(pid, &region, error);
+
+	if (r < 0)
+		return r;
+	origin_init(&origin, pid);
+	r = capture(region, &origin, true, symbolize, ret);
+	region_free(region);
+	if (r < 0)
+		strbuf_addf(error, "%d: its region cannot be read: %s; try again", (int)pid,
+			    strerror(-r));
+	return r;
+}
+
+static void add_name(struct strbuf *path, const char *comm)
+{
+	for (; *comm; comm++)
+		strbuf_addc(path, isgraph((unsigned char)*comm) && *comm != '/' ? *comm : '_');
+}
+
+int capture_default_path(const char *comm, pid_t pid, char **ret)
+{
+	return capture_child_path(NULL, comm, pid, ret);
+}
+
+int capture_child_path(const char *output, const char *comm, pid_t pid, char **ret)
+{
+	static const char suffix[] = ".memtrace";
+	_cleanup_(strbuf_deinit) struct strbuf path = {};
+	size_t length = output ? strlen(output) : 0;
+
+	if (length > strlen(suffix) && strcmp(output + length - strlen(suffix), suffix) == 0)
+		length -= strlen(suffix);
+	if (output)
+		strbuf_add(&path, output, length);
+	else
+		strbuf_adds(&path, "memtrace");
+	strbuf_addc(&path, '.');
+	add_name(&path, comm[0] ? comm : "unknown");
+	strbuf_addf(&path, ".%d%s", (int)pid, suffix);
+	return strbuf_steal(&path, ret);
+}
+
+int capture_write(const char *verb, const struct profile *profile, const char *path)
+{
+	const char *way_out = "give another place with -o FILE";
+	int r = session_write(profile, path);
+
+	if (r >= 0)
+		return 0;
+	if (r == -ENOSPC || r == -EDQUOT)
+		way_out = "make room, or give another place with -o FILE";
+	log_error("%s: %s: the session file cannot be written: %s; %s", verb, path, strerror(-r),
+		  way_out);
+	return r;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * capture.h: from a region to a profile, and on to a session file: the way that `run`, `attach`,
+ * `snapshot` and `report PID` share.
+ */
+#ifndef CLI_CAPTURE_H
+#define CLI_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/strbuf.h"
+#include "cli/origin.h"
+#include "profile/profile.h"
+#include "region/region.h"
+
+/* A profile of what the region holds now. live: the process is there, so its maps are read as well. */
+int capture(struct region *region, const struct origin *origin, bool live, bool symbolize,
+	    struct profile **ret);
+
+/* A profile of a living process. On failure error says what, why and the way out. */
+int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error);
+
+/* Opens the region of a living process; the same about error. */
+int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error);
+
+/* "memtrace.COMM.PID.memtrace", with whatever may not stand in a file name replaced. */
+int capture_default_path(const char *comm, pid_t pid, char **ret);
+/*
+ * For a child of a program whose session goes to output: beside it, "NAME.COMM.PID.memtrace"; the
+ * default name if output is NULL.
+ */
+int capture_child_path(const char *output, const char *comm, pid_t pid, char **ret);
+
+/* Writes the session file; on failure logs the line that says so. */
+int capture_write(const char *verb, const struct profile *profile, const char *path);
+
+#endif

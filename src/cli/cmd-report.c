@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd-report.c: `memtrace report [TARGET]`: what a process or a session holds, and who.
+ */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/print.h"
+#include "cli/target.h"
+#include "cli/verb.h"
+
+struct values {
+	struct print_values print;
+};
+
+static const struct values defaults = {.print = PRINT_DEFAULTS};
+
+static const struct option_group groups[] = {
+	{print_options, offsetof(struct values, print), "Options"},
+	{NULL},
+};
+
+static int report_main(const void *values_, int n_operands, char **operands)
+{
+	const struct values *values = values_;
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	_cleanup_free_ char *name = NULL;
+	struct profile *profile;
+	int status;
+
+	if (target_load(operands[0], !values->print.no_symbolize, &profile, &name, &error) < 0) {
+		log_error("report: %s", strbuf_text(&error));
+		return STATUS_FAILED;
+	}
+	if (n_operands == 0)
+		log_notice("report: %s", name ?: "the newest session");
+	status = print_profile("report", profile, &values->print);
+	profile_free(profile);
+	return status;
+}
+
+const struct verb verb_report = {
+	.name = "report",
+	.operands = "[OPTION…] [TARGET]",
+	.summary = "show what a process or a session file holds, and who allocated it",
+	.description =
+		"Shows what is outstanding, by the stack that allocated it. TARGET is the PID of a process\n"
+		"that has the agent, or a session file. Without it the newest session of this user is taken:\n"
+		"a running one if there is one, else the newest file that `run` or `attach` wrote.\n",
+	.groups = groups,
+	.values_size = sizeof(struct values),
+	.defaults = &defaults,
+	.max_operands = 1,
+	.main = report_main,
+};

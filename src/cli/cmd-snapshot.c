@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd-snapshot.c: `memtrace snapshot PID`: a session file of a running process, which goes on. The name
+ * of the file is the result, and so goes to stdout.
+ */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/capture.h"
+#include "cli/recent.h"
+#include "cli/target.h"
+#include "cli/verb.h"
+
+struct values {
+	const char *output;
+};
+
+static const struct option_spec options[] = {
+	{"output", 'o', "FILE", offsetof(struct values, output), &option_text,
+	 "write to FILE (memtrace.COMM.PID.memtrace)"},
+	{NULL},
+};
+
+static const struct option_group groups[] = {{options, 0, "Options"}, {NULL}};
+
+static int snapshot_main(const void *values_, int n_operands, char **operands)
+{
+	const struct values *values = values_;
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	_cleanup_free_ char *default_path = NULL;
+	const char *path = values->output;
+	struct profile *profile;
+	pid_t pid;
+	int r;
+
+	r = target_need_pid(operands[0], &pid, &error);
+	if (r >= 0)
+		r = capture_pid(pid, true, &profile, &error);
+	if (r < 0) {
+		log_error("snapshot: %s", strbuf_text(&error));
+		return STATUS_FAILED;
+	}
+	if (!path && capture_default_path(profile->process.comm ?: "", pid, &default_path) >= 0)
+		path = default_path;
+	r = path ? capture_write("snapshot", profile, path) : -1;
+	profile_free(profile);
+	if (r < 0)
+		return STATUS_FAILED;
+	(void)recent_add(path);
+	puts(path);
+	return verb_finish_output();
+}
+
+const struct verb verb_snapshot = {
+	.name = "snapshot",
+	.operands = "[-o FILE] PID",
+	.summary = "write a session file of a running process now",
+	.description =
+		"Writes a session file of the process PID, which has the agent and goes on, and prints\n"
+		"the file's name.\n",
+	.groups = groups,
+	.values_size = sizeof(struct values),
+	.min_operands = 1,
+	.max_operands = 1,
+	.main = snapshot_main,
+};

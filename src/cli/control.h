@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control.h: the one thing that a tool tells an agent.
+ */
+#ifndef CLI_CONTROL_H
+#define CLI_CONTROL_H
+
+#include <sys/types.h>
+
+/*
+ * Asks the agent in the process to stop recording, for good; it does so at its next event. -ENODATA if
+ * there is no agent in it, -EPROTO if what looks like its region is none, -ESRCH, -EPERM.
+ */
+int control_stop(pid_t pid);
+
+#endif

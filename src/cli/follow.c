@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * follow.c: the event loop of `run`. Sources are the listening socket, connections that have not spoken
+ * yet, a pidfd for each process that handed a region over and for the program itself, signals, and the
+ * clock of --duration.
+ *
+ * Order matters in one place: a process that calls exec hands over a second region and may end at once.
+ * So whenever anything ended, what waits at the socket is taken first; then the older region is seen to
+ * be superseded before its session would be written.
+ *
+ * Regions are accepted from this user. To root other users' processes may belong as well (a server that
+ * dropped its privileges), but only as descendants of what is followed: the socket's name is no secret.
+ */
+#include "cli/follow.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/followed.h"
+
+enum { N_EVENTS = 16, GRACE_MS = 100, ANCESTORS_MAX = 64, STAT_FILE_MAX = 4096 };
+
+static int watch_fd(struct follower *follower, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(follower->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int follower_init(struct follower *follower, const struct follow_settings *settings,
+		  struct signals *signals)
+{
+	int r;
+
+	*follower = (struct follower){.settings = *settings,
+				      .signals = signals,
+				      .root_fd = -EBADF,
+				      .timer_fd = -EBADF,
+				      .epoll_fd = -EBADF};
+	r = listener_init(&follower->listener);
+	if (r < 0)
+		return r;
+	follower->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (follower->epoll_fd < 0)
+		return -errno;
+	r = watch_fd(follower, follower->listener.fd);
+	if (r >= 0)
+		r = watch_fd(follower, follower->listener.epoll_fd);
+	if (r >= 0)
+		r = watch_fd(follower, signals->fd);
+	return r;
+}
+
+void follower_deinit(struct follower *follower)
+{
+	while (follower->processes)
+		followed_remove(follower, follower->processes);
+	listener_deinit(&follower->listener);
+	cleanup_close(&follower->epoll_fd);
+	cleanup_close(&follower->timer_fd);
+	cleanup_close(&follower->root_fd);
+	profile_free(follower->root_profile);
+	free(follower->root_path);
+	free(follower->heaviest_path);
+}
+
+static bool has_ended(int pidfd)
+{
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+
+	/* without a pidfd the process was gone before it could be watched */
+	return pidfd < 0 || poll(&poll_fd, 1, 0) > 0;
+}
+
+static struct followed *find(struct follower *follower, pid_t pid)
+{
+	for (struct followed *process = follower->processes; process; process = process->next)
+		if (process->origin.pid == pid)
+			return process;
+	return NULL;
+}
+
+/* Whether pid is the program, something that is followed, or a descendant of one. */
+static bool is_family(struct follower *follower, pid_t pid)
+{
+	for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
+		struct procinfo info;
+
+		if (pid == follower->root || find(follower, pid))
+			return true;
+		if (procinfo_read(pid, &info) < 0)
+			return false;
+		pid = info.ppid;
+		procinfo_deinit(&info);
+	}
+	return false;
+}
+
+static bool is_welcome(struct follower *follower, const struct handover *handover)
+{
+	if (follower->over || handover->pid <= 0)
+		return false;
+	if (handover->uid == geteuid())
+		return true;
+	return geteuid() == 0 && is_family(follower, handover->pid);
+}
+
+static void receive(struct follower *follower, const struct handover *handover)
+{
+	struct followed *before = find(follower, handover->pid);
+	struct region *region;
+	int pidfd, r;
+
+	if (!is_welcome(follower, handover))
+		return;
+	r = region_open_fd(handover->fd, &region);
+	if (r < 0) {
+		log_warning(
+			"run: process %d handed over what is no usable region (%s); it is not followed",
+			(int)handover->pid, strerror(-r));
+		return;
+	}
+	pidfd = (int)syscall(SYS_pidfd_open, handover->pid, 0);
+	if (before && handover->pid != follower->root && has_ended(before->pidfd)) {
+		/* its pid is in use again already, or it ended right after it called exec */
+		followed_finish(follower, before, NULL);
+		before = NULL;
+	}
+	if (before) {
+		followed_supersede(before, region);
+		cleanup_close(&pidfd);
+	} else {
+		before = followed_add(follower, handover->pid, region, pidfd);
+		if (!before || (pidfd >= 0 && watch_fd(follower, pidfd) < 0))
+			log_warning("run: process %d cannot be followed: %s; it goes on without",
+				    (int)handover->pid, strerror(errno));
+	}
+	if (before && follower->settings.verbose)
+		log_notice("run: process %d (%s) is recorded", (int)handover->pid,
+			   before->origin.has_info ? before->origin.info.comm : "?");
+}
+
+static void receive_all(struct follower *follower)
+{
+	struct handover handover;
+
+	listener_accept(&follower->listener);
+	while (listener_next(&follower->listener, &handover)) {
+		receive(follower, &handover);
+		close(handover.fd);
+	}
+}
+
+/* Children that ended. The program itself is finished by whoever knows its status. */
+static void finish_ended(struct follower *follower)
+{
+	struct followed *next;
+
+	for (struct followed *process = follower->processes; process; process = next) {
+		next = process->next;
+		if (process->origin.pid != follower->root && has_ended(process->pidfd))
+			followed_finish(follower, process, NULL);
+	}
+}
+
+/* The duration has passed: what is known now is what is reported, and recording stops. */
+static void stop_all(struct follower *follower)
+{
+	struct followed *next;
+
+	follower->over = true;
+	receive_all(follower);
+	for (struct followed *process = follower->processes; process; process = next) {
+		next = process->next;
+		followed_stop(follower, process);
+	}
+}
+
+static int start_clock(struct follower *follower)
+{
+	struct itimerspec when = {
+		.it_value.tv_sec = (time_t)(follower->settings.duration_ns / 1000000000u),
+		.it_value.tv_nsec = (long)(follower->settings.duration_ns % 1000000000u),
+	};
+
+	if (follower->settings.duration_ns == 0)
+		return 0;
+	follower->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (follower->timer_fd < 0 || timerfd_settime(follower->timer_fd, 0, &when, NULL) < 0)
+		return -errno;
+	return watch_fd(follower, follower->timer_fd);
+}
+
+/*
+ * Field 11 of stat counts the minor faults of children that were waited for: no process lives without
+ * one, so zero means that there were none. Asked while the program is a zombie, before it is reaped.
+ */
+static bool waited_for_nobody(pid_t pid)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned long faults = 1;
+	char path[64];
+	const char *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (file_read(path, STAT_FILE_MAX, &text, NULL) < 0)
+		return false;
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 11; field++)
+		at = strchr(at + 1, ' ');
+	return at && sscanf(at, "%lu", &faults) == 1 && faults == 0;
+}
+
+static int reap(struct follower *follower)
+{
+	struct follow_end *end = &follower->end;
+	pid_t r;
+
+	end->alone = waited_for_nobody(follower->root);
+	do
+		r = wait4(follower->root, &end->status, 0, &end->usage);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+/* The program has ended: its children that are ending as well get a moment. */
+static void settle(struct follower *follower)
+{
+	struct epoll_event events[N_EVENTS];
+	struct followed *root;
+
+	receive_all(follower);
+	root = find(follower, follower->root);
+	if (root)
+		followed_finish(follower, root, &follower->end);
+	finish_ended(follower);
+	for (int i = 0; follower->processes && i < N_EVENTS; i++) {
+		if (epoll_wait(follower->epoll_fd, events, N_EVENTS, GRACE_MS) <= 0)
+			break;
+		receive_all(follower);
+		finish_ended(follower);
+	}
+}
+
+int follower_watch(struct follower *follower, pid_t root)
+{
+	bool running = true;
+	int r;
+
+	follower->root = root;
+	follower->root_fd = (int)syscall(SYS_pidfd_open, root, 0);
+	if (follower->root_fd < 0)
+		return -errno;
+	r = watch_fd(follower, follower->root_fd);
+	if (r >= 0)
+		r = start_clock(follower);
+	if (r < 0)
+		return r;
+	while (running) {
+		struct epoll_event events[N_EVENTS];
+		int n = epoll_wait(follower->epoll_fd, events, N_EVENTS, -1);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		receive_all(follower);
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.fd == follower->signals->fd) {
+				signals_forward(follower->signals, root);
+			} else if (events[i].data.fd == follower->timer_fd) {
+				stop_all(follower);
+				cleanup_close(&follower->timer_fd);
+				follower->timer_fd = -EBADF;
+			} else if (events[i].data.fd == follower->root_fd) {
+				running = false;
+			}
+		}
+		finish_ended(follower);
+	}
+	epoll_ctl(follower->epoll_fd, EPOLL_CTL_DEL, follower->root_fd, NULL);
+	r = reap(follower);
+	if (r >= 0)
+		settle(follower);
+	return r;
+}
+
+unsigned follower_survivors(const struct follower *follower, pid_t *ret, unsigned max)
+{
+	unsigned n = 0;
+
+	for (struct followed *process = follower->processes; process; process = process->next, n++)
+		if (n < max)
+			ret[n] = process->origin.pid;
+	return n;
+}

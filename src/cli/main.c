@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c: the verbs of memtrace, in the order in which help lists them.
+ */
+#include "cli/verb.h"
+
+static const struct verb *const verbs[] = {
+	&verb_run, &verb_report, &verb_attach, &verb_snapshot,
+	&verb_ps,  &verb_detach, &verb_help,   NULL,
+};
+
+int main(int argc, char **argv)
+{
+	return verb_dispatch(verbs, argc, argv);
+}

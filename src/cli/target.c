@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * target.c: see the header.
+ */
+#include "cli/target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli/capture.h"
+#include "cli/recent.h"
+#include "process/maps.h"
+#include "process/procinfo.h"
+#include "profile/session.h"
+#include "region/abi.h"
+
+bool target_parse_pid(const char *text, pid_t *ret)
+{
+	char *end;
+	long pid;
+
+	if (!text[0] || strspn(text, "0123456789") != strlen(text))
+		return false;
+	errno = 0;
+	pid = strtol(text, &end, 10);
+	*ret = errno || pid > 0x7fffffff ? 0x7fffffff : (pid_t)pid;
+	return true;
+}
+
+int target_need_pid(const char *text, pid_t *ret, struct strbuf *error)
+{
+	if (target_parse_pid(text, ret) && *ret > 0)
+		return 0;
+	strbuf_addf(error, "%s: is not a PID; \"memtrace ps\" lists the processes with the agent",
+		    text);
+	return -EINVAL;
+}
+
+int target_has_agent(pid_t pid)
+{
+	struct maps maps;
+	int r = maps_read(pid, false, &maps);
+	bool found = false;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < maps.n_mappings && !found; i++)
+		found = strcmp(maps.mappings[i].path, "/memfd:" MT_REGION_NAME) == 0;
+	maps_deinit(&maps);
+	return found;
+}
+
+static void explain_session(const char *path, int error_number, struct strbuf *error)
+{
+	switch (error_number) {
+	case -EPROTO:
+		strbuf_addf(error, "%s: is not a session file of memtrace; give one, or a PID",
+			    path);
+		break;
+	case -EPROTONOSUPPORT:
+		strbuf_addf(error, "%s: was written by a newer memtrace; read it with that one",
+			    path);
+		break;
+	case -EBADMSG:
+		strbuf_addf(error, "%s: is truncated or damaged; take a new session", path);
+		break;
+	case -ENOENT:
+		strbuf_addf(error, "%s: there is no such file; give a session file or a PID", path);
+		break;
+	case -EACCES:
+		strbuf_addf(error, "%s: may not be read by this user; ask its owner", path);
+		break;
+	default:
+		strbuf_addf(error, "%s: cannot be read: %s; give a session file or a PID", path,
+			    strerror(-error_number));
+	}
+}
+
+/* A core begins as every ELF file does, with type 4 at offset 16. */
+static bool is_core(const char *path)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	unsigned char head[18];
+
+	return file && fread(head, sizeof(head), 1, file) == 1 && memcmp(head, "\177ELF", 4) == 0 &&
+	       (head[16] == 4 || head[17] == 4);
+}
+
+static int load_file(const char *path, struct profile **ret, struct strbuf *error)
+{
+	struct stat st;
+	int r;
+
+	if (stat(path, &st) < 0) {
+		r = -errno;
+		explain_session(path, r, error);
+		return r;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		strbuf_addf(error, "%s: is a folder; give a session file or a PID", path);
+		return -EISDIR;
+	}
+	if (is_core(path)) {
+		strbuf_addf(error,
+			    "%s: is a core file, which this memtrace cannot read; give a session "
+			    "file or a PID",
+			    path);
+		return -EPROTO;
+	}
+	r = session_read(path, ret);
+	if (r < 0)
+		explain_session(path, r, error);
+	return r;
+}
+
+/* The process of this user with the agent that was started last; 0 if there is none. */
+static pid_t newest_process(void)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	uint64_t newest_ticks = 0;
+	pid_t newest = 0;
+	size_t n;
+
+	if (procinfo_list(&pids, &n) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		struct stat st;
+		struct procinfo info;
+		char path[64];
+
+		/* the owner is asked first: it costs one call, and most processes are somebody else's */
+		snprintf(path, sizeof(path), "/proc/%d", (int)pids[i]);
+		if (stat(path, &st) < 0 || st.st_uid != geteuid() || target_has_agent(pids[i]) <= 0)
+			continue;
+		if (procinfo_read(pids[i], &info) < 0)
+			continue;
+		if (info.state != 'Z' && info.start_ticks >= newest_ticks) {
+			newest = pids[i];
+			newest_ticks = info.start_ticks;
+		}
+		procinfo_deinit(&info);
+	}
+	return newest;
+}
+
+static int load_pid(pid_t pid, bool symbolize, struct profile **ret, char **ret_name,
+		    struct strbuf *error)
+{
+	int r = capture_pid(pid, symbolize, ret, error);
+
+	if (r < 0)
+		return r;
+	if (asprintf(ret_name, "process %d", (int)pid) < 0)
+		*ret_name = NULL;
+	return 0;
+}
+
+static int load_newest(bool symbolize, struct profile **ret, char **ret_name, struct strbuf *error)
+{
+	_cleanup_free_ char *path = NULL;
+	pid_t pid = newest_process();
+	int r;
+
+	/* it may have ended since: then the newest file is the answer after all */
+	if (pid > 0 && load_pid(pid, symbolize, ret, ret_name, error) >= 0)
+		return 0;
+	strbuf_reset(error);
+	r = recent_find(&path);
+	if (r < 0) {
+		strbuf_adds(error,
+			    "there is no session yet; begin with \"memtrace run PROGRAM\", or "
+			    "give a PID or a session file");
+		return -ENOENT;
+	}
+	r = load_file(path, ret, error);
+	if (r >= 0)
+		*ret_name = TAKE_PTR(path);
+	return r;
+}
+
+int target_load(const char *target, bool symbolize, struct profile **ret, char **ret_name,
+		struct strbuf *error)
+{
+	pid_t pid;
+	int r;
+
+	if (!target)
+		return load_newest(symbolize, ret, ret_name, error);
+	if (target_parse_pid(target, &pid)) {
+		r = target_need_pid(target, &pid, error);
+		return r < 0 ? r : load_pid(pid, symbolize, ret, ret_name, error);
+	}
+	r = load_file(target, ret, error);
+	if (r >= 0)
+		*ret_name = strdup(target);
+	return r;
+}
