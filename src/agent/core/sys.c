@@ -150,14 +150,32 @@ bool sys_can_probe(void)
 	return __atomic_load_n(&sys_probes, __ATOMIC_RELAXED);
 }
 
+/*
+ * A change of the signal mask in a way that does not exist: the kernel reads the new mask, 8 bytes, and
+ * then refuses. It says EFAULT if it could not read them.
+ */
+static bool sys_is_page_readable(uintptr_t page)
+{
+	return sys_call4(SYS_NR_rt_sigprocmask, -1, (long)page, 0, 8) == -SYS_EINVAL;
+}
+
 bool sys_is_readable(uintptr_t start, size_t size)
 {
 	uintptr_t first = ALIGN_DOWN(start, sys_page_bytes), end = start + size;
+	int r;
 
 	if (end < start)
 		return false;
 	end = ALIGN_UP(end, sys_page_bytes);
-	return end > first && sys_madvise((void *)first, end - first, SYS_MADV_POPULATE_READ) == 0;
+	if (end <= first)
+		return false;
+	r = sys_madvise((void *)first, end - first, SYS_MADV_POPULATE_READ);
+	if (likely(r != -SYS_EINVAL))
+		return r == 0;
+	/* a kernel before 5.14, or pages that cannot be populated */
+	while (first < end && sys_is_page_readable(first))
+		first += sys_page_bytes;
+	return first >= end;
 }
 
 /* The symbols of the vdso, as its dynamic section describes them. */

@@ -79,8 +79,9 @@ void sys_close(int fd);
 
 /*
  * Whether the whole pages that hold [start, start + size) can be read, asked of the kernel without
- * reading them and by madvise only, which every program that allocates is allowed to call. A kernel
- * older than 5.14 cannot tell: the answer is then no, and sys_can_probe() false.
+ * reading them: by madvise, which every program that allocates is allowed to call, and on kernels before
+ * 5.14, which cannot tell that way, by sigprocmask, a call a page. sys_can_probe is false if neither
+ * works here.
  */
 bool sys_is_readable(uintptr_t start, size_t size);
 bool sys_can_probe(void);
