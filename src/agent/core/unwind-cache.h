@@ -14,31 +14,35 @@
 #include "base/macro.h"
 
 enum rule_kind {
-	RULE_COMPLEX, /* ask the tables again, with all registers */
-	RULE_SP,      /* CFA = sp + cfa */
-	RULE_FP,      /* CFA = fp + cfa */
+	RULE_NONE, /* not known */
+	RULE_SP,   /* CFA = sp + cfa */
+	RULE_FP,   /* CFA = fp + cfa */
 	RULE_DRAP, /* CFA = *(fp + cfa), fp = *(fp + saved): a function that realigned the stack */
 	RULE_END,  /* the outermost frame */
 	RULE_FRAME_POINTER, /* no tables: fp points at the caller's fp and the return address */
 	RULE_SIGNAL,        /* no tables: sp points at a ucontext */
-	RULE_NONE,          /* only as an answer: the pc is not known */
+	RULE_COMPLEX,       /* ask the tables again, with all registers */
 };
 
 /* The return address is at CFA + UNWIND_RA_OFFSET in kinds SP, FP and DRAP. */
 struct rule {
-	int32_t cfa;   /* bytes */
-	int16_t saved; /* of fp, in words from CFA; 0: it was not saved. DRAP: words from fp */
-	uint8_t kind;  /* enum rule_kind */
-	uint8_t is_set;
+	int32_t cfa; /* bytes */
+	int16_t saved; /* where fp is saved: words from the CFA, 0 if it was not; DRAP: words from fp */
+	uint16_t module;
+	uint8_t kind; /* enum rule_kind */
 };
-assert_size(struct rule, 8);
 
+/*
+ * Both words have the upper 38 bits of the same product of the key in common, which together with the
+ * bucket's number determine the key. Below them:
+ *   first:  22 bits cfa in words, 4 bits kind
+ *   second: 10 bits saved, 16 bits module
+ */
 struct cache_entry {
-	uint64_t rule;   /* pc << 16 | number of the rule */
-	uint64_t module; /* pc << 16 | index of the module */
+	uint64_t first, second;
 };
 
-enum { CACHE_WAYS = 4, RULES_MAX = 4096 };
+enum { CACHE_WAYS = 4, CACHE_BITS_SMALL = 10, CACHE_BITS_LARGE = 13, CACHE_PAYLOAD = 26 };
 
 /* One cache line. */
 struct cache_bucket {
@@ -46,40 +50,47 @@ struct cache_bucket {
 } __attribute__((aligned(64)));
 
 struct cache {
-	uint32_t shift; /* 64 - log2 of the number of buckets */
+	uint32_t bits; /* log2 of the number of buckets */
 	uint32_t evictions;
 	struct cache_bucket buckets[];
 };
 
 extern _hidden_ struct cache
 	*unwind_cache; /* NULL until the first rule is put, or without memory */
-extern _hidden_ struct rule unwind_rules[RULES_MAX];
 
-/* Returns the rule for key and its module; kind RULE_NONE if it is not there. */
-static _always_inline_ struct rule cache_find(const struct cache *cache, uint64_t key,
-					      uint32_t *ret_module)
+/* A bijection of the 48 bits of a key into the upper 48 bits. */
+static _always_inline_ uint64_t cache_hash(uint64_t key)
 {
-	const struct rule none = {.kind = RULE_NONE};
-	const struct cache_bucket *bucket;
+	return key * (0x9e3779b97f4bull << 16);
+}
 
-	if (unlikely(!cache))
-		return none;
-	bucket = &cache->buckets[(key * 0x9e3779b97f4a7c15ull) >> cache->shift];
+/* Finds the rule for key; false if it is not there. Pairs with cache_put. */
+static _always_inline_ bool cache_find(const struct cache *cache, uint64_t key, struct rule *ret)
+{
+	uint64_t hash = cache_hash(key), tag = hash << CACHE_BITS_SMALL;
+	const struct cache_bucket *bucket = &cache->buckets[hash >> (64 - cache->bits)];
+
 	for (unsigned i = 0; i < CACHE_WAYS; i++) {
-		/* acquire: pairs with the release in cache_put; the rule was stored before its number */
-		uint64_t rule = __atomic_load_n(&bucket->entries[i].rule, __ATOMIC_ACQUIRE);
-		uint64_t module = __atomic_load_n(&bucket->entries[i].module, __ATOMIC_RELAXED);
+		const struct cache_entry *entry = &bucket->entries[i];
+		uint64_t first = __atomic_load_n(&entry->first, __ATOMIC_ACQUIRE);
+		uint64_t second = __atomic_load_n(&entry->second, __ATOMIC_ACQUIRE);
 
-		if (rule >> 16 == key && module >> 16 == key) {
-			*ret_module = (uint16_t)module;
-			return unwind_rules[(uint16_t)rule % RULES_MAX];
-		}
+		if (((first ^ tag) | (second ^ tag)) >> CACHE_PAYLOAD)
+			continue;
+		/* the second word was stored between two states of the first, if at all */
+		if (unlikely(__atomic_load_n(&entry->first, __ATOMIC_RELAXED) != first))
+			continue;
+		ret->cfa = ((int32_t)((uint32_t)first << 6) >> 10) * 8;
+		ret->kind = first & 0xf;
+		ret->saved = (int16_t)((int32_t)((uint32_t)second << 6) >> 22);
+		ret->module = (uint16_t)second;
+		return ret->kind != RULE_NONE;
 	}
-	return none;
+	return false;
 }
 
 /* Stores what was found for key. May do nothing. */
-void cache_put(uint64_t key, struct rule rule, uint32_t module);
+void cache_put(uint64_t key, const struct rule *rule);
 
 /* Forgets the pcs that belonged to no module, if any were stored before this epoch. */
 void cache_enter_epoch(uint64_t epoch);

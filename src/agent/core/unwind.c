@@ -41,7 +41,7 @@ struct walk {
 	uint64_t epoch;
 	uint64_t key; /* as in frames: one more than the pc to look up */
 	uint64_t *frames;
-	uintptr_t skip_start, skip_end;
+	uintptr_t skip_start, skip_size;
 	unsigned n, max, skipped, switches;
 	unsigned flags;
 	bool is_full;
@@ -97,7 +97,7 @@ static bool is_code(uint64_t key)
  * Nobody called the first function of a coroutine. Its return address was planted there by makecontext
  * or its like, and is the very start of a function: the pc before it is in none, which no call leaves.
  */
-static _noinline_ struct rule resolve(struct walk *w, uint32_t *ret_module)
+static _noinline_ struct rule resolve(struct walk *w)
 {
 	struct module module;
 	struct eh_tables tables;
@@ -105,7 +105,6 @@ static _noinline_ struct rule resolve(struct walk *w, uint32_t *ret_module)
 	struct rule rule = {.kind = RULE_NONE};
 	bool is_found = modules_find(w->key - 1, &module);
 
-	*ret_module = is_found ? module.index : MT_MODULE_NONE;
 	if (!is_found && !is_code(w->key))
 		return rule;
 	tables = (struct eh_tables){module.eh_frame_hdr, module.tables_start, module.tables_end};
@@ -118,19 +117,20 @@ static _noinline_ struct rule resolve(struct walk *w, uint32_t *ret_module)
 		rule.kind = RULE_SIGNAL;
 	else
 		rule.kind = RULE_FRAME_POINTER;
-	if (*ret_module != MT_MODULE_NONE || modules_has_counters())
-		cache_put(w->key, rule, *ret_module);
+	rule.module = is_found ? (uint16_t)module.index : MT_MODULE_NONE;
+	if (rule.module != MT_MODULE_NONE || modules_has_counters())
+		cache_put(w->key, &rule);
 	return rule;
 }
 
 /* Writes the frame. False if there is no room. */
-static _always_inline_ bool put_frame(struct walk *w, uint64_t key, uint32_t module)
+static bool put_frame(struct walk *w, uint32_t module)
 {
-	if (unlikely(w->n == 0) && key - 1 >= w->skip_start && key - 1 < w->skip_end)
+	if (w->n == 0 && w->key - 1 - w->skip_start < w->skip_size)
 		return ++w->skipped < SKIPPED_MAX;
-	if (unlikely(w->n == w->max))
+	if (w->n == w->max)
 		return false;
-	w->frames[w->n++] = key | (uint64_t)module << 48;
+	w->frames[w->n++] = w->key | (uint64_t)module << 48;
 	return true;
 }
 
@@ -177,6 +177,8 @@ static _noinline_ enum outcome step_tables(struct walk *w, uint32_t index)
 	if (r < 0)
 		return r == EH_UNKNOWN && !w->is_full ? WALK_RESTART : WALK_TRUNCATED;
 	w->regs = caller;
+	if (!w->is_full)
+		w->regs.valid |= 1u << UNWIND_FP; /* 0 if it is not known: below any stack */
 	return enter_caller(w, sp, true, row.is_signal);
 }
 
@@ -232,7 +234,7 @@ static enum outcome step_rule(struct walk *w, struct rule rule)
 	return enter_caller(w, sp, true, false);
 }
 
-static _noinline_ enum outcome step(struct walk *w, struct rule rule, uint32_t module)
+static _noinline_ enum outcome step(struct walk *w, struct rule rule)
 {
 	switch (rule.kind) {
 	case RULE_END:
@@ -242,63 +244,73 @@ static _noinline_ enum outcome step(struct walk *w, struct rule rule, uint32_t m
 	case RULE_SIGNAL:
 		return step_signal(w);
 	case RULE_COMPLEX:
-		return step_tables(w, module);
+		return step_tables(w, rule.module);
 	default:
-		return w->is_full ? step_tables(w, module) : step_rule(w, rule);
+		return w->is_full ? step_tables(w, rule.module) : step_rule(w, rule);
 	}
 }
 
 /*
- * A frame by a rule of kind SP or FP, if all its words are in the window. This is what nearly every
- * frame of every trace comes down to.
+ * Goes on by rules of kind SP and FP as long as they are in the cache, their module is in its place and
+ * their words are in the window: nearly every frame of every trace. Stops before the first frame where
+ * that is not so.
  */
-__attribute__((no_sanitize_address)) static _always_inline_ bool step_fast(struct walk *w,
-									   struct rule rule)
+__attribute__((no_sanitize_address)) static void run(struct walk *w, const struct cache *cache)
 {
-	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP];
-	uint64_t cfa = (rule.kind == RULE_SP ? sp : fp) + (uint64_t)(int64_t)rule.cfa;
-	uint64_t lowest = cfa + (uint64_t)(MIN((int64_t)rule.saved * 8, (int64_t)UNWIND_RA_OFFSET));
+	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP], key = w->key;
+	const uint64_t high = w->memory.high;
+	uint32_t checked = MT_MODULE_NONE;
+	unsigned n = w->n;
+	struct rule rule;
 
-	if (unlikely(lowest < sp || lowest > cfa || cfa > w->memory.high || (cfa & 7)))
-		return false;
-	if (rule.saved)
-		w->regs.value[UNWIND_FP] =
-			*(const volatile uint64_t *)(cfa + (uint64_t)((int64_t)rule.saved * 8));
-	w->key = *(const volatile uint64_t *)(cfa + (uint64_t)(int64_t)UNWIND_RA_OFFSET);
-	w->regs.value[UNWIND_SP] = cfa;
-	return true;
+	while (cache_find(cache, key, &rule) && (rule.kind == RULE_SP || rule.kind == RULE_FP)) {
+		uint64_t cfa = (rule.kind == RULE_SP ? sp : fp) + (uint64_t)(int64_t)rule.cfa;
+		uint64_t saved = cfa + (uint64_t)((int64_t)rule.saved * 8);
+
+		if (unlikely(rule.module != checked)) {
+			if (!modules_is_current(rule.module, w->epoch))
+				break;
+			checked = rule.module;
+		}
+		if (unlikely(cfa <= sp + 7 || cfa > high || saved < sp || saved > cfa || (cfa & 7)))
+			break;
+		if (unlikely(n == w->max))
+			break;
+		if (unlikely(n == 0 && key - 1 - w->skip_start < w->skip_size)) {
+			if (++w->skipped == SKIPPED_MAX)
+				break;
+		} else {
+			w->frames[n++] = key | (uint64_t)rule.module << 48;
+		}
+		if (rule.saved)
+			fp = *(const volatile uint64_t *)saved;
+		key = *(const volatile uint64_t *)(cfa + (uint64_t)(int64_t)UNWIND_RA_OFFSET);
+		sp = cfa;
+	}
+	w->regs.value[UNWIND_SP] = sp;
+	w->regs.value[UNWIND_FP] = fp;
+	w->key = key;
+	w->n = n;
 }
 
 static enum outcome walk(struct walk *w)
 {
-	const struct cache *cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
-	uint32_t checked = UINT32_MAX;
-
 	for (;;) {
-		uint32_t module = 0;
-		struct rule rule = cache_find(cache, w->key, &module);
+		const struct cache *cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
 		enum outcome outcome;
+		struct rule rule;
 
-		if (likely(rule.kind != RULE_NONE) && unlikely(module != checked) && module != 0 &&
-		    !modules_is_current(module, w->epoch) &&
-		    !modules_check(module, w->key - 1, w->epoch))
-			rule.kind = RULE_NONE;
-		if (unlikely(rule.kind == RULE_NONE)) {
-			rule = resolve(w, &module);
-			cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
-			if (rule.kind == RULE_NONE)
-				return WALK_TRUNCATED;
-		}
-		checked = module;
-		if (!put_frame(w, w->key, module))
+		if (cache && !w->is_full)
+			run(w, cache);
+		if (w->key == 0)
+			return WALK_END;
+		if (!cache || !cache_find(cache, w->key, &rule) ||
+		    (rule.module != MT_MODULE_NONE && !modules_is_current(rule.module, w->epoch) &&
+		     !modules_check(rule.module, w->key - 1, w->epoch)))
+			rule = resolve(w);
+		if (rule.kind == RULE_NONE || !put_frame(w, rule.module))
 			return WALK_TRUNCATED;
-		if (likely((rule.kind == RULE_SP || rule.kind == RULE_FP) && !w->is_full) &&
-		    likely(step_fast(w, rule))) {
-			if (w->key == 0)
-				return WALK_END;
-			continue;
-		}
-		outcome = step(w, rule, module);
+		outcome = step(w, rule);
 		if (outcome != WALK_ON)
 			return outcome;
 	}
@@ -324,7 +336,7 @@ unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_
 	w.frames = ret_frames;
 	w.max = max;
 	w.skip_start = skip_start;
-	w.skip_end = skip_end;
+	w.skip_size = skip_end - skip_start;
 	w.epoch = modules_epoch();
 	cache_enter_epoch(w.epoch);
 	for (unsigned is_full = 0; is_full < 2 && outcome == WALK_RESTART; is_full++) {
@@ -343,5 +355,5 @@ unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_
 
 uint64_t unwind_own_bytes(void)
 {
-	return cache_own_bytes() + sizeof(unwind_rules) + modules_own_bytes();
+	return cache_own_bytes() + modules_own_bytes();
 }
