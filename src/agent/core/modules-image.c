@@ -46,8 +46,7 @@ static const Elf64_Phdr *find_headers(uintptr_t start, unsigned *ret_n)
 	const Elf64_Ehdr *elf = (const Elf64_Ehdr *)start;
 	uint64_t size;
 
-	if (!IS_ALIGNED(start, (uintptr_t)PAGE) ||
-	    (sys_can_probe() && !sys_is_readable(start, PAGE)))
+	if (!IS_ALIGNED(start, (uintptr_t)PAGE) || !sys_is_readable(start, PAGE))
 		return NULL;
 	if (elf->e_ident[0] != 0x7f || elf->e_ident[1] != 'E' || elf->e_ident[2] != 'L' ||
 	    elf->e_ident[3] != 'F' || elf->e_ident[4] != ELFCLASS64)
@@ -195,8 +194,7 @@ bool image_read(struct image *ret, uintptr_t start, uintptr_t end, const struct 
 	return true;
 }
 
-/* Whether the image at start is the one whose dynamic section is at dynamic. */
-static bool has_dynamic(uintptr_t start, const void *dynamic)
+bool image_has_dynamic(uintptr_t start, const void *dynamic)
 {
 	unsigned n;
 	const Elf64_Phdr *headers = find_headers(start, &n);
@@ -220,11 +218,11 @@ uintptr_t image_find_start(const struct loader_map *map)
 
 	if (!map->l_ld)
 		return 0;
-	if (has_dynamic(map->l_addr, map->l_ld))
+	if (image_has_dynamic(map->l_addr, map->l_ld))
 		return map->l_addr;
 	/* not linked at 0: the header is below the dynamic section, which it must point at */
 	for (unsigned i = 0; i < SEARCH_PAGES && page; i++, page -= PAGE)
-		if (has_dynamic(page, map->l_ld))
+		if (image_has_dynamic(page, map->l_ld))
 			return page;
 	return 0;
 }

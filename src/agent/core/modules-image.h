@@ -52,6 +52,9 @@ struct image {
 bool image_read(struct image *ret, uintptr_t start, uintptr_t end, const struct loader_map *map,
 		uintptr_t eh_frame_hdr);
 
+/* Whether the image at start is the one whose dynamic section is at dynamic. Asks before it reads. */
+bool image_has_dynamic(uintptr_t start, const void *dynamic);
+
 /* Where the ELF header of a module of the loader's list is, 0 if it is not found. */
 uintptr_t image_find_start(const struct loader_map *map);
 

@@ -53,6 +53,7 @@ static struct {
 	uint32_t newest;           /* head of the chain */
 	struct sys_lock walk_lock; /* only ever tried */
 	uint32_t walk;
+	uint64_t walked_epoch; /* of the last walk that came to the end */
 	uint64_t seen_epoch, seen_tick;
 	char exe[MT_PATH_MAX];
 } list;
@@ -291,6 +292,16 @@ static bool find_object(uintptr_t pc, struct found_object *ret)
 	return list.find_object((void *)pc, ret) == 0 && pc >= ret->start && pc < ret->end;
 }
 
+/* Where a module of the loader's list begins: where it was the last time, or a search for it. */
+static uintptr_t find_start(const struct loader_map *map, const struct loader_map *copy)
+{
+	for (struct known *known = newest(); known; known = older(known))
+		if (known->map == map && known->bias == copy->l_addr &&
+		    image_has_dynamic(known->module.start, copy->l_ld))
+			return known->module.start;
+	return image_find_start(copy);
+}
+
 /*
  * Reads the whole list of a loader without _dl_find_object. Returns false if it could not be read to
  * the end; then modules that were not met are not taken for gone.
@@ -313,7 +324,7 @@ static bool walk_list(uint64_t epoch)
 		copy = *(const volatile struct loader_map *)map;
 		if (copy.l_name && !sys_is_readable((uintptr_t)copy.l_name, 1))
 			return false;
-		start = image_find_start(&copy);
+		start = find_start(map, &copy);
 		if (start && image_read(&image, start, 0, &copy, 0)) {
 			struct known *known = note_present(&image, map, 0, epoch);
 
@@ -331,10 +342,12 @@ static void refresh_list(uint64_t epoch)
 	if (!sys_lock_try(&list.walk_lock))
 		return;
 	list.walk++;
-	if (walk_list(epoch))
+	if (walk_list(epoch)) {
 		for (struct known *known = newest(); known; known = older(known))
 			if (is_loaded(known) && known->walk != list.walk)
 				note_unloaded(known);
+		__atomic_store_n(&list.walked_epoch, epoch, __ATOMIC_RELAXED);
+	}
 	sys_lock_drop(&list.walk_lock);
 }
 
@@ -358,7 +371,8 @@ static bool find_in_list(uintptr_t pc, uint64_t epoch, struct module *ret)
 {
 	struct known *known = search_pc(pc);
 
-	if (!known || !modules_is_current(known->module.index, epoch)) {
+	if ((!known || !modules_is_current(known->module.index, epoch)) &&
+	    __atomic_load_n(&list.walked_epoch, __ATOMIC_RELAXED) != epoch) {
 		refresh_list(epoch);
 		known = search_pc(pc);
 	}
