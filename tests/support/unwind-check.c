@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unwind-check.c: a preloaded library that, in any program, compares our stacks with libunwind's.
+ *
+ * On every Nth malloc it takes both and counts. At exit it writes one line of figures and the first
+ * traces that differed to $UNWIND_CHECK_OUT.PID. Only for tests: libunwind must never be in a program
+ * that is not one.
+ *
+ * UNWIND_CHECK_EVERY=N         which calls (97)
+ * UNWIND_CHECK_OUT=PATH        where to write (no file without)
+ * UNWIND_CHECK_LOADER=MASK     leave out: 1 counters, 2 _dl_find_object
+ */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/core/modules.h"
+#include "agent/core/sys.h"
+#include "agent/core/unwind.h"
+#include "region/abi.h"
+#include "tests/support/oracle.h"
+
+enum { FRAMES_MAX = 400, SHOWN = 5 };
+
+extern void *__libc_malloc(size_t size);
+void *malloc(size_t size);
+
+static unsigned every;
+static unsigned long calls, traces, different, truncated, frame_pointers, signals, frames, longer;
+static unsigned long our_ns, their_ns, warm_ns;
+static char shown[SHOWN * 64 * 1024];
+static size_t shown_size;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static __thread struct unwind_stack stack __attribute__((tls_model("initial-exec")));
+static __thread int is_inside __attribute__((tls_model("initial-exec")));
+static uint64_t ours[FRAMES_MAX], again[FRAMES_MAX], theirs[FRAMES_MAX];
+
+static void note_stack(void)
+{
+	pthread_attr_t attr;
+	void *start;
+	size_t size;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return;
+	pthread_attr_getstack(&attr, &start, &size);
+	pthread_attr_destroy(&attr);
+	stack.start = (uintptr_t)start;
+	stack.end = (uintptr_t)start + size;
+}
+
+static void show(unsigned n, unsigned m, unsigned flags)
+{
+	char *at = shown + shown_size, *end = shown + sizeof(shown);
+
+	at += snprintf(at, (size_t)(end - at), "different: %u against %u frames, flags %#x\n", n, m,
+		       flags);
+	for (unsigned i = 0; i < MAX(n, m + 1) && end - at > 512; i++) {
+		uint64_t mine = i < n ? MT_FRAME_PC(ours[i]) : 0;
+		uint64_t other = i > 0 && i - 1 < m ? theirs[i - 1] : 0;
+		Dl_info info = {0};
+
+		dladdr((void *)((mine ? mine : other) - 1), &info);
+		at += snprintf(at, (size_t)(end - at), "%c %3u %#14lx %#14lx %s+%#lx %s\n",
+			       mine == other || i < 2 ? ' ' : '!', i, mine, other,
+			       info.dli_fname ? info.dli_fname : "?",
+			       (mine ? mine : other) - (uintptr_t)info.dli_fbase,
+			       info.dli_sname ? info.dli_sname : "");
+	}
+	shown_size = (size_t)(at - shown);
+}
+
+static __attribute__((noinline)) void compare(void)
+{
+	unsigned flags = 0, n, m, i;
+	uint64_t t0, t1, t2, t3;
+
+	if (!stack.end)
+		note_stack();
+	t0 = sys_clock_ns();
+	n = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &flags);
+	t1 = sys_clock_ns();
+	unwind_trace(&stack, 0, 0, again, FRAMES_MAX, &flags);
+	t2 = sys_clock_ns();
+	m = oracle_trace(theirs, FRAMES_MAX - 1);
+	t3 = sys_clock_ns();
+	traces++;
+	frames += n;
+	our_ns += t1 - t0;
+	warm_ns += t2 - t1;
+	their_ns += t3 - t2;
+	truncated += n < FRAMES_MAX && (flags & MT_STACK_TRUNCATED);
+	frame_pointers += (flags & MT_STACK_FP) != 0;
+	signals += (flags & MT_STACK_SIGNAL) != 0;
+	/* ours: unwind_trace, compare, malloc...; theirs: compare, malloc... */
+	for (i = 2; i < n && i - 1 < m && MT_FRAME_PC(ours[i]) == theirs[i - 1]; i++)
+		;
+	if (i == n && i - 1 == m)
+		return;
+	if (i - 1 == m) {
+		longer++; /* we know more than libunwind does */
+		return;
+	}
+	different++;
+	if (shown_size + 64 * 1024 < sizeof(shown))
+		show(n, m, flags);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	const char *number = getenv("UNWIND_CHECK_EVERY"), *mask = getenv("UNWIND_CHECK_LOADER");
+	int without = mask ? atoi(mask) : 0;
+	struct modules_loader loader;
+
+	is_inside++;
+	sys_init(getauxval(AT_SYSINFO_EHDR));
+	oracle_find_loader(&loader);
+	if (without & 1)
+		loader.load_counter = loader.unload_counter = NULL;
+	if (without & 2)
+		loader.find_object = NULL;
+	modules_init(&loader);
+	every = number ? (unsigned)atoi(number) : 97;
+	is_inside--;
+}
+
+__attribute__((destructor)) static void finish(void)
+{
+	const char *out = getenv("UNWIND_CHECK_OUT");
+	char path[4096];
+	FILE *file;
+
+	is_inside++;
+	if (!out || !traces)
+		return;
+	snprintf(path, sizeof(path), "%s.%d", out, getpid());
+	file = fopen(path, "w");
+	if (!file)
+		return;
+	fprintf(file,
+		"traces %lu different %lu longer %lu truncated %lu fp %lu signal %lu frames %lu "
+		"ns %lu warm_ns %lu libunwind_ns %lu own_bytes %lu\n",
+		traces, different, longer, truncated, frame_pointers, signals, frames, our_ns,
+		warm_ns, their_ns, unwind_own_bytes());
+	fwrite(shown, 1, shown_size, file);
+	fclose(file);
+	is_inside--;
+}
+
+__attribute__((visibility("default"))) void *malloc(size_t size)
+{
+	if (every && !is_inside && __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) % every == 0) {
+		is_inside = 1;
+		if (pthread_mutex_trylock(&lock) == 0) {
+			compare();
+			pthread_mutex_unlock(&lock);
+		}
+		is_inside = 0;
+	}
+	return __libc_malloc(size);
+}
