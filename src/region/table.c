@@ -98,15 +98,19 @@ static int settle(struct source *source, uint64_t offset, char *bytes, size_t si
 int table_visit_range(struct source *source, const struct mt_table *table, uint64_t first,
 		      uint64_t end, table_visitor visitor, void *context)
 {
-	_cleanup_free_ char *chunk = malloc(2 * (size_t)CHUNK);
-	uint64_t size = table->entry_size, per_chunk = CHUNK / size, offset, i, n;
+	_cleanup_free_ char *chunk = NULL;
+	uint64_t size = table->entry_size, offset, i, n;
 	int r, stable;
 	char *entry;
 
+	/* the entries of an empty table may claim any size, 0 too */
+	if (first >= end)
+		return 0;
+	chunk = malloc(2 * (size_t)CHUNK);
 	if (!chunk)
 		return -ENOMEM;
 	for (; first < end; first += n) {
-		n = MIN(per_chunk, end - first);
+		n = MIN(CHUNK / size, end - first);
 		offset = table->offset + first * size;
 		r = source_copy(source, offset, chunk, n * size);
 		if (r < 0)

@@ -13,7 +13,7 @@
 
 #include "region/ring.h"
 
-enum { ENTRIES = 64, STRINGS = 4096, FRAMES = 512, ALIGNMENT = 64 };
+enum { ENTRIES = 16, STRINGS = 256, FRAMES = 64, ALIGNMENT = 64 };
 
 static void check(int condition, const char *what)
 {

@@ -16,7 +16,7 @@ struct region_maker {
 	struct mt_header *header; /* at bytes */
 };
 
-/* An empty, valid region of a few kilobytes: room for 63 of each entry, 64 events, 4 KiB of strings. */
+/* An empty, valid region of a few kilobytes: room for 15 of each entry, 16 events, 256 bytes of strings. */
 void region_maker_init(struct region_maker *maker);
 /* The same with entries that are extra bytes longer than those of this version. */
 void region_maker_init_grown(struct region_maker *maker, uint32_t extra);
