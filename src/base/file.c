@@ -60,7 +60,8 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size)
 	}
 	bytes[size] = '\0';
 	*ret = TAKE_PTR(bytes);
-	*ret_size = size;
+	if (ret_size)
+		*ret_size = size;
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 
 /*
  * Reads all of a file, also one in /proc whose size the kernel does not tell, and puts a zero behind
- * it. -EFBIG if there are more than max bytes. The caller frees.
+ * it. -EFBIG if there are more than max bytes. The caller frees. ret_size may be NULL.
  */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size);
 /* Reads from where fd stands to the end; fd stays open. */

@@ -105,7 +105,8 @@ static int load_file(const char *path, struct profile **ret, struct strbuf *erro
 		strbuf_addf(error, "%s: is a folder; give a session file or a PID", path);
 		return -EISDIR;
 	}
-	if (is_core(path)) {
+	/* a pipe is read once only, by session_read */
+	if (S_ISREG(st.st_mode) && is_core(path)) {
 		strbuf_addf(error,
 			    "%s: is a core file, which this memtrace cannot read; give a session "
 			    "file or a PID",

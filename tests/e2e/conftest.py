@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""What the end-to-end tests share. The build folder is $MEMTRACE_BUILD, or build."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import leaks
+
+NOBODY = 65534
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory, monkeypatch):
+    """The list of newest sessions is each test's own, and nothing of the caller's changes what is printed."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    for name in ("NO_COLOR", "MEMTRACE_AGENT", "MEMTRACE_DEBUG", "DEBUGINFOD_URLS", "LD_PRELOAD"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def memtrace(tmp_path):
+    """memtrace(ARGUMENT…, **options of subprocess.run): runs the tool in the test's own folder."""
+    def call(*arguments, **options):
+        options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60,
+                   "stdin": subprocess.DEVNULL} | options
+        if "input" in options:
+            del options["stdin"]
+        return subprocess.run([leaks.MEMTRACE, *map(str, arguments)], check=False, **options)
+    return call
+
+
+@pytest.fixture
+def run_victim(tmp_path):
+    """run_victim(NAME, OPTION…, args=[]): runs a victim, returns the parsed report of its session."""
+    def call(name, *options, args=(), **keywords):
+        _, sessions = leaks.run([f"{leaks.VICTIMS}/{name}", *args], tmp_path, *options, **keywords)
+        return leaks.report(sessions[0])
+    return call
+
+
+@pytest.fixture
+def as_nobody(tmp_path_factory):
+    """A folder, a copy of the tool in it, and options of subprocess.run that make it another user's."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    folder = tmp_path_factory.mktemp("nobody")
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == os.geteuid() and str(path) != "/":
+            path.chmod(path.stat().st_mode | 0o055)
+    tool = folder / "memtrace"
+    shutil.copy(leaks.MEMTRACE, tool)
+    tool.chmod(0o755)
+    return folder, tool, {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+
+@pytest.fixture
+def compile_c(tmp_path):
+    """compile_c(TEXT, OPTION…, compiler="cc"): builds a program, returns its path."""
+    def call(text, *options, compiler="cc", name="program"):
+        source = tmp_path / f"{name}.c"
+        source.write_text(text)
+        path = tmp_path / name
+        subprocess.run([compiler, "-o", path, source, *options], check=True, timeout=60)
+        return path
+    return call
+
+
+@pytest.fixture
+def script(tmp_path):
+    """script(TEXT): a Python program for this interpreter, as the words of a command."""
+    def call(text, name="script.py"):
+        path = tmp_path / name
+        path.write_text(text)
+        return [sys.executable, str(path)]
+    return call
