@@ -18,16 +18,18 @@
 #include "region/abi.h"
 
 struct core_config {
-	uint32_t mode;		    /* enum mt_mode */
-	uint32_t allocator;	    /* enum mt_allocator */
-	uint32_t sampling;	    /* enum mt_sampling */
-	uint64_t interval;	    /* bytes; for MT_SAMPLING_INTERVAL */
-	uint64_t max_memory;	    /* bytes: region and private tables together */
-	uintptr_t vdso;		    /* AT_SYSINFO_EHDR */
-	uintptr_t main_stack_end;   /* upper end of the main thread's stack, 0 if unknown */
-	uintptr_t text_start, text_end; /* the agent's own code: its frames are left out of stacks */
-	uint64_t heap_root;	    /* for the header */
-	bool tags;		    /* the allocator stores tags; otherwise the core looks blocks up by address */
+	uint32_t mode;            /* enum mt_mode */
+	uint32_t allocator;       /* enum mt_allocator */
+	uint32_t sampling;        /* enum mt_sampling */
+	uint64_t interval;        /* bytes; for MT_SAMPLING_INTERVAL */
+	uint64_t max_memory;      /* bytes: region and private tables together */
+	uintptr_t vdso;           /* AT_SYSINFO_EHDR */
+	uintptr_t main_stack_end; /* upper end of the main thread's stack, 0 if unknown */
+	uintptr_t text_start,
+		text_end;   /* the agent's own code: its frames are left out of stacks */
+	uint64_t heap_root; /* for the header */
+	bool tags; /* the allocator stores tags; otherwise the core looks blocks up by address */
+	bool ignore_children; /* forked children record nothing */
 	struct modules_loader loader;
 	/*
 	 * Hands the region's descriptor to whoever watches; the core closes it afterwards. Called once a
@@ -44,8 +46,15 @@ struct core_config {
 int core_start(const struct core_config *config);
 
 /*
- * A block was allocated and the thread's countdown is used up (or every block is recorded). Returns the
- * block's tag, 0 if it is not recorded, and the bytes until the thread's next call in ret_next.
+ * A block was allocated and the thread's countdown is used up, or the thread has none yet: then the first
+ * distance is drawn, and the block recorded only if it reaches that far. Returns the block's tag, 0 if it
+ * is not recorded, and the thread's next countdown in ret_next: the next call is due with the allocation
+ * that makes the sum of the sizes asked for since (0 counts as 1) exceed it. So 0 is the very next
+ * allocation, and INT64_MAX never.
+ *
+ *	next -= size ? size : 1;
+ *	if (next < 0)
+ *		tag = core_allocated(block, size, &next);
  */
 uint32_t core_allocated(const void *block, size_t size, int64_t *ret_next);
 /* The block with that tag is about to be freed. */
@@ -68,14 +77,18 @@ void core_freed_address(const void *block);
 void core_mapped(void *start, size_t size, int prot, int flags, int fd, bool backing);
 void core_unmapping(void *start, size_t size);
 void core_unmap_failed(void *start, size_t size);
-void core_remapped(void *old_start, size_t old_size, void *start, size_t size, int flags, bool backing);
+void core_remapped(void *old_start, size_t old_size, void *start, size_t size, int flags,
+		   bool backing);
 void core_break_moved(uintptr_t old_break, uintptr_t new_break, bool backing);
 void core_advised(void *start, size_t size, int advice);
 
 /* The calling thread is ending. It may still allocate: it is then registered anew. */
 void core_thread_ending(void);
 
-/* The process is exiting, or about to exec (REPLACED), or that failed (RUNNING again). */
+/*
+ * The process is exiting, or about to exec (REPLACED), or that failed (RUNNING again). Ignored in children
+ * that have no region of their own, and in children of vfork.
+ */
 void core_set_state(enum mt_state state);
 void core_set_header_flag(uint32_t flag);
 
@@ -85,7 +98,10 @@ void core_set_header_flag(uint32_t flag);
  */
 bool core_is_unclaimed_child(void);
 
-/* Bytes until the calling thread's next sample when it begins: the first distance is drawn as well. */
+/*
+ * The countdown of a thread that begins, as from core_allocated. For embedders who know when a thread
+ * begins; it also tells the core that an address of thread-local storage has a new owner.
+ */
 int64_t core_first_distance(void);
 
 /* Writes the caller's stack for messages about corruption: frames as in unwind.h. */

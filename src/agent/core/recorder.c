@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recorder.c: the way of a sampled block through the tables.
+ *
+ * Order of stores, so that a process killed between any two leaves a region that adds up:
+ *
+ *	allocated	site's stack → site → site's allocated counters → live slot (addr last)
+ *	freed		live slot (addr cleared) → site's freed counters
+ *
+ * so live never exceeds allocated − freed, and the tool takes live from the slots.
+ *
+ * Counters that all threads share (the header's) are gathered by each thread and added in batches: after
+ * RECORDER_BATCH events, or after fewer when a thread's share of live bytes matters. Handlers add
+ * theirs at once. At exit, and when a thread ends, all are added.
+ *
+ * What recording costs is measured at the first samples of each thread and then at each 64th: two
+ * readings of the vdso's clock. A reading that was interrupted is cut at RECORDER_COST_MAX_NS.
+ *
+ * Context: any thread, inside malloc and free, signal handlers. No locks. About half a kilobyte of
+ * stack, the unwinder's included less than one.
+ */
+#include "agent/core/recorder.h"
+
+#include "agent/core/blockindex.h"
+#include "agent/core/live.h"
+#include "agent/core/maps.h"
+#include "agent/core/sampler.h"
+#include "agent/core/sites.h"
+#include "agent/core/sys.h"
+#include "agent/core/writer.h"
+
+enum {
+	RECORDER_BATCH = 64,
+	RECORDER_BATCH_MIN = 8,
+	RECORDER_LIVE_SHIFT = 9, /* 1/512 of live bytes matters */
+	RECORDER_COST_FIRST = 64,
+	RECORDER_COST_EACH = 64,
+	RECORDER_COST_MAX_NS = 50000,
+};
+
+static bool recorder_tags;
+static uintptr_t recorder_text_start, recorder_text_end;
+static int64_t recorder_live; /* bytes; may be below zero for a moment, the header's copy is not */
+
+int recorder_init(const struct core_config *config)
+{
+	recorder_tags = config->tags;
+	recorder_text_start = config->text_start;
+	recorder_text_end = config->text_end;
+	recorder_live = 0;
+	return config->tags ? 0 : blockindex_init(writer.live_capacity);
+}
+
+uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned flags,
+		       uint64_t now_ns)
+{
+	uint64_t *frames = thread_take_frames(thread);
+	struct unwind_stack scratch;
+	unsigned n = 0;
+	uint32_t site;
+
+	if (unlikely(!frames))
+		return 0;
+	n = unwind_trace(thread_stack(thread, &scratch), recorder_text_start, recorder_text_end,
+			 frames, THREAD_FRAMES, &flags);
+	if (unlikely(n == 0)) {
+		frames[n++] = 0;
+		flags |= MT_STACK_TRUNCATED;
+	}
+	if (flags & MT_STACK_TRUNCATED)
+		__atomic_fetch_add(&writer.header->truncated_stacks, 1, __ATOMIC_RELAXED);
+	site = sites_get(thread, kind, flags, frames, n, now_ns);
+	thread_drop_frames(thread, frames);
+	return site;
+}
+
+static void recorder_add_live(int64_t bytes)
+{
+	int64_t live = __atomic_add_fetch(&recorder_live, bytes, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&writer.header->live_bytes, (uint64_t)MAX(live, 0), __ATOMIC_RELAXED);
+	if (live > 0)
+		writer_raise64(&writer.header->peak_live_bytes, (uint64_t)live);
+}
+
+static void recorder_write_own_bytes(void)
+{
+	uint64_t bytes = live_own_bytes() + sites_own_bytes() + thread_own_bytes() +
+			 blockindex_own_bytes() + maps_own_bytes() + unwind_own_bytes();
+
+	__atomic_store_n(&writer.header->own_bytes, bytes, __ATOMIC_RELAXED);
+}
+
+void recorder_flush(struct thread *thread)
+{
+	struct sampler_account account = {
+		.samples = __atomic_exchange_n(&thread->pending_samples, 0, __ATOMIC_RELAXED),
+		.allocated = __atomic_exchange_n(&thread->pending_allocated, 0, __ATOMIC_RELAXED),
+		.own_ns = __atomic_exchange_n(&thread->pending_own_ns, 0, __ATOMIC_RELAXED),
+	};
+	uint64_t freed = __atomic_exchange_n(&thread->pending_freed, 0, __ATOMIC_RELAXED);
+	int64_t live = __atomic_exchange_n(&thread->pending_live, 0, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&thread->n_pending, 0, __ATOMIC_RELAXED);
+	if (account.samples)
+		__atomic_fetch_add(&writer.header->samples, account.samples, __ATOMIC_RELAXED);
+	if (freed)
+		__atomic_fetch_add(&writer.header->samples_freed, freed, __ATOMIC_RELAXED);
+	if (live)
+		recorder_add_live(live);
+	sampler_add(&account);
+	recorder_write_own_bytes();
+}
+
+/* The owner's half of a counter that recorder_flush_all may take from another thread at exit. */
+#define recorder_bump(counter, n)                                                         \
+	__atomic_store_n(&(counter), __atomic_load_n(&(counter), __ATOMIC_RELAXED) + (n), \
+			 __ATOMIC_RELAXED)
+
+static void recorder_flush_if_due(struct thread *thread)
+{
+	int64_t live, threshold;
+
+	recorder_bump(thread->n_pending, 1);
+	if (likely(thread->n_pending < RECORDER_BATCH_MIN))
+		return;
+	live = __atomic_load_n(&thread->pending_live, __ATOMIC_RELAXED);
+	threshold = __atomic_load_n(&recorder_live, __ATOMIC_RELAXED) >> RECORDER_LIVE_SHIFT;
+	if (thread->n_pending >= RECORDER_BATCH || live > threshold || -live > threshold)
+		recorder_flush(thread);
+}
+
+static void recorder_gather_allocated(struct thread *thread, const struct sites_weight *weight,
+				      uint64_t now_ns)
+{
+	struct mt_thread *entry = &writer.threads[thread->index];
+
+	if (unlikely(thread->depth > 1)) {
+		__atomic_fetch_add(&writer.header->samples, 1, __ATOMIC_RELAXED);
+		recorder_add_live((int64_t)weight->bytes);
+		return;
+	}
+	recorder_bump(thread->pending_samples, 1);
+	recorder_bump(thread->pending_allocated, weight->bytes);
+	recorder_bump(thread->pending_live, (int64_t)weight->bytes);
+	if (likely(thread->index)) {
+		recorder_bump(entry->alloc_bytes, weight->bytes);
+		recorder_bump(entry->samples, 1);
+	}
+	thread_count_sample(thread, now_ns);
+	recorder_flush_if_due(thread);
+}
+
+static void recorder_gather_freed(struct thread *thread, const struct sites_weight *weight)
+{
+	struct mt_thread *entry = &writer.threads[thread->index];
+
+	if (unlikely(thread->depth > 1)) {
+		__atomic_fetch_add(&writer.header->samples_freed, 1, __ATOMIC_RELAXED);
+		recorder_add_live(-(int64_t)weight->bytes);
+		return;
+	}
+	recorder_bump(thread->pending_freed, 1);
+	recorder_bump(thread->pending_live, -(int64_t)weight->bytes);
+	if (likely(thread->index))
+		recorder_bump(entry->freed_bytes, weight->bytes);
+	recorder_flush_if_due(thread);
+}
+
+/* How many events the cost of the next one stands for; 0 if it is not measured. */
+static unsigned recorder_cost_factor(const struct thread *thread)
+{
+	if (thread->depth > 1)
+		return 0;
+	if (thread->n_samples < RECORDER_COST_FIRST)
+		return 1;
+	return thread->n_samples % RECORDER_COST_EACH == 0 ? RECORDER_COST_EACH : 0;
+}
+
+static void recorder_count_cost(struct thread *thread, unsigned factor, uint64_t began_ns)
+{
+	if (factor)
+		recorder_bump(thread->pending_own_ns, factor * MIN(sys_clock_ns() - began_ns,
+								   (uint64_t)RECORDER_COST_MAX_NS));
+}
+
+static void recorder_put_event(enum mt_event_type type, uint64_t now_ns, uintptr_t addr,
+			       uint64_t size, uint32_t site, uint32_t thread)
+{
+	writer_put_event(&(struct mt_event){.type = (uint16_t)type,
+					    .time_ns = now_ns,
+					    .addr = addr,
+					    .size = size,
+					    .site = site,
+					    .thread = (uint16_t)thread});
+}
+
+/* The address was recorded and never seen to be freed: it was, or it could not be given out again. */
+static _noinline_ void recorder_drop_stale(struct thread *thread, uintptr_t addr)
+{
+	uint32_t slot = blockindex_remove(addr);
+
+	writer_count_lost(&writer.header->lost_frees);
+	if (slot)
+		recorder_freed(thread, addr, slot);
+}
+
+/* Puts a block into the tables. Returns its slot, or 0 if some table is full. */
+static uint32_t recorder_record(struct thread *thread, uintptr_t addr, uint64_t size,
+				uint32_t interval, uint64_t now_ns)
+{
+	struct live_block block = {.size = size, .interval = interval};
+	struct sites_weight weight = sites_weigh(size, interval);
+	uint32_t slot = live_take(thread);
+
+	if (unlikely(!slot))
+		return 0;
+	block.site = recorder_site(thread, MT_SITE_MALLOC, 0, now_ns);
+	if (unlikely(!block.site)) {
+		live_drop(thread, slot);
+		return 0;
+	}
+	if (!recorder_tags) {
+		if (unlikely(blockindex_has(addr)))
+			recorder_drop_stale(thread, addr);
+		if (unlikely(!blockindex_add(addr, slot))) {
+			live_drop(thread, slot);
+			return 0;
+		}
+	}
+	sites_add_allocated(block.site, &weight);
+	live_publish(slot, addr, &block, thread->index, now_ns);
+	recorder_put_event(MT_EVENT_ALLOC, now_ns, addr, size, block.site, thread->index);
+	recorder_gather_allocated(thread, &weight, now_ns);
+	return slot;
+}
+
+/* The next distance; handlers draw theirs from the same state, which at worst repeats a number. */
+static int64_t recorder_draw(struct thread *thread)
+{
+	uint32_t interval = sampler_interval();
+
+	thread->interval = interval;
+	return sampler_draw(interval, &thread->random);
+}
+
+int64_t recorder_arm(struct thread *thread)
+{
+	thread->armed = true;
+	return recorder_draw(thread);
+}
+
+uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size, int64_t *ret_next)
+{
+	unsigned factor = recorder_cost_factor(thread);
+	uint64_t began_ns = factor ? sys_clock_ns() : 0;
+	uint32_t slot;
+
+	if (unlikely(!thread->armed)) {
+		/* the thread's first call, made because it had no distance yet */
+		int64_t distance = recorder_arm(thread);
+
+		if (distance >= (int64_t)MAX(size, 1)) {
+			*ret_next = distance - (int64_t)MAX(size, 1);
+			return 0;
+		}
+	}
+	slot = recorder_record(thread, addr, size, thread->interval, sys_clock_coarse_ns());
+	if (unlikely(!slot)) {
+		writer_count_lost(&writer.header->lost_allocations);
+		sampler_table_full();
+	}
+	*ret_next = recorder_draw(thread);
+	recorder_count_cost(thread, factor, began_ns);
+	return slot;
+}
+
+void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
+{
+	unsigned factor = recorder_cost_factor(thread);
+	uint64_t began_ns = factor ? sys_clock_ns() : 0;
+	struct sites_weight weight;
+	struct live_block block;
+
+	if (unlikely(!live_remove(thread, slot, addr, &block))) {
+		writer_count_lost(&writer.header->lost_frees);
+		return;
+	}
+	weight = sites_weigh(block.size, block.interval);
+	sites_add_freed(block.site, &weight);
+	recorder_put_event(MT_EVENT_FREE, sys_clock_coarse_ns(), addr, block.size, block.site,
+			   thread->index);
+	recorder_gather_freed(thread, &weight);
+	recorder_count_cost(thread, factor, began_ns);
+}
+
+static void recorder_inherit(uint32_t slot, uintptr_t addr, const struct live_block *block)
+{
+	struct sites_weight weight = sites_weigh(block->size, block->interval);
+
+	sites_add_inherited(block->site, &weight);
+	recorder_live += (int64_t)weight.bytes;
+}
+
+bool recorder_after_fork(void)
+{
+	recorder_live = 0;
+	if (!live_after_fork(recorder_inherit))
+		return false;
+	recorder_add_live(0);
+	recorder_write_own_bytes();
+	return true;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sampler.c: Poisson sampling over bytes and the control of its interval.
+ *
+ * Distances. -R·log(u), u uniform in (0, 1), cut to an integer x: a block that brings the sum of bytes to
+ * s is recorded when s > x, which is s >= the real distance up to sums of measure zero, so integers bring
+ * no bias. An interval that changes while a distance is counted down matters to no estimate: the sample
+ * keeps the interval its distance was drawn with.
+ *
+ * Control, for MT_SAMPLING_AUTO. It begins with 0, everything, and looks again whenever recording has
+ * taken another SAMPLER_CHECK_NS. Two budgets:
+ *
+ *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS, which lets small programs be
+ *		recorded exactly, plus 1 % of the process's CPU time. When it does, the interval becomes
+ *		what would have cost 0.7 % since the last look: bytes allocated · time per sample / (0.7 % of the
+ *		CPU time). It is halved again when a quarter of it would do. What lies between these is the
+ *		hysteresis.
+ *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
+ *		used, none; beyond, the interval doubles with each further 1/16 of what is left of the table.
+ *
+ * A full table, in any mode, counts the loss and doubles the interval at most once in a while: what
+ * cannot be held exactly is better estimated than lost.
+ *
+ * Context: any thread, inside malloc, signal handlers. One thread at a time is in control (a flag, not a
+ * lock: whoever finds it set leaves). One system call a look: the CPU clock.
+ */
+#include "agent/core/sampler.h"
+
+#include "agent/core/fmath.h"
+#include "agent/core/live.h"
+#include "agent/core/sites.h"
+#include "agent/core/sys.h"
+#include "agent/core/thread.h"
+#include "agent/core/writer.h"
+
+enum {
+	SAMPLER_CHECK_NS = 250000,
+	SAMPLER_CREDIT_NS = 10000000,
+	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
+	SAMPLER_MAX = 1 << 30,
+	SAMPLER_FULL_NS = 10000000, /* between two widenings for full tables */
+	SAMPLER_SLOTS = 16384,
+	SAMPLER_SITES = 8192,
+	SAMPLER_FRAMES = 262144,
+};
+
+struct sampler_state {
+	uint32_t sampling;
+	uint32_t interval;
+	uint32_t in_control;   /* 1 while a thread looks */
+	uint32_t memory_level; /* doublings that memory has asked for */
+	/* totals, added to by all threads */
+	uint64_t samples, allocated, own_ns;
+	/* at the last look */
+	uint64_t seen_samples, seen_allocated, seen_own_ns, seen_cpu_ns;
+	uint64_t first_cpu_ns; /* when recording began */
+	uint64_t widened_ns;   /* when a full table last widened */
+};
+
+static struct sampler_state sampler;
+
+static void sampler_set_interval(uint64_t interval)
+{
+	uint32_t value = (uint32_t)MIN(interval, SAMPLER_MAX);
+
+	if (value == sampler.interval)
+		return;
+	__atomic_store_n(&sampler.interval, value, __ATOMIC_RELAXED);
+	__atomic_store_n(&writer.header->interval, value, __ATOMIC_RELAXED);
+	if (value)
+		writer_set_flag(MT_HEADER_INEXACT);
+	writer_put_event(&(struct mt_event){
+		.type = MT_EVENT_INTERVAL, .time_ns = sys_clock_coarse_ns(), .size = value});
+}
+
+void sampler_init(enum mt_sampling sampling, uint64_t interval)
+{
+	sampler.sampling = sampling;
+	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
+	if (sampling == MT_SAMPLING_INTERVAL)
+		sampler_set_interval(interval);
+}
+
+void sampler_after_fork(void)
+{
+	sampler.in_control = 0;
+	sampler.samples = sampler.allocated = sampler.own_ns = 0;
+	sampler.seen_samples = sampler.seen_allocated = sampler.seen_own_ns = 0;
+	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
+	writer.header->interval = sampler.interval;
+}
+
+uint32_t sampler_interval(void)
+{
+	return __atomic_load_n(&sampler.interval, __ATOMIC_RELAXED);
+}
+
+int64_t sampler_draw(uint32_t interval, uint64_t *random)
+{
+	double u;
+
+	if (interval == 0)
+		return 0;
+	u = ((double)(thread_random(random) >> 11) + 0.5) * 0x1p-53;
+	return (int64_t)(-(double)interval * fmath_log(u));
+}
+
+static uint64_t sampler_round_up(uint64_t interval)
+{
+	uint64_t power = SAMPLER_MIN;
+
+	while (power < interval && power < SAMPLER_MAX)
+		power *= 2;
+	return power;
+}
+
+/* How many doublings the fill of a table asks for: 0 below soft, then 1/16 of the rest each. */
+static uint32_t sampler_table_level(uint64_t used, uint64_t soft, uint64_t capacity)
+{
+	soft = MIN(soft, capacity / 4);
+	if (used <= soft)
+		return 0;
+	return (uint32_t)(1 + (used - soft) * 16 / (capacity - soft));
+}
+
+static uint32_t sampler_memory_level(void)
+{
+	uint32_t slots = sampler_table_level(live_n_used(), SAMPLER_SLOTS, writer.live_capacity);
+	uint32_t sites = sampler_table_level(sites_n_used(), SAMPLER_SITES, writer.sites_capacity);
+	uint32_t frames =
+		sampler_table_level(sites_n_frames_used(), SAMPLER_FRAMES, writer.stacks_capacity);
+
+	return MAX(slots, MAX(sites, frames));
+}
+
+/* What the time since the last look asks for. */
+static uint64_t sampler_time_interval(uint64_t cpu_ns)
+{
+	uint64_t samples = sampler.samples - sampler.seen_samples;
+	uint64_t own_ns = sampler.own_ns - sampler.seen_own_ns;
+	uint64_t allocated = sampler.allocated - sampler.seen_allocated;
+	uint64_t passed_ns = MAX(cpu_ns - sampler.seen_cpu_ns, 1000);
+	uint64_t interval = sampler.interval;
+	uint64_t allowed_ns = SAMPLER_CREDIT_NS + (cpu_ns - sampler.first_cpu_ns) / 100;
+	double wanted;
+
+	if (samples == 0)
+		return interval;
+	wanted = (double)allocated * ((double)own_ns / (double)samples) /
+		 (0.007 * (double)passed_ns);
+	wanted = MIN(wanted, (double)SAMPLER_MAX);
+	if (sampler.own_ns > allowed_ns && wanted > (double)interval)
+		return sampler_round_up((uint64_t)wanted);
+	if (interval > SAMPLER_MIN && wanted * 4 < (double)interval && sampler.own_ns < allowed_ns)
+		return interval / 2;
+	return interval;
+}
+
+static void sampler_look(void)
+{
+	uint64_t cpu_ns = sys_clock_process_cpu_ns(), interval;
+	uint32_t level = sampler_memory_level();
+
+	if (cpu_ns == 0)
+		cpu_ns = sys_clock_ns() / 2; /* refused: better a guess than no bound */
+	interval = sampler_time_interval(cpu_ns);
+	if (level > sampler.memory_level)
+		interval = MAX(interval, SAMPLER_MIN) << (level - sampler.memory_level);
+	sampler.memory_level = level;
+	sampler_set_interval(interval);
+	sampler.seen_samples = sampler.samples;
+	sampler.seen_allocated = sampler.allocated;
+	sampler.seen_own_ns = sampler.own_ns;
+	sampler.seen_cpu_ns = cpu_ns;
+	__atomic_store_n(&writer.header->own_ns, sampler.own_ns, __ATOMIC_RELAXED);
+}
+
+static bool sampler_take_control(void)
+{
+	/* acquire pairs with the release in sampler_drop_control */
+	return __atomic_exchange_n(&sampler.in_control, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static void sampler_drop_control(void)
+{
+	__atomic_store_n(&sampler.in_control, 0, __ATOMIC_RELEASE);
+}
+
+void sampler_add(const struct sampler_account *account)
+{
+	uint64_t own_ns;
+
+	__atomic_fetch_add(&sampler.samples, account->samples, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&sampler.allocated, account->allocated, __ATOMIC_RELAXED);
+	own_ns = __atomic_add_fetch(&sampler.own_ns, account->own_ns, __ATOMIC_RELAXED);
+	if (own_ns - __atomic_load_n(&sampler.seen_own_ns, __ATOMIC_RELAXED) < SAMPLER_CHECK_NS)
+		return;
+	if (!sampler_take_control())
+		return;
+	if (sampler.sampling == MT_SAMPLING_AUTO)
+		sampler_look();
+	else
+		__atomic_store_n(&sampler.seen_own_ns, own_ns, __ATOMIC_RELAXED);
+	sampler_drop_control();
+	__atomic_store_n(&writer.header->own_ns, own_ns, __ATOMIC_RELAXED);
+}
+
+void sampler_table_full(void)
+{
+	uint64_t now_ns = sys_clock_coarse_ns();
+
+	if (!sampler_take_control())
+		return;
+	if (now_ns - sampler.widened_ns >= SAMPLER_FULL_NS) {
+		sampler.widened_ns = now_ns;
+		writer_set_flag(MT_HEADER_WIDENED);
+		sampler_set_interval(MAX((uint64_t)sampler.interval * 2, 65536));
+	}
+	sampler_drop_control();
+}
+
+uint64_t sampler_own_ns(void)
+{
+	return __atomic_load_n(&sampler.own_ns, __ATOMIC_RELAXED);
+}

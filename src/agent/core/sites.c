@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sites.c: deduplicates stacks and adds up what is allocated and freed at each.
+ *
+ * The entries and their frames stand in the region, append only. The index that finds them is private:
+ * open addressing, linear probing, one word a place,
+ *
+ *	| upper half of the hash | site |
+ *
+ * and at most half full. Two stacks are taken for the same when all 64 bits of their hash are equal: with
+ * a million stacks the chance that any two are is 3 in 100 million, and frames need not be compared.
+ *
+ * A new site is written whole, made visible to readers (n_frames), and only then put into the index by
+ * compare-and-swap. A thread that loses that race to another one with the same stack hides its entry
+ * again and keeps it for its next new stack. So whoever finds a site in the index finds it complete, and a
+ * process that dies at any moment leaves at worst a complete site without allocations.
+ *
+ * Counters are added to by all threads, atomically and relaxed: each is monotonic, readers order nothing
+ * by them. They are bytes times weight; the variance is a double, added by compare-and-swap, and only
+ * where sampling makes it other than zero.
+ *
+ * After fork. The child has copied the parent's sites as far as they were when it made its region, a
+ * little further than its index knows. Entries of the index whose site has another hash (an entry that
+ * was in the making at the fork) never match and are passed over.
+ *
+ * Context: any thread, inside malloc, signal handlers. No locks.
+ */
+#include "agent/core/sites.h"
+
+#include "agent/core/fmath.h"
+#include "agent/core/sys.h"
+#include "agent/core/writer.h"
+
+static uint64_t *sites_index;
+static uint32_t sites_mask;
+static uint32_t sites_used;   /* entries given away, from 1 on */
+static uint64_t sites_frames; /* frames given away */
+
+int sites_init(void)
+{
+	uint32_t places = 64;
+
+	while (places < writer.sites_capacity * 2)
+		places *= 2;
+	if (!sites_index)
+		sites_index = sys_map_private((size_t)places * sizeof(uint64_t));
+	if (!sites_index)
+		return -SYS_ENOMEM;
+	sites_mask = places - 1;
+	sites_used = 1;
+	sites_frames = 0;
+	return 0;
+}
+
+static uint64_t sites_mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Two frames a step; the constants are odd and have about as many ones as zeros. */
+static uint64_t sites_hash(unsigned kind, const uint64_t *frames, unsigned n)
+{
+	uint64_t hash = 0x9e3779b97f4a7c15ull ^ (((uint64_t)n << 32) | kind);
+	unsigned i;
+
+	for (i = 0; i + 2 <= n; i += 2)
+		hash = sites_mix(frames[i] ^ 0xa0761d6478bd642full ^ hash,
+				 frames[i + 1] ^ 0xe7037ed1a0b428dbull);
+	if (i < n)
+		hash = sites_mix(frames[i] ^ 0x8ebc6af09c88c6e3ull ^ hash, 0x589965cc75374cc3ull);
+	hash = sites_mix(hash ^ 0x1d8e4e27c47d124full, 0xeb44accab455d165ull);
+	return hash ? hash : 1;
+}
+
+/* Takes n of a bounded counter; false, and nothing taken, if they do not fit. */
+static bool sites_take(uint64_t *used, uint64_t n, uint64_t capacity, uint64_t *ret)
+{
+	uint64_t old = __atomic_load_n(used, __ATOMIC_RELAXED);
+
+	do {
+		if (old + n > capacity)
+			return false;
+	} while (!__atomic_compare_exchange_n(used, &old, old + n, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	*ret = old;
+	return true;
+}
+
+static bool sites_reserve(struct thread *thread, unsigned n_frames, struct thread_spare_site *ret)
+{
+	uint32_t site = __atomic_load_n(&sites_used, __ATOMIC_RELAXED);
+	uint64_t stack;
+
+	if (thread->depth == 1 && thread->spare.site && thread->spare.n_frames >= n_frames) {
+		*ret = thread->spare;
+		thread->spare.site = 0;
+		return true;
+	}
+	if (site >= writer.sites_capacity ||
+	    !sites_take(&sites_frames, n_frames, writer.stacks_capacity, &stack))
+		return false;
+	do {
+		/* the frames are lost if it fails here, but then the table is full for good */
+		if (site >= writer.sites_capacity)
+			return false;
+	} while (!__atomic_compare_exchange_n(&sites_used, &site, site + 1, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	*ret = (struct thread_spare_site){.site = site, .n_frames = n_frames, .stack = stack};
+	return writer_make_ready(WRITER_STACKS, stack + n_frames) &&
+	       writer_make_ready(WRITER_SITES, site + 1);
+}
+
+static void sites_fill(const struct thread_spare_site *place, uint64_t hash, unsigned kind,
+		       unsigned flags, const uint64_t *frames, unsigned n_frames, uint64_t now_ns)
+{
+	struct mt_site *site = &writer.sites[place->site];
+
+	for (unsigned i = 0; i < n_frames; i++)
+		__atomic_store_n(&writer.stacks[place->stack + i], frames[i], __ATOMIC_RELAXED);
+	site->stack = place->stack;
+	site->kind = (uint16_t)kind;
+	site->flags = (uint16_t)flags;
+	site->first_ns = now_ns;
+	__atomic_store_n(&site->hash, hash, __ATOMIC_RELAXED);
+	/* release pairs with the reader's load of n_frames */
+	__atomic_store_n(&site->n_frames, n_frames, __ATOMIC_RELEASE);
+	writer_raise64(&writer.header->n_stacks, place->stack + n_frames);
+	writer_raise32(&writer.header->n_sites, place->site + 1);
+}
+
+uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags,
+		   const uint64_t *frames, unsigned n_frames, uint64_t now_ns)
+{
+	uint64_t hash = sites_hash(kind | (flags & MT_STACK_BACKING) << 8, frames, n_frames);
+	struct thread_spare_site mine = {0};
+	uint32_t i = (uint32_t)hash & sites_mask;
+
+	for (;; i = (i + 1) & sites_mask) {
+		/* acquire pairs with the release below */
+		uint64_t word = __atomic_load_n(&sites_index[i], __ATOMIC_ACQUIRE);
+
+		if (word == 0) {
+			if (!mine.site) {
+				if (!sites_reserve(thread, n_frames, &mine))
+					return 0;
+				sites_fill(&mine, hash, kind, flags, frames, n_frames, now_ns);
+			}
+			/* release pairs with the acquire above: found sites are complete */
+			if (__atomic_compare_exchange_n(&sites_index[i], &word,
+							(hash >> 32 << 32) | mine.site, false,
+							__ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+				return mine.site;
+		}
+		if (word >> 32 == hash >> 32 &&
+		    __atomic_load_n(&writer.sites[(uint32_t)word].hash, __ATOMIC_RELAXED) == hash)
+			break;
+	}
+	if (mine.site) {
+		__atomic_store_n(&writer.sites[mine.site].n_frames, 0, __ATOMIC_RELAXED);
+		if (thread->depth == 1)
+			thread->spare = mine;
+	}
+	return (uint32_t)__atomic_load_n(&sites_index[i], __ATOMIC_RELAXED);
+}
+
+struct sites_weight sites_weigh(uint64_t size, uint64_t interval)
+{
+	double bytes = (double)size, p;
+
+	if (interval == 0)
+		return (struct sites_weight){.bytes = size, .blocks = MT_BLOCKS_ONE};
+	p = fmath_one_minus_exp((double)MAX(size, 1) / (double)interval);
+	return (struct sites_weight){
+		.bytes = (uint64_t)(bytes / p + 0.5),
+		.blocks = (uint64_t)((double)MT_BLOCKS_ONE / p + 0.5),
+		.variance = bytes * bytes * (1 - p) / (p * p),
+	};
+}
+
+static void sites_add_variance(uint64_t *bits, double variance)
+{
+	union {
+		uint64_t bits;
+		double value;
+	} old, new;
+
+	if (variance <= 0)
+		return;
+	old.bits = __atomic_load_n(bits, __ATOMIC_RELAXED);
+	do {
+		new.value = old.value + variance;
+	} while (!__atomic_compare_exchange_n(bits, &old.bits, new.bits, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+}
+
+void sites_add_allocated(uint32_t id, const struct sites_weight *weight)
+{
+	struct mt_site *site = &writer.sites[id];
+
+	__atomic_fetch_add(&site->alloc_bytes, weight->bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->alloc_blocks, weight->blocks, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->alloc_samples, 1, __ATOMIC_RELAXED);
+	sites_add_variance(&site->alloc_variance, weight->variance);
+}
+
+void sites_add_freed(uint32_t id, const struct sites_weight *weight)
+{
+	struct mt_site *site = &writer.sites[id];
+
+	__atomic_fetch_add(&site->freed_bytes, weight->bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->freed_blocks, weight->blocks, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->freed_samples, 1, __ATOMIC_RELAXED);
+	sites_add_variance(&site->freed_variance, weight->variance);
+}
+
+void sites_add_inherited(uint32_t id, const struct sites_weight *weight)
+{
+	struct mt_site *site = &writer.sites[id];
+
+	sites_add_allocated(id, weight);
+	__atomic_fetch_add(&site->inherited_bytes, weight->bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->inherited_blocks, weight->blocks, __ATOMIC_RELAXED);
+}
+
+void sites_after_fork(void)
+{
+	sites_used = MAX(writer.header->n_sites, 1);
+	sites_frames = writer.header->n_stacks;
+}
+
+uint32_t sites_n_used(void)
+{
+	return __atomic_load_n(&sites_used, __ATOMIC_RELAXED);
+}
+
+uint64_t sites_n_frames_used(void)
+{
+	return __atomic_load_n(&sites_frames, __ATOMIC_RELAXED);
+}
+
+uint64_t sites_own_bytes(void)
+{
+	return MIN(((uint64_t)sites_mask + 1) * sizeof(uint64_t),
+		   (uint64_t)sites_n_used() * sys_page_size());
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c: per-thread state without thread-local storage.
+ *
+ * The core may not use TLS (the injected image has none, and a late-loaded library has little), so the
+ * state is found by the thread pointer in a hash table of fixed size: open addressing, a window of
+ * THREAD_WINDOW places, no deletion. Only a thread itself looks for its own thread pointer, so two threads
+ * never insert the same key and a key, once there, stays until its owner has ended.
+ *
+ * A thread that ends leaves its state behind as THREAD_ENDED. The next thread with the same thread
+ * pointer (glibc reuses stacks) takes it over, or another one that finds no empty place in its window:
+ * both by a compare-and-swap from ENDED to ACTIVE, so that there is one winner. A thread may allocate
+ * after it said that it ends (destructors of others); if its state is still there it uses it and
+ * leaves it as ended again.
+ *
+ * Threads that end without saying so keep their state until their thread pointer comes back.
+ *
+ * Depth. A handler that leaves by longjmp never reaches thread_leave. The stack pointer at each entry
+ * is kept: when a new entry on the thread's own stack is further out than an older one, the older one's
+ * frame is gone and its depth is taken back.
+ *
+ * Context: any thread, inside malloc, signal handlers. No locks. System calls (gettid, prctl) when a
+ * thread is first seen and at its 1st, 2nd, 4th, ... sample.
+ */
+#include "agent/core/thread.h"
+
+#include "agent/core/live.h"
+#include "agent/core/sys.h"
+#include "agent/core/writer.h"
+
+enum thread_status { THREAD_NEW, THREAD_ACTIVE, THREAD_ENDED };
+
+enum {
+	THREAD_WINDOW = 32,
+	THREAD_NESTED = 16, /* buffers for handlers, of the whole process */
+	THREAD_PR_GET_NAME = 16,
+};
+
+/* How far below the end of its stack a thread is believed without, and with, asking the kernel. */
+static const uintptr_t thread_stack_trusted = 1 << 20, thread_stack_probed = 64 << 20;
+
+struct thread_place {
+	uintptr_t tp;         /* 0: empty; stored by compare-and-swap */
+	struct thread *state; /* NULL while the owner is setting it up */
+};
+
+static struct thread_place *thread_places;
+static uint32_t thread_mask;
+static struct thread *thread_states;
+static uint32_t thread_n_states, thread_max_states;
+static uintptr_t thread_main_stack_end;
+
+/* Region entries: the next fresh one, and, when they are used up, where to look for ended ones. */
+static uint32_t thread_next_index, thread_hand;
+
+static uint64_t thread_nested[THREAD_NESTED][THREAD_FRAMES];
+static uint32_t thread_nested_used; /* bit i: thread_nested[i] is taken */
+
+int thread_init(uint32_t max_threads, uintptr_t main_stack_end)
+{
+	uint32_t places = 64;
+
+	if (thread_places)
+		return 0;
+	max_threads = MAX(max_threads, 16);
+	while (places < max_threads * 2)
+		places *= 2;
+	thread_states = sys_map_private((size_t)max_threads * sizeof(struct thread));
+	thread_places = sys_map_private((size_t)places * sizeof(struct thread_place));
+	if (!thread_states || !thread_places)
+		return -SYS_ENOMEM;
+	thread_max_states = max_threads;
+	thread_mask = places - 1;
+	thread_main_stack_end = main_stack_end;
+	thread_next_index = 1;
+	return 0;
+}
+
+uint64_t thread_random(uint64_t *state)
+{
+	uint64_t x = *state;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	*state = x;
+	return x * 0x2545f4914f6cdd1dull;
+}
+
+static void thread_read_name(struct thread *thread, bool announce, uint64_t now_ns)
+{
+	struct mt_thread *entry = &writer.threads[thread->index];
+	char name[MT_THREAD_NAME] = {0};
+
+	if (thread->index == 0 || sys_call3(SYS_NR_prctl, THREAD_PR_GET_NAME, (long)name, 0) < 0)
+		return;
+	if (memcmp(name, entry->name, sizeof(name)) == 0)
+		return;
+	memcpy(entry->name, name, sizeof(name));
+	if (announce)
+		writer_put_event(&(struct mt_event){.type = MT_EVENT_THREAD_NAME,
+						    .time_ns = now_ns,
+						    .aux = (uint64_t)thread->tid,
+						    .thread = (uint16_t)thread->index});
+}
+
+/* An entry of the region: a fresh one, or the next that belongs to an ended thread; 0 if none. */
+static uint32_t thread_take_index(int tid, uint64_t now_ns)
+{
+	uint32_t index = __atomic_load_n(&thread_next_index, __ATOMIC_RELAXED);
+	struct mt_thread *entry;
+
+	while (index < writer.threads_capacity) {
+		if (!writer_make_ready(WRITER_THREADS, index + 1))
+			return 0;
+		if (!__atomic_compare_exchange_n(&thread_next_index, &index, index + 1, true,
+						 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			continue;
+		entry = &writer.threads[index];
+		entry->start_ns = now_ns;
+		/* release pairs with the reader's load of tid */
+		__atomic_store_n(&entry->tid, (uint32_t)tid, __ATOMIC_RELEASE);
+		writer_raise32(&writer.header->n_threads, index + 1);
+		return index;
+	}
+	for (unsigned i = 0; i < 256; i++) {
+		uint64_t ended;
+
+		index = __atomic_add_fetch(&thread_hand, 1, __ATOMIC_RELAXED) %
+			writer.threads_capacity;
+		entry = &writer.threads[index];
+		ended = __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED);
+		if (index == 0 || ended == 0 ||
+		    !__atomic_compare_exchange_n(&entry->end_ns, &ended, 0, false, __ATOMIC_RELAXED,
+						 __ATOMIC_RELAXED))
+			continue;
+		__atomic_store_n(&entry->tid, 0, __ATOMIC_RELAXED);
+		entry->generation++;
+		entry->start_ns = now_ns;
+		entry->alloc_bytes = entry->freed_bytes = entry->samples = 0;
+		memset(entry->name, 0, sizeof(entry->name));
+		__atomic_store_n(&entry->tid, (uint32_t)tid, __ATOMIC_RELEASE);
+		return index;
+	}
+	return 0;
+}
+
+/* Fills in a state for the calling thread. */
+static void thread_begin(struct thread *thread, uintptr_t tp)
+{
+	uint64_t now_ns = sys_clock_coarse_ns();
+
+	thread->tp = tp;
+	thread->tid = sys_gettid();
+	thread->index = thread_take_index(thread->tid, now_ns);
+	thread->depth = 0;
+	thread->random = ((uint64_t)thread->tid << 32) ^ sys_clock_ns() ^ tp ^
+			 (uintptr_t)thread * 0x9e3779b97f4a7c15ull;
+	thread->random |= thread->random == 0;
+	for (int i = 0; i < 4; i++)
+		thread_random(&thread->random);
+	thread->armed = thread->ended = false;
+	thread->interval = 0;
+	thread->n_samples = 0;
+	thread->next_name = 1;
+	thread->stack = thread->other = (struct unwind_stack){0};
+	thread_read_name(thread, false, now_ns);
+	writer_put_event(&(struct mt_event){.type = MT_EVENT_THREAD_START,
+					    .time_ns = now_ns,
+					    .aux = (uint64_t)thread->tid,
+					    .thread = (uint16_t)thread->index});
+}
+
+static bool thread_take_over(struct thread *thread)
+{
+	uint32_t ended = THREAD_ENDED;
+
+	/* acquire pairs with the release in thread_end and thread_leave */
+	return __atomic_compare_exchange_n(&thread->status, &ended, THREAD_ACTIVE, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static uint32_t thread_hash(uintptr_t tp)
+{
+	return (uint32_t)(((tp >> 6) * 0x9e3779b97f4a7c15ull) >> 32);
+}
+
+static struct thread *thread_new_state(void)
+{
+	uint32_t n = __atomic_load_n(&thread_n_states, __ATOMIC_RELAXED);
+
+	do {
+		if (n >= thread_max_states)
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&thread_n_states, &n, n + 1, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return &thread_states[n];
+}
+
+static _noinline_ struct thread *thread_register(uintptr_t tp)
+{
+	uint32_t hash = thread_hash(tp);
+	struct thread *state = NULL;
+
+	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
+		struct thread_place *place = &thread_places[(hash + i) & thread_mask];
+		uintptr_t empty = 0;
+
+		if (__atomic_load_n(&place->tp, __ATOMIC_RELAXED) != 0)
+			continue;
+		if (!state)
+			state = thread_new_state();
+		if (!state)
+			break;
+		if (!__atomic_compare_exchange_n(&place->tp, &empty, tp, false, __ATOMIC_RELAXED,
+						 __ATOMIC_RELAXED))
+			continue;
+		/* a handler that comes now finds no state yet, and does not record */
+		thread_begin(state, tp);
+		__atomic_store_n(&state->status, THREAD_ACTIVE, __ATOMIC_RELAXED);
+		/* release pairs with the acquire in thread_for_each */
+		__atomic_store_n(&place->state, state, __ATOMIC_RELEASE);
+		return state;
+	}
+	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
+		struct thread_place *place = &thread_places[(hash + i) & thread_mask];
+
+		state = __atomic_load_n(&place->state, __ATOMIC_ACQUIRE);
+		if (!state || !thread_take_over(state))
+			continue;
+		__atomic_store_n(&place->tp, tp, __ATOMIC_RELAXED);
+		thread_begin(state, tp);
+		return state;
+	}
+	return NULL;
+}
+
+static struct thread *thread_find(uintptr_t tp)
+{
+	uint32_t hash = thread_hash(tp);
+
+	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
+		struct thread_place *place = &thread_places[(hash + i) & thread_mask];
+		uintptr_t found = __atomic_load_n(&place->tp, __ATOMIC_RELAXED);
+		struct thread *thread;
+
+		if (found == 0)
+			break;
+		if (found != tp)
+			continue;
+		thread = place->state;
+		if (unlikely(!thread))
+			return NULL; /* interrupted while it is made */
+		if (likely(__atomic_load_n(&thread->status, __ATOMIC_RELAXED) == THREAD_ACTIVE))
+			return thread;
+		if (!thread_take_over(thread))
+			break;
+		if (sys_gettid() != thread->tid)
+			thread_begin(thread, tp);
+		return thread;
+	}
+	return thread_register(tp);
+}
+
+/* See the head of the file: entries whose frames are gone. */
+static uint32_t thread_drop_abandoned(struct thread *thread, uintptr_t sp)
+{
+	const struct unwind_stack *stack = &thread->stack;
+
+	while (thread->depth > 0 && sp >= stack->start && sp < stack->end) {
+		uintptr_t older = thread->entry_sp[MIN(thread->depth, THREAD_DEPTH) - 1];
+
+		if (older < stack->start || older >= stack->end || sp <= older)
+			break;
+		thread->depth--;
+		thread->maps_busy = false;
+	}
+	return thread->depth;
+}
+
+struct thread *thread_enter(void)
+{
+	struct thread *thread = thread_find(sys_thread_pointer());
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	uint32_t depth;
+
+	if (unlikely(!thread))
+		return NULL;
+	depth = thread->depth;
+	if (unlikely(depth > 0))
+		depth = thread_drop_abandoned(thread, sp);
+	if (unlikely(depth >= THREAD_DEPTH))
+		return NULL;
+	thread->entry_sp[depth] = sp;
+	thread->depth = depth + 1;
+	/* handlers from here on see the new depth */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return thread;
+}
+
+void thread_leave(struct thread *thread)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	thread->depth--;
+	if (unlikely(thread->ended) && thread->depth == 0)
+		/* it allocates after it ended; release pairs with thread_take_over */
+		__atomic_store_n(&thread->status, THREAD_ENDED, __ATOMIC_RELEASE);
+}
+
+uint64_t *thread_take_frames(struct thread *thread)
+{
+	uint32_t used;
+
+	if (likely(thread->depth == 1))
+		return thread->frames;
+	used = __atomic_load_n(&thread_nested_used, __ATOMIC_RELAXED);
+	for (;;) {
+		uint32_t i = (uint32_t)__builtin_ctz(~used | 1u << 31);
+
+		if (i >= THREAD_NESTED)
+			return NULL;
+		if (__atomic_compare_exchange_n(&thread_nested_used, &used, used | 1u << i, true,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return thread_nested[i];
+	}
+}
+
+void thread_drop_frames(struct thread *thread, uint64_t *frames)
+{
+	if (frames != thread->frames)
+		/* release pairs with the acquire in thread_take_frames */
+		__atomic_fetch_and(&thread_nested_used,
+				   ~(1u << (uint32_t)((frames - thread_nested[0]) / THREAD_FRAMES)),
+				   __ATOMIC_RELEASE);
+}
+
+/* Lowers what is known of the thread's own stack to sp's page, if the kernel says it is one piece. */
+static _noinline_ bool thread_extend_stack(struct unwind_stack *stack, uintptr_t sp, uintptr_t end)
+{
+	/* with some room for the frames below the caller's */
+	uintptr_t page = ALIGN_DOWN(sp - 1024, (uintptr_t)sys_page_size());
+	uintptr_t upper = stack->end == end && stack->start ? stack->start : end;
+
+	if (sp >= end || end - sp > thread_stack_probed)
+		return false;
+	if (!sys_can_probe()) {
+		if (end - sp > thread_stack_trusted)
+			return false;
+	} else if (!sys_is_readable(page, upper - page)) {
+		page = ALIGN_DOWN(sp, (uintptr_t)sys_page_size());
+		if (!sys_is_readable(page, upper - page))
+			return false;
+	}
+	stack->start = page;
+	stack->end = end;
+	return true;
+}
+
+struct unwind_stack *thread_stack(struct thread *thread, struct unwind_stack *scratch)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), end;
+
+	if (thread->depth > 1) {
+		/* a handler, perhaps on a stack of its own: ask page by page, remember nothing */
+		*scratch = sp >= thread->stack.start && sp < thread->stack.end
+				   ? thread->stack
+				   : (struct unwind_stack){0};
+		return scratch;
+	}
+	if (likely(sp >= thread->stack.start && sp < thread->stack.end))
+		return &thread->stack;
+	/* glibc has the control block at the upper end of a thread's stack; the main thread's is not */
+	end = thread->tp;
+	if (thread_main_stack_end && sp < thread_main_stack_end &&
+	    thread_main_stack_end - sp < thread_stack_probed && thread->tid == sys_getpid())
+		end = thread_main_stack_end;
+	return thread_extend_stack(&thread->stack, sp, end) ? &thread->stack : &thread->other;
+}
+
+void thread_count_sample(struct thread *thread, uint64_t now_ns)
+{
+	thread->n_samples++;
+	if (unlikely(thread->n_samples >= thread->next_name)) {
+		thread->next_name *= 2;
+		thread_read_name(thread, true, now_ns);
+	}
+}
+
+void thread_check_identity(struct thread *thread)
+{
+	if (thread->depth == 1 && sys_gettid() != thread->tid) {
+		thread_begin(thread, thread->tp);
+		thread->depth = 1;
+	}
+}
+
+void thread_end(struct thread *thread)
+{
+	uint64_t now_ns = sys_clock_coarse_ns();
+
+	if (thread->depth != 1)
+		return;
+	thread_read_name(thread, true, now_ns);
+	live_return_slots(thread);
+	thread->ended = true;
+	if (thread->index)
+		__atomic_store_n(&writer.threads[thread->index].end_ns, now_ns, __ATOMIC_RELAXED);
+	writer_put_event(&(struct mt_event){.type = MT_EVENT_THREAD_END,
+					    .time_ns = now_ns,
+					    .aux = (uint64_t)thread->tid,
+					    .thread = (uint16_t)thread->index});
+}
+
+void thread_after_fork(struct thread *thread)
+{
+	uint64_t now_ns = sys_clock_coarse_ns();
+	uint32_t n = MIN(__atomic_load_n(&writer.header->n_threads, __ATOMIC_RELAXED),
+			 writer.threads_capacity);
+
+	thread_nested_used = 0;
+	for (uint32_t i = 0; i < thread_n_states; i++) {
+		struct thread *other = &thread_states[i];
+
+		other->n_slots = 0;
+		other->n_map_ops = 0;
+		other->maps_busy = false;
+		other->n_pending = other->pending_samples = other->pending_freed = 0;
+		other->pending_live = 0;
+		other->pending_allocated = other->pending_own_ns = 0;
+		if (other != thread && other->status == THREAD_ACTIVE) {
+			other->depth = 0;
+			other->status = THREAD_ENDED;
+		}
+	}
+	thread_next_index = MAX(n, 1);
+	for (uint32_t i = 1; i < n; i++) {
+		struct mt_thread *entry = &writer.threads[i];
+
+		entry->alloc_bytes = entry->freed_bytes = entry->samples = 0;
+		if (entry->tid && !entry->end_ns)
+			entry->end_ns = now_ns;
+	}
+	thread->tid = sys_gettid();
+	if (thread->index && thread->index < n) {
+		writer.threads[thread->index].end_ns = 0;
+		writer.threads[thread->index].tid = (uint32_t)thread->tid;
+	} else {
+		thread->index = thread_take_index(thread->tid, now_ns);
+	}
+	thread_read_name(thread, false, now_ns);
+}
+
+void thread_for_each(void (*function)(struct thread *thread))
+{
+	uint32_t n = MIN(__atomic_load_n(&thread_n_states, __ATOMIC_RELAXED), thread_max_states);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (__atomic_load_n(&thread_states[i].status, __ATOMIC_ACQUIRE) != THREAD_NEW)
+			function(&thread_states[i]);
+}
+
+uint64_t thread_own_bytes(void)
+{
+	uint64_t n = __atomic_load_n(&thread_n_states, __ATOMIC_RELAXED);
+
+	return n * sizeof(struct thread) +
+	       MIN(n * sys_page_size(), (thread_mask + 1) * sizeof(struct thread_place));
+}

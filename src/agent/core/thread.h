@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.h: what the recorder keeps for each thread, found by the thread pointer.
+ *
+ * Entering. Everything that records runs between thread_enter and thread_leave. A signal handler may
+ * enter while the thread it interrupted is inside; depth says so. The fields marked "outermost" are used
+ * at depth 1 only, so that an interrupted user of them is never overtaken; nested users go to the shared
+ * structures directly.
+ */
+#ifndef AGENT_CORE_THREAD_H
+#define AGENT_CORE_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/core/maps.h"
+#include "agent/core/unwind.h"
+
+enum {
+	THREAD_FRAMES = 128, /* longest stack that is recorded */
+	THREAD_DEPTH = 4,    /* handlers within handlers that are served */
+	THREAD_SLOTS = 32,   /* free slots of the live table kept at hand */
+	THREAD_MAP_OPS = 4,  /* mapping calls of handlers that are put off */
+};
+
+/* A site that was prepared and then not needed, because another thread was first. */
+struct thread_spare_site {
+	uint32_t site;
+	uint32_t n_frames;
+	uint64_t stack;
+};
+
+struct thread {
+	/* The owner's, fixed while it lives. */
+	uintptr_t tp;
+	int tid;
+	uint32_t index; /* in the region's threads; 0 if there was no room */
+
+	uint32_t status; /* enum thread_status, atomic: ended states are taken over by others */
+	uint32_t depth;  /* how many users are inside */
+	uintptr_t entry_sp[THREAD_DEPTH];
+
+	/* outermost: sampling */
+	uint64_t random;
+	uint32_t interval; /* that the distance in progress was drawn with */
+	bool armed;        /* a distance was drawn */
+	bool ended;        /* thread_end was called; what comes now are other destructors */
+	bool maps_busy; /* holds the lock of the maps; handlers then put their calls into map_ops */
+	uint8_t n_map_ops;
+
+	/* outermost: what is not yet added to the header */
+	uint32_t n_pending; /* events since the last flush */
+	uint32_t pending_samples, pending_freed;
+	int64_t pending_live;
+	uint64_t pending_allocated;
+	uint64_t pending_own_ns;
+
+	/* outermost */
+	uint64_t n_samples;
+	uint64_t next_name; /* n_samples at which the name is read again */
+	uint32_t n_slots;
+	uint32_t slots[THREAD_SLOTS];
+	struct thread_spare_site spare;
+
+	struct unwind_stack stack; /* outermost: the thread's own stack */
+	struct unwind_stack other; /* outermost: for stacks of unknown extent */
+	struct maps_op map_ops[THREAD_MAP_OPS];
+	uint64_t frames[THREAD_FRAMES]; /* outermost: scratch */
+};
+
+/* main_stack_end is the upper end of the main thread's stack, 0 if it is not known. */
+int thread_init(uint32_t max_threads, uintptr_t main_stack_end);
+
+/*
+ * The calling thread's state, made at its first call; depth is one more. NULL if there is no room or it
+ * is nested too deep: nothing can be recorded then.
+ */
+struct thread *thread_enter(void);
+void thread_leave(struct thread *thread);
+
+/* Frames to write to: the thread's own at depth 1, a borrowed buffer in handlers; NULL if none is left. */
+uint64_t *thread_take_frames(struct thread *thread);
+void thread_drop_frames(struct thread *thread, uint64_t *frames);
+
+/* What is known of the stack the caller runs on. */
+struct unwind_stack *thread_stack(struct thread *thread, struct unwind_stack *scratch);
+
+/* Counts an allocation for the thread and reads its name at the 1st, 2nd, 4th, 8th... */
+void thread_count_sample(struct thread *thread, uint64_t now_ns);
+
+/* If the thread that has this thread pointer is another one than before, starts it anew. */
+void thread_check_identity(struct thread *thread);
+
+/* The calling thread is ending. Inside enter and leave. */
+void thread_end(struct thread *thread);
+
+/* In a forked child, whose only thread is the caller's. */
+void thread_after_fork(struct thread *thread);
+
+/* Calls function for every state that is in use, its owner running or not. */
+void thread_for_each(void (*function)(struct thread *thread));
+
+uint64_t thread_own_bytes(void);
+
+/* xorshift64*: never 0 */
+uint64_t thread_random(uint64_t *state);
+
+#endif
