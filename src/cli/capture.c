@@ -79,7 +79,7 @@ static void explain_permission(pid_t pid, struct strbuf *error)
 	struct procinfo info;
 	uid_t uid = (uid_t)-1;
 
-	if (procinfo_read(pid, &info) >= 0) {
+	if (procinfo_read_brief(pid, &info) >= 0) {
 		uid = info.uid;
 		procinfo_deinit(&info);
 	}
@@ -109,7 +109,7 @@ static void explain_no_agent(pid_t pid, struct strbuf *error)
 	struct procinfo info;
 
 	strbuf_addf(error, "%d", (int)pid);
-	if (procinfo_read(pid, &info) >= 0) {
+	if (procinfo_read_brief(pid, &info) >= 0) {
 		strbuf_addf(error, " (%s)", info.comm);
 		procinfo_deinit(&info);
 	}
@@ -120,7 +120,7 @@ static void explain_no_agent(pid_t pid, struct strbuf *error)
 int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
 {
 	struct procinfo info;
-	int r = procinfo_read(pid, &info);
+	int r = procinfo_read_brief(pid, &info);
 
 	if (r == -ENOSYS) {
 		strbuf_adds(error, "/proc is not mounted; mount it: mount -t proc proc /proc");
@@ -169,6 +169,7 @@ int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *
 	if (r < 0)
 		return r;
 	origin_init(&origin, pid);
+	origin_refresh(&origin);
 	r = capture(region, &origin, true, symbolize, ret);
 	region_free(region);
 	if (r < 0)

@@ -110,7 +110,7 @@ static int rows_collect(struct rows *rows)
 	for (size_t i = 0; i < n; i++) {
 		struct row *row = &rows->rows[rows->n];
 
-		if (pids[i] == getpid() || procinfo_read(pids[i], &row->info) < 0)
+		if (pids[i] == getpid() || procinfo_read_brief(pids[i], &row->info) < 0)
 			continue;
 		/* kernel threads and zombies have no memory */
 		if ((geteuid() != 0 && row->info.uid != geteuid()) || row->info.state == 'Z' ||

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/agent-path.h"
+#include "cli/family.h"
 #include "cli/follow.h"
 #include "cli/launch.h"
 #include "cli/print.h"
@@ -148,12 +149,12 @@ static int exit_status(int status)
 }
 
 /* One line for all children, one for what still runs. */
-static void print_others(const struct follower *follower)
+static void print_others(const struct values *values, const struct follower *follower)
 {
 	enum { MAX = 5 };
 	_cleanup_(strbuf_deinit) struct strbuf list = {};
 	pid_t pids[MAX];
-	unsigned n = follower_survivors(follower, pids, MAX);
+	unsigned n = values->no_follow ? 0 : family_find(follower->listener.name, pids, MAX);
 	char size[UNITS_MAX];
 
 	if (follower->n_children > 0)
@@ -215,7 +216,7 @@ static int conclude(const struct values *values, const struct preparation *prepa
 		print_short(follower->root_profile, &values->print, follower->root_path);
 	if (follower->root_path || follower->heaviest_path)
 		(void)recent_add(follower->root_path ?: follower->heaviest_path);
-	print_others(follower);
+	print_others(values, follower);
 	if (values->fail_on_leak)
 		status = judge_leak(values, &preparation->suppressions, follower->root_profile,
 				    status);

@@ -27,6 +27,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/family.h"
 #include "cli/followed.h"
 
 enum { N_EVENTS = 16, GRACE_MS = 100, ANCESTORS_MAX = 64, STAT_FILE_MAX = 4096 };
@@ -99,7 +100,7 @@ static bool is_family(struct follower *follower, pid_t pid)
 
 		if (pid == follower->root || find(follower, pid))
 			return true;
-		if (procinfo_read(pid, &info) < 0)
+		if (procinfo_read_brief(pid, &info) < 0)
 			return false;
 		pid = info.ppid;
 		procinfo_deinit(&info);
@@ -234,7 +235,10 @@ static int reap(struct follower *follower)
 	return r < 0 ? -errno : 0;
 }
 
-/* The program has ended: its children that are ending as well get a moment. */
+/*
+ * The program has ended. Its children that are ending as well, or that have just begun and are about to
+ * hand their region over, get a moment; without any there is nothing to wait for.
+ */
 static void settle(struct follower *follower)
 {
 	struct epoll_event events[N_EVENTS];
@@ -245,7 +249,7 @@ static void settle(struct follower *follower)
 	if (root)
 		followed_finish(follower, root, &follower->end);
 	finish_ended(follower);
-	for (int i = 0; follower->processes && i < N_EVENTS; i++) {
+	for (int i = 0; i < N_EVENTS && family_find(follower->listener.name, NULL, 0) > 0; i++) {
 		if (epoll_wait(follower->epoll_fd, events, N_EVENTS, GRACE_MS) <= 0)
 			break;
 		receive_all(follower);
@@ -292,14 +296,4 @@ int follower_watch(struct follower *follower, pid_t root)
 	if (r >= 0)
 		settle(follower);
 	return r;
-}
-
-unsigned follower_survivors(const struct follower *follower, pid_t *ret, unsigned max)
-{
-	unsigned n = 0;
-
-	for (struct followed *process = follower->processes; process; process = process->next, n++)
-		if (n < max)
-			ret[n] = process->origin.pid;
-	return n;
 }

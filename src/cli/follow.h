@@ -63,7 +63,4 @@ void follower_deinit(struct follower *follower);
 /* The program runs: watches everything until it has ended and what it left is written. */
 int follower_watch(struct follower *follower, pid_t root);
 
-/* The processes that are still alive afterwards: up to max in ret, returns how many there are. */
-unsigned follower_survivors(const struct follower *follower, pid_t *ret, unsigned max);
-
 #endif

@@ -71,6 +71,7 @@ static void set_end(struct profile *profile, const struct follow_end *end)
 	struct profile_process *process = &profile->process;
 	double seconds;
 
+	process->n_threads = PROFILE_UNKNOWN;
 	if (!end) {
 		/* whether it was killed or called _exit only its parent was told */
 		if (process->state == PROFILE_RUNNING)

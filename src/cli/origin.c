@@ -68,7 +68,7 @@ void origin_init(struct origin *origin, pid_t pid)
 {
 	*origin =
 		(struct origin){.pid = pid, .root_fd = open_root(pid), .ns_pid = read_ns_pid(pid)};
-	origin->has_info = procinfo_read(pid, &origin->info) >= 0;
+	origin->has_info = procinfo_read_brief(pid, &origin->info) >= 0;
 }
 
 void origin_deinit(struct origin *origin)

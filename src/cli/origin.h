@@ -20,11 +20,11 @@ struct origin {
 	struct procinfo info; /* valid if has_info */
 };
 
-/* Never fails: what cannot be learned is left unknown. */
+/* Never fails: what cannot be learned is left unknown. Does not disturb the process: no pss, no uss. */
 void origin_init(struct origin *origin, pid_t pid);
 void origin_deinit(struct origin *origin);
 
-/* Reads again what changes (memory, threads); keeps the old answer if the process is gone. */
+/* Reads again what changes, pss and uss too; keeps the old answer if the process is gone. */
 void origin_refresh(struct origin *origin);
 
 /* The process is gone: figures of its memory would be those of its beginning, so they become unknown. */

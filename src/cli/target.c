@@ -138,7 +138,7 @@ static pid_t newest_process(void)
 		snprintf(path, sizeof(path), "/proc/%d", (int)pids[i]);
 		if (stat(path, &st) < 0 || st.st_uid != geteuid() || target_has_agent(pids[i]) <= 0)
 			continue;
-		if (procinfo_read(pids[i], &info) < 0)
+		if (procinfo_read_brief(pids[i], &info) < 0)
 			continue;
 		if (info.state != 'Z' && info.start_ticks >= newest_ticks) {
 			newest = pids[i];

@@ -114,7 +114,6 @@ static void read_rollup(pid_t pid, struct procinfo *info)
 	uint64_t clean, dirty, rss;
 	size_t size;
 
-	info->pss = info->uss = UINT64_MAX;
 	if (read_text(pid, "smaps_rollup", &rollup, &size) < 0)
 		return;
 	rss = find_value(rollup, "Rss");
@@ -180,7 +179,7 @@ static double seconds(clockid_t clock)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-int procinfo_read(pid_t pid, struct procinfo *ret)
+static int read_info(pid_t pid, bool usage, struct procinfo *ret)
 {
 	struct procinfo info = {.pid = pid};
 	_cleanup_free_ char *stat = NULL;
@@ -198,7 +197,9 @@ int procinfo_read(pid_t pid, struct procinfo *ret)
 	r = read_status(pid, &info);
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;
-	read_rollup(pid, &info);
+	info.pss = info.uss = UINT64_MAX;
+	if (usage)
+		read_rollup(pid, &info);
 	info.started_at = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) +
 			  (double)info.start_ticks / (double)sysconf(_SC_CLK_TCK);
 	info.cgroup_limit = cgroup_memory_limit(pid);
@@ -206,6 +207,16 @@ int procinfo_read(pid_t pid, struct procinfo *ret)
 	info.cmdline = read_cmdline(pid);
 	*ret = info;
 	return 0;
+}
+
+int procinfo_read(pid_t pid, struct procinfo *ret)
+{
+	return read_info(pid, true, ret);
+}
+
+int procinfo_read_brief(pid_t pid, struct procinfo *ret)
+{
+	return read_info(pid, false, ret);
 }
 
 void procinfo_deinit(struct procinfo *info)

@@ -31,6 +31,11 @@ struct procinfo {
 
 /* -ESRCH if there is no such process; -ENOSYS if /proc is not mounted. */
 int procinfo_read(pid_t pid, struct procinfo *ret);
+/*
+ * The same without a walk of the page tables, during which the process cannot map or unmap anything: pss
+ * and uss stay unknown, rss is the kernel's running sum.
+ */
+int procinfo_read_brief(pid_t pid, struct procinfo *ret);
 void procinfo_deinit(struct procinfo *info);
 
 int procinfo_read_threads(pid_t pid, struct procinfo_thread **ret, size_t *ret_n);
