@@ -17,37 +17,42 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/cleanup.h"
+
 struct symbolizer; /* opaque; owns all strings that it hands out */
 
 struct symbolizer_options {
-	const char *root;	 /* prefix for module paths, "/proc/PID/root" or NULL */
-	pid_t pid;		 /* for the perf map, 0 if there is none */
-	pid_t ns_pid;		 /* the process's own idea of its pid, which names its perf map; 0: as pid */
-	bool no_debuginfod;	 /* do not ask debuginfod even if DEBUGINFOD_URLS is set */
+	const char *root; /* prefix for module paths, "/proc/PID/root" or NULL */
+	pid_t pid;        /* for the perf map, 0 if there is none */
+	pid_t ns_pid; /* the process's own idea of its pid, which names its perf map; 0: as pid */
+	bool no_debuginfod; /* do not ask debuginfod even if DEBUGINFOD_URLS is set */
 };
 
 struct symbolizer_module {
 	const char *path;
 	const uint8_t *build_id;
-	size_t build_id_size;	 /* 0 if unknown: the file is taken as it is and the frame says so */
-	uint64_t bias;		 /* address in memory - address in the file */
+	size_t build_id_size; /* 0 if unknown: the file is taken as it is and the frame says so */
+	uint64_t bias;        /* address in memory - address in the file */
 };
 
 struct symbolizer_frame {
-	const char *function;	 /* demangled, with parameters; NULL if unknown */
+	const char *function;     /* demangled, with parameters; NULL if unknown */
 	const char *linkage_name; /* as in the symbol table; NULL if unknown */
-	const char *file;	 /* NULL if unknown */
-	uint32_t line;		 /* 0 if unknown */
-	uint64_t offset;	 /* of the address in the function's symbol */
-	bool inlined;		 /* this call was inlined into the next frame */
-	const char *why;	 /* why there is no function or no line ("no debug information", "file was replaced"); NULL if there is */
+	const char *file;         /* NULL if unknown */
+	uint32_t line;            /* 0 if unknown */
+	uint64_t offset;          /* of the address in the function's symbol */
+	bool inlined;             /* this call was inlined into the next frame */
+	/* why there is no function or no line ("no debug information"), NULL if there is */
+	const char *why;
 };
 
 int symbolizer_new(const struct symbolizer_options *options, struct symbolizer **ret);
 struct symbolizer *symbolizer_free(struct symbolizer *symbolizer);
+DEFINE_CLEANUP(struct symbolizer *, symbolizer_free)
 
 /* Modules are told once and named by the index that is returned; same module, same index. */
-int symbolizer_add_module(struct symbolizer *symbolizer, const struct symbolizer_module *module, uint32_t *ret_index);
+int symbolizer_add_module(struct symbolizer *symbolizer, const struct symbolizer_module *module,
+			  uint32_t *ret_index);
 static const uint32_t SYMBOLIZER_NO_MODULE = UINT32_MAX;
 
 /*

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * symbolizer.c: modules by index, answers by address.
+ *
+ * A module that is told is a file at a place. Files are shared: a plugin that was loaded a hundred times
+ * at a hundred places is read once. Every answer is kept, since a profile asks for the same frames in
+ * many stacks, and all strings live in the files or in one pool, so that an answer is a few words. When
+ * very many have gathered they are dropped and worked out again as needed.
+ *
+ *	place 0 ─┐                     place: file, bias, answers by address
+ *	place 1 ─┴→ module /lib/a.so   module: the file and all that is known of it
+ *	place 2 ──→ module /bin/b
+ *	no module ─→ jit               /tmp/perf-PID.map
+ */
+#include "symbolize/symbolizer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "symbolize/jit.h"
+#include "symbolize/module.h"
+
+/* Some 250 MB of answers. */
+enum { MAX_ANSWER_FRAMES = 4 << 20 };
+
+/* A module as the caller told it. */
+struct place {
+	struct module *module; /* owned by the symbolizer */
+	uint64_t bias;
+	struct map answers; /* addresses to answers */
+};
+
+/* The value in a map of answers: where its frames start, and how many there are. */
+enum { ANSWER_COUNT_BITS = 8 };
+_Static_assert(DWARF_MAX_CALLS < 1 << ANSWER_COUNT_BITS, "the count fits");
+
+struct symbolizer {
+	struct module_context context;
+	char *root;
+	struct jit *jit; /* NULL: no process is known */
+	struct module **modules;
+	size_t n_modules, modules_capacity;
+	struct place *places;
+	size_t n_places, places_capacity;
+	struct map jit_answers;          /* of addresses in no module */
+	struct symbolizer_frame *frames; /* of all answers */
+	size_t n_frames, frames_capacity;
+};
+
+int symbolizer_new(const struct symbolizer_options *options, struct symbolizer **ret)
+{
+	_cleanup_(symbolizer_freep) struct symbolizer *symbolizer = calloc(1, sizeof(*symbolizer));
+	struct debuginfo_places *places;
+	size_t length;
+	int r;
+
+	if (!symbolizer)
+		return -ENOMEM;
+	symbolizer->root = strdup(options->root ?: "");
+	symbolizer->context.pool = string_pool_new();
+	if (!symbolizer->root || !symbolizer->context.pool)
+		return -ENOMEM;
+	/* "/" is no prefix, and paths begin with one */
+	length = strlen(symbolizer->root);
+	while (length > 0 && symbolizer->root[length - 1] == '/')
+		symbolizer->root[--length] = 0;
+
+	places = &symbolizer->context.places;
+	places->root = symbolizer->root;
+	places->pid = options->pid;
+	if (!options->no_debuginfod) {
+		r = debugserver_new(&places->server);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	if (options->pid > 0) {
+		r = jit_new(symbolizer->root, options->pid, options->ns_pid ?: options->pid,
+			    &symbolizer->jit);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE_PTR(symbolizer);
+	return 0;
+}
+
+static void forget_answers(struct symbolizer *symbolizer)
+{
+	for (size_t i = 0; i < symbolizer->n_places; i++)
+		map_deinit(&symbolizer->places[i].answers);
+	map_deinit(&symbolizer->jit_answers);
+	symbolizer->n_frames = 0;
+}
+
+struct symbolizer *symbolizer_free(struct symbolizer *symbolizer)
+{
+	if (!symbolizer)
+		return NULL;
+	forget_answers(symbolizer);
+	for (size_t i = 0; i < symbolizer->n_modules; i++)
+		module_free(symbolizer->modules[i]);
+	free(symbolizer->modules);
+	free(symbolizer->places);
+	free(symbolizer->frames);
+	jit_free(symbolizer->jit);
+	debugserver_free(symbolizer->context.places.server);
+	demangler_deinit(&symbolizer->context.demangler);
+	source_paths_deinit(&symbolizer->context.paths);
+	string_pool_free(symbolizer->context.pool);
+	free(symbolizer->root);
+	free(symbolizer);
+	return NULL;
+}
+
+/* The one module of that file. */
+static int get_module(struct symbolizer *symbolizer, const char *path,
+		      const struct build_id *build_id, struct module **ret)
+{
+	_cleanup_(module_freep) struct module *module = NULL;
+	int r;
+
+	for (size_t i = 0; i < symbolizer->n_modules; i++) {
+		if (module_is(symbolizer->modules[i], path, build_id)) {
+			*ret = symbolizer->modules[i];
+			return 0;
+		}
+	}
+	r = module_new(path, build_id, &module);
+	if (r < 0)
+		return r;
+	if (symbolizer->n_modules == symbolizer->modules_capacity) {
+		size_t capacity = MAX((size_t)16, 2 * symbolizer->modules_capacity);
+		struct module **modules =
+			reallocarray(symbolizer->modules, capacity, sizeof(struct module *));
+
+		if (!modules)
+			return -ENOMEM;
+		symbolizer->modules = modules;
+		symbolizer->modules_capacity = capacity;
+	}
+	*ret = symbolizer->modules[symbolizer->n_modules++] = TAKE_PTR(module);
+	return 0;
+}
+
+int symbolizer_add_module(struct symbolizer *symbolizer, const struct symbolizer_module *told,
+			  uint32_t *ret_index)
+{
+	struct build_id build_id = {};
+	struct module *module;
+	int r;
+
+	/* of an ID that is too long to be kept nothing is known */
+	if (told->build_id && told->build_id_size <= sizeof(build_id.bytes)) {
+		memcpy(build_id.bytes, told->build_id, told->build_id_size);
+		build_id.size = told->build_id_size;
+	}
+	r = get_module(symbolizer, told->path ?: "", &build_id, &module);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < symbolizer->n_places; i++) {
+		if (symbolizer->places[i].bias == told->bias &&
+		    symbolizer->places[i].module == module) {
+			*ret_index = (uint32_t)i;
+			return 0;
+		}
+	}
+	if (symbolizer->n_places == symbolizer->places_capacity) {
+		size_t capacity = MAX((size_t)16, 2 * symbolizer->places_capacity);
+		struct place *places = reallocarray(symbolizer->places, capacity, sizeof(*places));
+
+		if (!places)
+			return -ENOMEM;
+		symbolizer->places = places;
+		symbolizer->places_capacity = capacity;
+	}
+	symbolizer->places[symbolizer->n_places] = (struct place){module, told->bias, {}};
+	*ret_index = (uint32_t)symbolizer->n_places++;
+	return 0;
+}
+
+/* The frame of an address in no module. */
+static int resolve_jit(struct symbolizer *symbolizer, uint64_t address,
+		       struct symbolizer_frame *frame)
+{
+	const struct perfmap_entry *entry =
+		symbolizer->jit ? jit_find(symbolizer->jit, address) : NULL;
+
+	*frame = (struct symbolizer_frame){};
+	if (entry) {
+		frame->function = string_pool_add(symbolizer->context.pool, entry->name);
+		frame->offset = address - entry->start;
+		frame->why = "no line: the perf map has only names";
+		return frame->function ? 0 : -ENOMEM;
+	}
+	frame->why = symbolizer->jit && jit_has_map(symbolizer->jit)
+			     ? "in no module, and not in the perf map"
+			     : "in no module, and there is no perf map";
+	return 0;
+}
+
+static int keep_answer(struct symbolizer *symbolizer, struct map *answers, uint64_t address,
+		       const struct symbolizer_frame *frames, size_t n)
+{
+	int r;
+
+	if (symbolizer->n_frames + n > MAX_ANSWER_FRAMES)
+		forget_answers(symbolizer);
+	if (symbolizer->n_frames + n > symbolizer->frames_capacity) {
+		size_t capacity = MAX((size_t)1024, 2 * symbolizer->frames_capacity);
+		struct symbolizer_frame *bigger =
+			reallocarray(symbolizer->frames, capacity, sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		symbolizer->frames = bigger;
+		symbolizer->frames_capacity = capacity;
+	}
+	r = map_set(answers, address, (uint64_t)symbolizer->n_frames << ANSWER_COUNT_BITS | n);
+	if (r < 0)
+		return r;
+	memcpy(&symbolizer->frames[symbolizer->n_frames], frames, n * sizeof(*frames));
+	symbolizer->n_frames += n;
+	return 0;
+}
+
+int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t address,
+		       const struct symbolizer_frame **ret_frames, size_t *ret_n)
+{
+	struct symbolizer_frame frames[DWARF_MAX_CALLS];
+	struct place *place = module < symbolizer->n_places ? &symbolizer->places[module] : NULL;
+	struct map *answers = place ? &place->answers : &symbolizer->jit_answers;
+	const uint64_t *answer;
+	size_t n = 1;
+	int r;
+
+	if (!place && symbolizer->jit) {
+		r = jit_refresh(symbolizer->jit);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			map_deinit(answers);
+	}
+	answer = map_find(answers, address);
+	if (!answer) {
+		if (place)
+			r = module_resolve(place->module, &symbolizer->context,
+					   address - place->bias, frames, &n);
+		else
+			r = resolve_jit(symbolizer, address, &frames[0]);
+		if (r >= 0)
+			r = keep_answer(symbolizer, answers, address, frames, n);
+		if (r < 0)
+			return r;
+		answer = map_find(answers, address);
+	}
+	*ret_frames = &symbolizer->frames[*answer >> ANSWER_COUNT_BITS];
+	*ret_n = *answer & ((1 << ANSWER_COUNT_BITS) - 1);
+	return 0;
+}
