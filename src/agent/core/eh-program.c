@@ -168,7 +168,7 @@ static void decode_rule(struct machine *machine, struct eh_cursor *c, uint8_t op
 		set_rule(i, reg, EH_VAL_EXPRESSION, take_expression(machine, c));
 		break;
 	case CFA_REGISTER:
-		set_rule(i, reg, EH_REGISTER, (int64_t)MIN(eh_take_uleb(c), (uint64_t)INT32_MAX));
+		set_rule(i, reg, EH_REGISTER, (int64_t)eh_take_uleb(c));
 		break;
 	case CFA_UNDEFINED:
 		set_rule(i, reg, EH_UNDEFINED, 0);
