@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <ucontext.h>
@@ -337,6 +338,115 @@ static void test_coroutines(void **state)
 	check();
 }
 
+/* Machine code that no module holds, as a just-in-time compiler makes it. */
+static void *make_code(const uint8_t *bytes, size_t size)
+{
+	uint8_t *code =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memcpy(code, bytes, size);
+	mprotect(code, 4096, PROT_READ | PROT_EXEC);
+	return code;
+}
+
+static __attribute__((noinline)) void take_trace(void)
+{
+	seen_flags = 0;
+	seen = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &seen_flags);
+}
+
+static void test_code_without_tables_is_followed_by_frame_pointer(void **state)
+{
+	/* push %rbp; mov %rsp, %rbp; call *%rdi; pop %rbp; ret */
+	const uint8_t bytes[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
+	void (*code)(void (*)(void)) = make_code(bytes, sizeof(bytes));
+
+	for (int i = 0; i < 3; i++) {
+		unsigned n;
+
+		take_trace();
+		assert_false(seen_flags & (MT_STACK_FP | MT_STACK_TRUNCATED));
+		n = seen;
+		code(take_trace);
+		assert_int_equal(seen_flags, MT_STACK_FP);
+		/* the same callers, one frame more between them */
+		assert_int_equal(seen, n + 1);
+		assert_int_equal(ours[2], (uintptr_t)code + 6);
+		assert_int_not_equal(MT_FRAME_MODULE(ours[3]), MT_MODULE_NONE);
+	}
+	munmap(code, 4096);
+}
+
+static void test_frame_pointers_that_are_none(void **state)
+{
+	/* push %rbp; movabs $value, %rbp; call *%rdi; pop %rbp; ret */
+	uint8_t bytes[] = {0x55, 0x48, 0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xd7, 0x5d, 0xc3};
+	uint64_t local = 0, fake[2] = {0, 0x1234};
+	char *guarded =
+		mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const uint64_t values[] = {0,
+				   1,
+				   16,
+				   UINT64_MAX - 7,
+				   1ull << 63,
+				   (uintptr_t)&local + 1,
+				   (uintptr_t)guarded + 4096,
+				   (uintptr_t)guarded + 4088,
+				   stack.end,
+				   stack.end - 8,
+				   (uintptr_t)fake};
+
+	mprotect(guarded + 4096, 4096, PROT_NONE);
+	for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+		void (*code)(void (*)(void));
+
+		memcpy(bytes + 3, &values[i], 8);
+		code = make_code(bytes, sizeof(bytes));
+		code(take_trace);
+		assert_int_equal(seen, 3);
+		assert_true(seen_flags & MT_STACK_TRUNCATED);
+		munmap(code, 4096);
+	}
+	munmap(guarded, 8192);
+}
+
+static void on_raw_signal(int number)
+{
+	handled++;
+	take_trace();
+}
+
+static void test_signal_trampoline_without_tables(void **state)
+{
+	/* mov $15, %rax; syscall */
+	const uint8_t bytes[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+	void *code = make_code(bytes, sizeof(bytes));
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} action = {on_raw_signal, 0x04000000 /* SA_RESTORER */, code, 0}, old;
+
+	assert_int_equal(syscall(SYS_rt_sigaction, SIGUSR1, &action, &old, 8), 0);
+	for (int i = 0; i < 3; i++) {
+		unsigned n, at;
+
+		take_trace();
+		n = seen;
+		raise(SIGUSR1);
+		assert_int_equal(seen_flags, MT_STACK_SIGNAL);
+		assert_int_equal(ours[2], (uintptr_t)code);
+		/* behind the interrupted raise stand our callers */
+		for (at = 3; at < seen && MT_FRAME_MODULE(ours[at]) != MT_FRAME_MODULE(ours[0]);
+		     at++)
+			;
+		assert_int_equal(seen - at, n - 2);
+	}
+	syscall(SYS_rt_sigaction, SIGUSR1, &old, NULL, 8);
+	munmap(code, 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +462,9 @@ int main(void)
 		cmocka_unit_test(test_signal_handlers),
 		cmocka_unit_test(test_signal_handlers_on_an_alternate_stack),
 		cmocka_unit_test(test_coroutines),
+		cmocka_unit_test(test_code_without_tables_is_followed_by_frame_pointer),
+		cmocka_unit_test(test_frame_pointers_that_are_none),
+		cmocka_unit_test(test_signal_trampoline_without_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,9 @@ static struct rule shorten(const struct eh_tables *tables, const struct eh_row *
 
 static bool is_code(uint64_t key)
 {
-	return key > PC_MIN && key <= MT_FRAME_PC_MASK && sys_is_readable(key - 1, 1);
+	/* a return address may be the first one behind the code, a trampoline the first one in it */
+	return key > PC_MIN && key <= MT_FRAME_PC_MASK &&
+	       (sys_is_readable(key, 1) || sys_is_readable(key - 1, 1));
 }
 
 /*
