@@ -46,6 +46,10 @@ const struct mt_live *harness_find_live(const struct region_snapshot *snapshot, 
 /* Sums over all sites of a kind. */
 struct mt_site harness_sum_sites(const struct region_snapshot *snapshot, unsigned kind);
 
+/* A descriptor through a unix socket: 0 or -1, the descriptor or -1. */
+int harness_send_fd(int socket, int fd);
+int harness_receive_fd(int socket);
+
 /* Waits for a child made by the test itself; as harness_run. */
 int harness_wait(pid_t pid);
 

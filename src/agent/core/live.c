@@ -196,6 +196,14 @@ static void live_write_entry(uint32_t slot, uint64_t time_ns)
 	__atomic_store_n(&entry->addr, mirror->addr, __ATOMIC_RELEASE);
 }
 
+/* The coarse clock lags behind the one that told the start. */
+static uint32_t live_time(uint64_t now_ns)
+{
+	uint64_t passed_ns = now_ns > live_start_ns ? now_ns - live_start_ns : 0;
+
+	return (uint32_t)MIN(passed_ns >> LIVE_TIME_SHIFT, UINT32_MAX);
+}
+
 void live_publish(uint32_t slot, uintptr_t addr, const struct live_block *block, uint32_t thread,
 		  uint64_t now_ns)
 {
@@ -203,7 +211,7 @@ void live_publish(uint32_t slot, uintptr_t addr, const struct live_block *block,
 
 	__atomic_store_n(&mirror->size, block->size, __ATOMIC_RELAXED);
 	__atomic_store_n(&mirror->site, block->site, __ATOMIC_RELAXED);
-	mirror->time = (uint32_t)MIN((now_ns - live_start_ns) >> LIVE_TIME_SHIFT, UINT32_MAX);
+	mirror->time = live_time(now_ns);
 	mirror->interval = block->interval;
 	mirror->thread = (uint16_t)thread;
 	mirror->flags = 0;
