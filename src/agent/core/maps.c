@@ -128,10 +128,11 @@ static void maps_add(const struct maps_op *op, uint64_t start, uint64_t size, ui
 /* The range that ends at end grew, with the program not asking for a mapping of its own. */
 static void maps_grow(const struct maps_op *op, uint64_t end, uint64_t size, uint32_t flags)
 {
-	const struct mapindex_range *range = mapindex_find(&maps_index, end - 1);
 	struct sites_weight weight = maps_weight(size, 0);
+	const struct mapindex_range *range;
 
 	mapindex_remove(&maps_index, end, size);
+	range = mapindex_find(&maps_index, end - 1);
 	if (!range || range->start + range->size != end) {
 		maps_add(op, end, size, flags);
 		return;

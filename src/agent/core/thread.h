@@ -20,7 +20,7 @@ enum {
 	THREAD_FRAMES = 128, /* longest stack that is recorded */
 	THREAD_DEPTH = 4,    /* handlers within handlers that are served */
 	THREAD_SLOTS = 32,   /* free slots of the live table kept at hand */
-	THREAD_MAP_OPS = 4,  /* mapping calls of handlers that are put off */
+	THREAD_MAP_OPS = 8,  /* mapping calls of handlers that are put off */
 };
 
 /* A site that was prepared and then not needed, because another thread was first. */
