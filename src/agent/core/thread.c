@@ -145,30 +145,43 @@ static uint32_t thread_take_index(int tid, uint64_t now_ns)
 	return 0;
 }
 
-/* Fills in a state for the calling thread. */
-static void thread_begin(struct thread *thread, uintptr_t tp)
+/*
+ * Fills in a state for the calling thread, which may be found in place from here on: a handler that comes
+ * before this has finished is a nested user.
+ */
+static void thread_begin(struct thread *thread, struct thread_place *place, uintptr_t tp)
 {
 	uint64_t now_ns = sys_clock_coarse_ns();
 
-	thread->tp = tp;
-	thread->tid = sys_gettid();
-	thread->index = thread_take_index(thread->tid, now_ns);
-	thread->depth = 0;
-	thread->random = ((uint64_t)thread->tid << 32) ^ sys_clock_ns() ^ tp ^
-			 (uintptr_t)thread * 0x9e3779b97f4a7c15ull;
+	thread->depth = 1;
+	thread->stack = thread->other = (struct unwind_stack){0};
+	thread->index = 0;
+	thread->random = sys_clock_ns() ^ tp ^ (uintptr_t)thread * 0x9e3779b97f4a7c15ull;
 	thread->random |= thread->random == 0;
-	for (int i = 0; i < 4; i++)
-		thread_random(&thread->random);
-	thread->armed = thread->ended = false;
+	thread->armed = thread->ended = thread->maps_busy = false;
+	thread->n_map_ops = 0;
 	thread->interval = 0;
 	thread->n_samples = 0;
 	thread->next_name = 1;
-	thread->stack = thread->other = (struct unwind_stack){0};
+	thread->tp = tp;
+	thread->place = place;
+	__atomic_store_n(&thread->status, THREAD_ACTIVE, __ATOMIC_RELAXED);
+	__atomic_store_n(&place->tp, tp, __ATOMIC_RELAXED);
+	/* release pairs with the acquire in thread_register, which may take it over one day */
+	__atomic_store_n(&place->state, thread, __ATOMIC_RELEASE);
+
+	thread->tid = sys_gettid();
+	thread->random ^= (uint64_t)thread->tid << 32;
+	thread->random |= thread->random == 0;
+	for (int i = 0; i < 4; i++)
+		thread_random(&thread->random);
+	thread->index = thread_take_index(thread->tid, now_ns);
 	thread_read_name(thread, false, now_ns);
 	writer_put_event(&(struct mt_event){.type = MT_EVENT_THREAD_START,
 					    .time_ns = now_ns,
 					    .aux = (uint64_t)thread->tid,
 					    .thread = (uint16_t)thread->index});
+	thread->depth = 0;
 }
 
 static bool thread_take_over(struct thread *thread)
@@ -215,11 +228,8 @@ static _noinline_ struct thread *thread_register(uintptr_t tp)
 		if (!__atomic_compare_exchange_n(&place->tp, &empty, tp, false, __ATOMIC_RELAXED,
 						 __ATOMIC_RELAXED))
 			continue;
-		/* a handler that comes now finds no state yet, and does not record */
-		thread_begin(state, tp);
-		__atomic_store_n(&state->status, THREAD_ACTIVE, __ATOMIC_RELAXED);
-		/* release pairs with the acquire in thread_for_each */
-		__atomic_store_n(&place->state, state, __ATOMIC_RELEASE);
+		/* a handler that comes now finds no state, and does not record */
+		thread_begin(state, place, tp);
 		return state;
 	}
 	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
@@ -228,8 +238,7 @@ static _noinline_ struct thread *thread_register(uintptr_t tp)
 		state = __atomic_load_n(&place->state, __ATOMIC_ACQUIRE);
 		if (!state || !thread_take_over(state))
 			continue;
-		__atomic_store_n(&place->tp, tp, __ATOMIC_RELAXED);
-		thread_begin(state, tp);
+		thread_begin(state, place, tp);
 		return state;
 	}
 	return NULL;
@@ -256,7 +265,7 @@ static struct thread *thread_find(uintptr_t tp)
 		if (!thread_take_over(thread))
 			break;
 		if (sys_gettid() != thread->tid)
-			thread_begin(thread, tp);
+			thread_begin(thread, place, tp);
 		return thread;
 	}
 	return thread_register(tp);
@@ -388,10 +397,10 @@ void thread_count_sample(struct thread *thread, uint64_t now_ns)
 
 void thread_check_identity(struct thread *thread)
 {
-	if (thread->depth == 1 && sys_gettid() != thread->tid) {
-		thread_begin(thread, thread->tp);
-		thread->depth = 1;
-	}
+	if (thread->depth != 1 || sys_gettid() == thread->tid)
+		return;
+	thread_begin(thread, thread->place, thread->tp);
+	thread->depth = 1;
 }
 
 void thread_end(struct thread *thread)

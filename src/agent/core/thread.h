@@ -30,9 +30,12 @@ struct thread_spare_site {
 	uint64_t stack;
 };
 
+struct thread_place;
+
 struct thread {
 	/* The owner's, fixed while it lives. */
 	uintptr_t tp;
+	struct thread_place *place;
 	int tid;
 	uint32_t index; /* in the region's threads; 0 if there was no room */
 
