@@ -302,7 +302,7 @@ static int rank_sites(struct profile *profile)
 	const size_t n = profile->n_sites;
 	_cleanup_free_ uint32_t *order = malloc((n + 1) * sizeof(*order));
 	_cleanup_free_ uint32_t *rank = calloc(n + 1, sizeof(*rank));
-	_cleanup_free_ struct profile_site *sorted = malloc((n + 1) * sizeof(*sorted));
+	_cleanup_free_ struct profile_site *sorted = calloc(n + 1, sizeof(*sorted));
 
 	if (!order || !rank || !sorted)
 		return -ENOMEM;

@@ -17,17 +17,11 @@
 
 #include "profile/allocfunc.h"
 #include "profile/grow.h"
+#include "profile/label.h"
 
 static const char agent_name[] = "libmemtrace-agent.so";
 /* in the trimmed map: nothing is left of that frame */
 static const uint32_t NOTHING_LEFT = UINT32_MAX;
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 static int add_module(struct locator *locator, const struct mt_module *from)
 {
@@ -159,7 +153,7 @@ static size_t count_allocation_functions(const struct profile_location *location
 	size_t cut = 0;
 
 	if (location->module != PROFILE_NO_MODULE &&
-	    strcmp(base_name(profile->modules[location->module].path), agent_name) == 0)
+	    strcmp(label_base_name(profile->modules[location->module].path), agent_name) == 0)
 		return n;
 	while (cut < n && allocfunc_is(frames[cut].function, frames[cut].linkage_name))
 		cut++;
@@ -237,7 +231,7 @@ static uint64_t id_mix_location(uint64_t id, const struct profile *profile,
 		return function ? id_mix_bytes(id, function, strlen(function))
 				: id_mix(id, location->address);
 	const struct profile_module *module = &profile->modules[location->module];
-	const char *name = base_name(module->path);
+	const char *name = label_base_name(module->path);
 
 	if (module->build_id_size > 0)
 		id = id_mix_bytes(id, module->build_id, module->build_id_size);

@@ -5,14 +5,13 @@
  * once for each record have a common budget, because many records may name the same long one. What
  * remains to be asked (indices, figures) profile_is_valid asks at the end.
  */
-#include "profile/payload.h"
-
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
+#include "profile/payload.h"
 #include "profile/schema.h"
 
 struct reader {

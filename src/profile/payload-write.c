@@ -3,13 +3,12 @@
  * The profile's arrays in the order of the schema, then the strings, which are collected on the way:
  * each is there once, however many records name it.
  */
-#include "profile/payload.h"
-
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/map.h"
+#include "profile/payload.h"
 #include "profile/schema.h"
 
 struct writer {

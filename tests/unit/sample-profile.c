@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "profile/estimate.h"
 
 static const struct profile_module sample_modules[] = {
 	{.build_id = {0xab, 0xcd, 0xef},
@@ -208,6 +209,7 @@ struct profile *sample_profile(void)
 struct profile *sample_profile_estimated(void)
 {
 	struct profile *profile = sample_profile();
+	struct estimate live = {};
 
 	profile->process.state = PROFILE_RUNNING;
 	profile->process.exit_status = -1;
@@ -215,12 +217,18 @@ struct profile *sample_profile_estimated(void)
 	profile->process.rss = 5 << 20;
 	profile->agent.exact = false;
 	profile->agent.sampling = MT_SAMPLING_INTERVAL;
-	profile->agent.interval = 512 << 10;
+	profile->agent.interval = 64 << 10;
 	profile->agent.lost_allocations = 3;
-	profile->heap.live_stderr = 123456;
-	profile->sites[0].live_stderr = 123456;
-	for (unsigned i = 0; i < 4; i++)
-		profile->blocks[i].interval = 512 << 10;
+	for (unsigned i = 0; i < 4; i++) {
+		profile->blocks[i].interval = 64 << 10;
+		estimate_add(&live, profile->blocks[i].size, profile->blocks[i].interval);
+	}
+	profile->sites[0].live_bytes = profile->sites[0].allocated_bytes =
+		estimate_round(live.bytes);
+	profile->sites[0].live_stderr = profile->heap.live_stderr = estimate_stderr(&live);
+	profile->heap.live_bytes = estimate_round(live.bytes) + 1960;
+	profile->heap.peak_live_bytes = profile->heap.live_bytes;
+	profile->heap.allocated_bytes = profile->heap.live_bytes + profile->heap.freed_bytes;
 	assert(profile_is_valid(profile));
 	return profile;
 }

@@ -17,7 +17,7 @@
  */
 struct profile *sample_profile(void);
 
-/* The same process running, sampled at 512 KiB: figures of site 0 and the heap have an error. */
+/* The same process running, site 0 sampled at 64 KiB: figures of site 0 and the heap have an error. */
 struct profile *sample_profile_estimated(void);
 
 #endif
