@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Schema memtrace/1, as shared with every reader: what is not known is null, never 0; what came from the
+ * process and is not UTF-8 is replaced where it is not. The members stand in the order of the schema, and
+ * those beyond it behind.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "profile/verdict.h"
+#include "render/view.h"
+#include "render/words.h"
+
+static json_t *number(uint64_t value)
+{
+	if (value == PROFILE_UNKNOWN)
+		return json_null();
+	return json_integer((json_int_t)MIN(value, (uint64_t)INT64_MAX));
+}
+
+static json_t *real(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Negative is unknown. */
+static json_t *seconds(double value)
+{
+	return value >= 0 ? real(value) : json_null();
+}
+
+static json_t *text(const char *value)
+{
+	_cleanup_(strbuf_deinit) struct strbuf clean = {};
+	json_t *json;
+
+	if (!value)
+		return json_null();
+	json = json_string(value);
+	if (json)
+		return json;
+	/* not UTF-8, or no memory; keep what is ASCII */
+	for (; *value; value++)
+		if (strbuf_adds(&clean, (unsigned char)*value < 0x80 ? (char[]){*value, '\0'}
+								     : "\ufffd") < 0)
+			return NULL;
+	return json_string(strbuf_text(&clean));
+}
+
+static json_t *hex(uint64_t value)
+{
+	return json_sprintf("0x%" PRIx64, value);
+}
+
+/* The n-th name, NULL beyond: figures of a newer agent. */
+#define NAME(names, n) ((n) < ARRAY_SIZE(names) ? (names)[n] : NULL)
+
+static json_t *make_process(const struct profile *profile)
+{
+	static const char *const states[] = {"running", "exited", "killed", "replaced", "core"};
+	const struct profile_process *process = &profile->process;
+	json_t *cmdline = process->cmdline ? json_array() : json_null();
+
+	for (char **argument = process->cmdline; argument && *argument; argument++)
+		json_array_append_new(cmdline, text(*argument));
+	return json_pack(
+		"{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}", "pid",
+		(json_int_t)process->pid, "ppid", (json_int_t)process->ppid, "exe",
+		text(process->exe[0] ? process->exe : NULL), "comm", text(process->comm), "cmdline",
+		cmdline, "state", text(NAME(states, process->state)), "exit_status",
+		process->exit_status >= 0 ? json_integer(process->exit_status) : json_null(),
+		"signal", process->signal > 0 ? json_integer(process->signal) : json_null(),
+		"started_at", process->started_at, "captured_at", process->captured_at, "threads",
+		number(process->n_threads));
+}
+
+static json_t *make_agent(const struct profile *profile)
+{
+	static const char *const modes[] = {"none", "preload", "injected"};
+	static const char *const allocators[] = {NULL,       "fast",     "glibc", "jemalloc",
+						 "tcmalloc", "mimalloc", "other"};
+	static const char *const samplings[] = {"auto", "all", "interval", "off"};
+	const struct profile_agent *agent = &profile->agent;
+
+	return json_pack(
+		"{s:o, s:o, s:{s:o, s:o, s:b, s:o}, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o}", "mode",
+		text(NAME(modes, agent->mode)), "allocator",
+		text(NAME(allocators, agent->allocator)), "sampling", "mode",
+		text(NAME(samplings, agent->sampling)), "interval_bytes", number(agent->interval),
+		"exact", agent->exact, "samples", number(agent->samples), "lost", "allocations",
+		number(agent->lost_allocations), "frees", number(agent->lost_frees), "maps",
+		number(agent->lost_maps), "own_bytes", number(agent->own_bytes), "overhead_ratio",
+		seconds(agent->overhead_ratio), "truncated_stacks", number(agent->truncated_stacks),
+		"damaged_records", number(profile->n_damaged));
+}
+
+static json_t *make_heap(const struct profile_heap *heap)
+{
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "live_bytes",
+		number(heap->live_bytes), "live_bytes_stderr", real(heap->live_stderr),
+		"live_blocks", number(heap->live_blocks), "allocated_bytes",
+		number(heap->allocated_bytes), "allocated_blocks", number(heap->allocated_blocks),
+		"freed_bytes", number(heap->freed_bytes), "freed_blocks",
+		number(heap->freed_blocks), "peak_live_bytes", number(heap->peak_live_bytes),
+		"before_attach_bytes", number(heap->before_attach_bytes), "mapped_bytes",
+		number(heap->mapped_bytes), "inherited_bytes", number(heap->inherited_bytes));
+}
+
+static json_t *make_build_id(const struct profile_module *module)
+{
+	char digits[sizeof(module->build_id) * 2 + 1] = "";
+
+	if (module->build_id_size == 0)
+		return json_null();
+	for (unsigned i = 0; i < module->build_id_size; i++)
+		snprintf(digits + (size_t)i * 2, 3, "%02x", module->build_id[i]);
+	return json_string(digits);
+}
+
+static json_t *make_frame(const struct profile *profile, const struct profile_location *location,
+			  const struct profile_frame *frame)
+{
+	const struct profile_module *module =
+		location->module == PROFILE_NO_MODULE ? NULL : &profile->modules[location->module];
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "function",
+			 text(frame->function), "file", text(frame->file), "line",
+			 frame->line ? json_integer(frame->line) : json_null(), "module",
+			 text(module ? module->path : NULL), "build_id",
+			 module ? make_build_id(module) : json_null(), "address",
+			 hex(location->address), "inlined", frame->inlined, "module_offset",
+			 module ? hex(location->address - module->bias) : json_null(), "why",
+			 text(frame->why));
+}
+
+static json_t *make_stack(const struct profile *profile, const struct render_options *options,
+			  const struct profile_site *site)
+{
+	json_t *stack = json_array();
+
+	for (uint32_t i = 0; i < site->n_locations; i++) {
+		const struct profile_location *location = profile_location_get(profile, site, i);
+
+		for (uint32_t f = 0; f < location->n_frames; f++) {
+			if (options->depth > 0 && json_array_size(stack) >= options->depth)
+				return stack;
+			json_array_append_new(
+				stack, make_frame(profile, location,
+						  &profile->frames[location->first_frame + f]));
+		}
+	}
+	return stack;
+}
+
+static json_t *make_threads(const struct profile *profile, const struct profile_site *site)
+{
+	json_t *threads = json_array();
+
+	for (uint32_t i = 0; i < site->n_threads; i++) {
+		const struct profile_thread *thread =
+			&profile->threads[profile->thread_refs[site->first_thread + i]];
+
+		json_array_append_new(threads,
+				      json_pack("{s:I, s:o}", "tid", (json_int_t)thread->tid,
+						"name", text(thread->name)));
+	}
+	return threads;
+}
+
+static json_t *make_site(const struct profile *profile, const struct render_options *options,
+			 const struct view_row *row)
+{
+	const struct profile_site *site = &profile->sites[row->site];
+	json_t *json;
+
+	json = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+			 json_sprintf("%016" PRIx64, site->id), "kind",
+			 site->kind == MT_SITE_MMAP ? "mmap" : "malloc", "live_bytes",
+			 number(row->live_bytes), "live_bytes_stderr", real(row->live_stderr),
+			 "live_blocks", number(row->live_blocks), "allocated_bytes",
+			 number(site->allocated_bytes), "allocated_blocks",
+			 number(site->allocated_blocks), "oldest_age_s", seconds(row->oldest_age_s),
+			 "youngest_age_s", seconds(row->youngest_age_s), "growth_bytes_per_s",
+			 real(site->growth), "threads", make_threads(profile, site), "stack",
+			 make_stack(profile, options, site));
+	if (!json)
+		return NULL;
+	json_object_set_new(json, "truncated", json_boolean(site->flags & MT_STACK_TRUNCATED));
+	json_object_set_new(json, "backing", json_boolean(site->flags & MT_STACK_BACKING));
+	return json;
+}
+
+static int make_sites(const struct profile *profile, const struct render_options *options,
+		      json_t **ret)
+{
+	_cleanup_(view_deinit) struct view view = {};
+	struct render_options by_site = *options;
+	json_t *sites = json_array();
+	int r;
+
+	by_site.by = RENDER_BY_SITE;
+	r = view_make(profile, &by_site, VIEW_ALL, 0, &view);
+	if (r < 0) {
+		json_decref(sites);
+		return r;
+	}
+	for (size_t i = 0; i < view.n_rows; i++)
+		json_array_append_new(sites, make_site(profile, options, &view.rows[i]));
+	*ret = sites;
+	return 0;
+}
+
+static json_t *make_ledger(const struct ledger *ledger)
+{
+	json_t *lines = json_array();
+
+	for (enum ledger_owner owner = 0; owner < LEDGER_N_OWNERS; owner++) {
+		const struct ledger_line *line = &ledger->lines[owner];
+
+		if (line->virtual == 0 && owner != LEDGER_UNEXPLAINED)
+			continue;
+		json_array_append_new(lines, json_pack("{s:s, s:s, s:o, s:o, s:o}", "owner",
+						       ledger_owner_name(owner), "label",
+						       ledger_owner_label(owner), "resident_bytes",
+						       number(line->resident), "swapped_bytes",
+						       number(line->swapped), "virtual_bytes",
+						       number(line->virtual)));
+	}
+	return lines;
+}
+
+/* The sums of smaps where there are any, so that the ledger adds up; else what /proc says in one word. */
+static json_t *make_memory(const struct profile_process *process, const struct ledger *ledger)
+{
+	if (!ledger && process->rss == PROFILE_UNKNOWN)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rss_bytes",
+			 number(ledger ? ledger->rss : process->rss), "pss_bytes",
+			 number(ledger ? ledger->pss : process->pss), "uss_bytes",
+			 number(ledger ? ledger->uss : process->uss), "swap_bytes",
+			 number(ledger ? ledger->swap : process->swap), "vsz_bytes",
+			 number(ledger ? ledger->vsz : process->vsz), "cgroup_limit_bytes",
+			 number(process->cgroup_limit), "peak_rss_bytes", number(process->peak_rss),
+			 "ledger", ledger ? make_ledger(ledger) : json_null(), "unexplained_bytes",
+			 ledger ? number(ledger->lines[LEDGER_UNEXPLAINED].resident) : json_null());
+}
+
+static json_t *make_mapping(const struct ledger_mapping *entry)
+{
+	const struct mapping *m = entry->mapping;
+	const char perms[] = {m->read ? 'r' : '-', m->write ? 'w' : '-', m->exec ? 'x' : '-',
+			      m->shared ? 's' : 'p', '\0'};
+
+	return json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "start",
+			 hex(m->start), "end", hex(m->end), "perms", perms, "path",
+			 text(m->path[0] ? m->path : NULL), "owner",
+			 ledger_owner_name(entry->owner), "label", ledger_owner_label(entry->owner),
+			 "rss_bytes", number(m->rss), "pss_bytes", number(m->pss),
+			 "private_dirty_bytes", number(m->private_dirty), "swap_bytes",
+			 number(m->swap), "anon_huge_bytes", number(m->anon_huge));
+}
+
+static json_t *make_mappings(const struct ledger *ledger)
+{
+	json_t *mappings;
+
+	if (!ledger)
+		return json_null();
+	mappings = json_array();
+	for (size_t i = 0; i < ledger->maps.n_mappings; i++)
+		json_array_append_new(mappings, make_mapping(&ledger->mappings[i]));
+	return mappings;
+}
+
+static json_t *make_verdict(const struct verdict *verdict)
+{
+	json_t *because = json_array(), *advice = json_array();
+	const char *code = verdict_code_name(verdict->code);
+
+	for (size_t i = 0; i < verdict->n_because; i++)
+		json_array_append_new(because, text(verdict->because[i]));
+	for (size_t i = 0; i < verdict->n_advice; i++)
+		json_array_append_new(advice,
+				      json_pack("{s:o, s:o}", "action",
+						text(verdict->advice[i].action), "expected_bytes",
+						number(verdict->advice[i].expected_bytes)));
+	return json_pack("{s:o, s:o, s:o, s:o}", "code", text(code), "confidence",
+			 code ? real(verdict->confidence) : json_null(), "because", because,
+			 "advice", advice);
+}
+
+static int make_report(const struct profile *profile, const struct render_options *options,
+		       json_t **ret)
+{
+	_cleanup_(verdict_deinit) struct verdict verdict = {};
+	_cleanup_(ledger_deinit) struct ledger built = {};
+	const struct ledger *ledger = NULL;
+	json_t *sites;
+	int r;
+
+	r = ledger_build(profile, &built);
+	if (r == -ENOMEM)
+		return r;
+	if (r >= 0)
+		ledger = &built;
+	r = verdict_judge(profile, ledger, &verdict);
+	if (r < 0)
+		return r;
+	r = make_sites(profile, options, &sites);
+	if (r < 0)
+		return r;
+	*ret = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:o, s:o}", "schema",
+			 "memtrace/1", "version", MEMTRACE_VERSION, "process",
+			 make_process(profile), "agent", make_agent(profile), "heap",
+			 make_heap(&profile->heap), "sites", sites, "arenas", "memory",
+			 make_memory(&profile->process, ledger), "mappings", make_mappings(ledger),
+			 "verdict", make_verdict(&verdict));
+	return *ret ? 0 : -ENOMEM;
+}
+
+int render_json(const struct profile *profile, const struct render_options *options, FILE *out)
+{
+	json_t *report;
+	int r;
+
+	r = make_report(profile, options ? options : &view_default_options, &report);
+	if (r < 0)
+		return r;
+	errno = 0;
+	r = json_dumpf(report, out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+	json_decref(report);
+	if (r < 0)
+		return errno ? -errno : -EIO;
+	fputc('\n', out);
+	return words_finish(out);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text.h: the parts of the report for people; render_text puts them together. Parts add to a buffer, so
+ * that a test can have one alone, and return 0 or a negative errno.
+ */
+#ifndef RENDER_TEXT_H
+#define RENDER_TEXT_H
+
+#include "base/strbuf.h"
+#include "profile/ledger.h"
+#include "profile/verdict.h"
+#include "render/view.h"
+
+/* "leaky (pid 4711), exited with status 0 after 13 s", without a line end. */
+int text_add_process(struct strbuf *buffer, const struct profile *profile,
+		     const struct render_options *options);
+/* Label and lines behind it, as all parts of the first screen have. */
+int text_add_item(struct strbuf *buffer, const struct render_options *options, const char *label,
+		  const char *text);
+
+/* The verdict and what to do. */
+int text_add_verdict(struct strbuf *buffer, const struct render_options *options,
+		     const struct verdict *verdict);
+
+/* The ranked sites with their stacks. */
+int text_add_sites(struct strbuf *buffer, const struct profile *profile,
+		   const struct render_options *options, const struct view *view);
+
+#endif
