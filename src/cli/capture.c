@@ -40,23 +40,19 @@ static int open_symbolizer(const struct origin *origin, struct symbolizer **ret)
 	return symbolizer_new(&options, ret);
 }
 
-int capture(struct region *region, const struct origin *origin, bool live, bool symbolize,
-	    struct profile **ret)
+int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
+		     bool symbolize, struct profile **ret)
 {
 	_cleanup_(deinit_symbolizer) struct symbolizer *symbolizer = NULL;
-	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {};
 	struct profile *profile;
 	int r;
 
-	r = region_snapshot(region, 0, &snapshot);
-	if (r < 0)
-		return r;
 	if (symbolize) {
 		r = open_symbolizer(origin, &symbolizer);
 		if (r < 0)
 			return r;
 	}
-	r = profile_build(&snapshot, origin->has_info ? &origin->info : NULL, symbolizer, &profile);
+	r = profile_build(snapshot, origin->has_info ? &origin->info : NULL, symbolizer, &profile);
 	if (r < 0)
 		return r;
 	/* the region knows the pid of its own namespace; people know the one of ours */
@@ -70,6 +66,17 @@ int capture(struct region *region, const struct origin *origin, bool live, bool 
 	}
 	*ret = profile;
 	return 0;
+}
+
+int capture(struct region *region, const struct origin *origin, bool live, bool symbolize,
+	    struct profile **ret)
+{
+	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {};
+	int r = region_snapshot(region, 0, &snapshot);
+
+	if (r < 0)
+		return r;
+	return capture_snapshot(&snapshot, origin, live, symbolize, ret);
 }
 
 /* Why the kernel will not let us look, and what would help. */

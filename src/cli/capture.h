@@ -15,7 +15,13 @@
 #include "profile/profile.h"
 #include "region/region.h"
 
-/* A profile of what the region holds now. live: the process is there, so its maps are read as well. */
+/*
+ * A profile of a snapshot. live: the process is there, so its maps are read as well. Frames have names
+ * if symbolize is set.
+ */
+int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
+		     bool symbolize, struct profile **ret);
+/* The same of what the region holds now. */
 int capture(struct region *region, const struct origin *origin, bool live, bool symbolize,
 	    struct profile **ret);
 

@@ -69,10 +69,12 @@ static void look_into_region(struct row *row)
 {
 	struct region_snapshot snapshot;
 	struct region *region;
+	int r = region_open_pid(row->info.pid, &region);
 
-	row->state = "unreadable";
+	/* a forked child that has recorded nothing has its parent's region still */
+	row->state = r == -ENODATA ? "idle" : "unreadable";
 	row->live_bytes = UINT64_MAX;
-	if (region_open_pid(row->info.pid, &region) < 0)
+	if (r < 0)
 		return;
 	if (region_snapshot(region, UINT64_MAX, &snapshot) >= 0) {
 		row->state = state_name(snapshot.header.state);

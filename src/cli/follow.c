@@ -257,11 +257,23 @@ static void settle(struct follower *follower)
 	}
 }
 
+/* Two descriptors a process; the program itself, which is started already, keeps its limit. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int follower_watch(struct follower *follower, pid_t root)
 {
 	bool running = true;
 	int r;
 
+	raise_descriptor_limit();
 	follower->root = root;
 	follower->root_fd = (int)syscall(SYS_pidfd_open, root, 0);
 	if (follower->root_fd < 0)

@@ -17,7 +17,7 @@
 #include "process/maps.h"
 #include "process/procinfo.h"
 #include "profile/session.h"
-#include "region/abi.h"
+#include "region/region.h"
 
 bool target_parse_pid(const char *text, pid_t *ret)
 {
@@ -119,6 +119,23 @@ static int load_file(const char *path, struct profile **ret, struct strbuf *erro
 	return r;
 }
 
+/* Whether pid is this user's and has a region of its own; a forked child has one when it recorded. */
+static bool is_session(pid_t pid)
+{
+	struct region *region;
+	struct stat st;
+	char path[64];
+
+	/* the owner is asked first: it costs one call, and most processes are somebody else's */
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (stat(path, &st) < 0 || st.st_uid != geteuid() || target_has_agent(pid) <= 0)
+		return false;
+	if (region_open_pid(pid, &region) < 0)
+		return false;
+	region_free(region);
+	return true;
+}
+
 /* The process of this user with the agent that was started last; 0 if there is none. */
 static pid_t newest_process(void)
 {
@@ -130,15 +147,9 @@ static pid_t newest_process(void)
 	if (procinfo_list(&pids, &n) < 0)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		struct stat st;
 		struct procinfo info;
-		char path[64];
 
-		/* the owner is asked first: it costs one call, and most processes are somebody else's */
-		snprintf(path, sizeof(path), "/proc/%d", (int)pids[i]);
-		if (stat(path, &st) < 0 || st.st_uid != geteuid() || target_has_agent(pids[i]) <= 0)
-			continue;
-		if (procinfo_read_brief(pids[i], &info) < 0)
+		if (!is_session(pids[i]) || procinfo_read_brief(pids[i], &info) < 0)
 			continue;
 		if (info.state != 'Z' && info.start_ticks >= newest_ticks) {
 			newest = pids[i];
