@@ -156,7 +156,6 @@ static void receive_all(struct follower *follower)
 {
 	struct handover handover;
 
-	listener_accept(&follower->listener);
 	while (listener_next(&follower->listener, &handover)) {
 		receive(follower, &handover);
 		close(handover.fd);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listener.c: connections are accepted at once and kept until their message comes, since an agent must
- * never wait for us. At most LISTENER_N_PENDING are kept: a peer that connects and says nothing loses
- * its place to the next.
+ * listener.c: a connection's message is nearly always there when it is accepted, since the kernel keeps
+ * both while we are busy and an agent never waits for us. Where it is not, the connection is kept until
+ * it comes. At most LISTENER_N_PENDING are kept: a peer that connects and says nothing loses its place.
  */
 #include "cli/listener.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,24 +85,6 @@ static int free_slot(struct listener *listener)
 	return oldest;
 }
 
-void listener_accept(struct listener *listener)
-{
-	for (;;) {
-		struct epoll_event event = {.events = EPOLLIN};
-		int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
-			continue;
-		if (fd < 0)
-			return;
-		event.data.u32 = (uint32_t)free_slot(listener);
-		if (epoll_ctl(listener->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-			close(fd);
-		else
-			listener->pending[event.data.u32] = fd;
-	}
-}
-
 /* Takes the descriptors out of a message; all but the first are closed. */
 static int take_descriptor(struct msghdr *message)
 {
@@ -150,7 +133,24 @@ static int receive(int connection, struct handover *ret)
 	return 0;
 }
 
-int listener_next(struct listener *listener, struct handover *ret)
+/* Keeps a connection whose message is still to come. */
+static void keep(struct listener *listener, int connection)
+{
+	int slot = free_slot(listener);
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)slot};
+
+	if (epoll_ctl(listener->epoll_fd, EPOLL_CTL_ADD, connection, &event) < 0)
+		close(connection);
+	else
+		listener->pending[slot] = connection;
+}
+
+static bool is_early(int r)
+{
+	return r == -EAGAIN || r == -EINTR;
+}
+
+static bool next_of_pending(struct listener *listener, struct handover *ret)
 {
 	struct epoll_event event;
 
@@ -158,11 +158,35 @@ int listener_next(struct listener *listener, struct handover *ret)
 		int slot = (int)event.data.u32;
 		int r = receive(listener->pending[slot], ret);
 
-		if (r == -EAGAIN || r == -EINTR)
+		if (is_early(r))
 			continue;
 		drop(listener, slot);
 		if (r >= 0)
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+static bool next_of_new(struct listener *listener, struct handover *ret)
+{
+	for (;;) {
+		int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), r;
+
+		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (fd < 0)
+			return false;
+		r = receive(fd, ret);
+		if (is_early(r))
+			keep(listener, fd);
+		else
+			close(fd);
+		if (r >= 0)
+			return true;
+	}
+}
+
+int listener_next(struct listener *listener, struct handover *ret)
+{
+	return next_of_pending(listener, ret) || next_of_new(listener, ret);
 }

@@ -27,9 +27,7 @@ struct handover {
 int listener_init(struct listener *listener);
 void listener_deinit(struct listener *listener);
 
-/* Whether anything is waiting; then listener_next until it gives 0. */
-void listener_accept(struct listener *listener);
-/* The next region that was handed over: 1, or 0 if none is there now. Never blocks. */
+/* The next region that was handed over: 1, or 0 if none is there now, until one of the descriptors is readable. */
 int listener_next(struct listener *listener, struct handover *ret);
 
 #endif

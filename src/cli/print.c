@@ -16,14 +16,20 @@
 #include "base/macro.h"
 #include "cli/verb.h"
 
-enum { FORMAT_TEXT, FORMAT_JSON };
 enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
-static const char *const formats[] = {"text", "json", NULL};
+static const char *const formats[] = {"text", "json", "csv", "folded", NULL};
+static int (*const renderers[])(const struct profile *, const struct render_options *, FILE *) = {
+	render_text,
+	render_json,
+	render_csv,
+	render_folded,
+};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const bys[] = {"site", "function", "module", "thread", "size", "age", NULL};
 static const char *const sorts[] = {"live", "growth", "allocated", "blocks", "age", NULL};
 
+_Static_assert(ARRAY_SIZE(renderers) == ARRAY_SIZE(formats) - 1, "choices of --format");
 _Static_assert(RENDER_BY_AGE == ARRAY_SIZE(bys) - 2, "choices of --by");
 _Static_assert(RENDER_SORT_AGE == ARRAY_SIZE(sorts) - 2, "choices of --sort");
 
@@ -32,7 +38,8 @@ enum { TOP_DEFAULT = 10 };
 #define AT(member) offsetof(struct print_values, member)
 
 const struct option_spec print_options[] = {
-	{"format", 0, "FORMAT", AT(format), &option_choice, "text (default) or json", formats},
+	{"format", 0, "FORMAT", AT(format), &option_choice,
+	 "text (default), json, csv, or folded for flame graphs", formats},
 	{"by", 0, "KEY", AT(by), &option_choice,
 	 "group by site (default), function, module, thread, size or age", bys},
 	{"sort", 0, "KEY", AT(sort), &option_choice,
@@ -116,10 +123,7 @@ int print_profile(const char *verb, struct profile *profile, const struct print_
 		}
 		options.grep = &grep;
 	}
-	if (values->format == FORMAT_JSON)
-		r = render_json(profile, &options, stdout);
-	else
-		r = render_text(profile, &options, stdout);
+	r = renderers[values->format](profile, &options, stdout);
 	if (values->grep)
 		regfree(&grep);
 	if (r < 0 && !ferror(stdout)) {

@@ -65,7 +65,6 @@ static void a_region_comes_with_its_sender(void **state)
 
 	assert_int_equal(listener_init(&listener), 0);
 	connection = connect_to(&listener);
-	listener_accept(&listener);
 	assert_int_equal(listener_next(&listener, &handover), 0);
 	send_to(connection, "MTREGION", fd, 1);
 	close(connection);
@@ -98,7 +97,6 @@ static void what_is_no_handover_is_dropped_without_a_trace(void **state)
 	send_to(connections[3], "something much longer", fd, 4);
 	for (int i = 0; i < 5; i++)
 		close(connections[i]);
-	listener_accept(&listener);
 	assert_int_equal(listener_next(&listener, &handover), 0);
 	assert_int_equal(count_descriptors(), before);
 	listener_deinit(&listener);
@@ -116,7 +114,6 @@ static void further_descriptors_are_closed(void **state)
 	connection = connect_to(&listener);
 	send_to(connection, "MTREGION", fd, 3);
 	close(connection);
-	listener_accept(&listener);
 	assert_int_equal(listener_next(&listener, &handover), 1);
 	close(handover.fd);
 	assert_int_equal(count_descriptors(), before);
@@ -134,16 +131,38 @@ static void silent_peers_do_not_keep_others_out(void **state)
 	assert_int_equal(listener_init(&listener), 0);
 	for (int i = 0; i < N; i++) {
 		silent[i] = connect_to(&listener);
-		listener_accept(&listener);
+		assert_int_equal(listener_next(&listener, &handover), 0);
 	}
 	connection = connect_to(&listener);
 	send_to(connection, "MTREGION", fd, 1);
-	listener_accept(&listener);
 	assert_int_equal(listener_next(&listener, &handover), 1);
 	close(handover.fd);
 	close(connection);
 	for (int i = 0; i < N; i++)
 		close(silent[i]);
+	close(fd);
+	listener_deinit(&listener);
+}
+
+static void many_may_wait_while_we_are_busy(void **state)
+{
+	enum { N = 3 * LISTENER_N_PENDING };
+	struct listener listener;
+	struct handover handover;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(listener_init(&listener), 0);
+	for (int i = 0; i < N; i++) {
+		int connection = connect_to(&listener);
+
+		send_to(connection, "MTREGION", fd, 1);
+		close(connection);
+	}
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(listener_next(&listener, &handover), 1);
+		close(handover.fd);
+	}
+	assert_int_equal(listener_next(&listener, &handover), 0);
 	close(fd);
 	listener_deinit(&listener);
 }
@@ -154,6 +173,7 @@ int main(void)
 		cmocka_unit_test(a_region_comes_with_its_sender),
 		cmocka_unit_test(what_is_no_handover_is_dropped_without_a_trace),
 		cmocka_unit_test(further_descriptors_are_closed),
+		cmocka_unit_test(many_may_wait_while_we_are_busy),
 		cmocka_unit_test(silent_peers_do_not_keep_others_out),
 	};
 
