@@ -12,7 +12,11 @@
  * and calls hooks->allocated, which decides the tag and the next countdown. Freeing such a block calls
  * hooks->freed with its tag before the memory can be used again. Blocks that were not chosen cost one
  * subtraction on malloc and nothing on free: "tagged" is part of the size class that free reads anyway.
- * A tag of 0 means that there is nothing to report when the block is freed.
+ * A tag of 0 means that there is nothing to report when the block is freed. A block of Z bytes is chosen
+ * if the countdown is at most Z then (size 0 counts as 1), so a countdown is the number of the byte, from
+ * 1, that is sampled: round a distance drawn from a continuous distribution up. Reallocation is an end
+ * and a beginning: the tag's block is reported as freed, and the new size counts down, even where the
+ * block stays in place.
  */
 #ifndef HEAP_HEAP_H
 #define HEAP_HEAP_H
@@ -24,9 +28,10 @@
 #include "base/macro.h"
 
 enum heap_error {
-	HEAP_ERROR_DOUBLE_FREE,	/* the block is free already */
-	HEAP_ERROR_MISALIGNED,	/* inside a block, not at its start */
-	HEAP_ERROR_CORRUPT,	/* a link or a header does not hold */
+	HEAP_ERROR_DOUBLE_FREE, /* the block is free already */
+	HEAP_ERROR_MISALIGNED,  /* inside a block, not at its start */
+	HEAP_ERROR_CORRUPT,     /* a link or a header does not hold */
+	HEAP_ERROR_FOREIGN,     /* not a block of this heap */
 };
 
 struct heap_hooks {
@@ -43,29 +48,43 @@ struct heap_hooks {
 	void (*corruption)(enum heap_error error, const void *block) __attribute__((noreturn));
 	/* A thread's cache was made: the place to arrange that heap_thread_end is called. */
 	void (*thread_started)(void);
+	/*
+	 * Bytes until a thread's first report, and until the next one after heap_restart_countdowns.
+	 * Without this hook it is 0: the next allocation is reported. May not call the heap.
+	 */
+	int64_t (*first_countdown)(void);
 };
 
 struct heap_stats {
-	size_t mapped_bytes;   /* address space reserved and used for spans, returned parts included */
+	size_t mapped_bytes; /* address space reserved and used for spans, returned parts included */
 	size_t resident_bytes; /* what of it is not returned to the kernel, metadata excluded */
 	size_t in_use_bytes;   /* class-rounded bytes in blocks that are handed out */
 	size_t cached_bytes;   /* free, in thread caches and the central tier */
 	size_t free_bytes;     /* free spans that are resident */
 	size_t returned_bytes; /* free spans that were given back to the kernel */
 	size_t metadata_bytes;
-	size_t n_mmapped;      /* blocks with a mapping of their own */
+	size_t n_mmapped; /* blocks with a mapping of their own */
 	size_t mmapped_bytes;
 };
 
-/* Sets the hooks; NULL takes them away. Takes effect for each thread at its next slow path. */
+/*
+ * Sets the hooks, which have to stay where they are; NULL takes them away, and each hook may be NULL.
+ * Takes effect for each thread at its next slow path, which heap_restart_countdowns brings about.
+ */
 void heap_set_hooks(const struct heap_hooks *hooks);
 
-/* Makes each thread's next allocation take the slow path, so that a changed interval is seen. */
+/*
+ * Makes each thread's next allocation take the slow path, so that a changed interval is seen. A thread
+ * that is allocating at that very moment may see it only after its cache has run empty once.
+ */
 void heap_restart_countdowns(void);
 
 /*
- * The allocation family. Blocks are aligned to 16 bytes (8 where size is at most 8). NULL with errno
- * set to ENOMEM if the memory cannot be had. heap_free, heap_free_sized and the tests below keep errno.
+ * The allocation family. Blocks are aligned to 16 bytes. NULL with errno set to ENOMEM if the memory
+ * cannot be had. heap_free, heap_free_sized and the tests below keep errno. Size 0 gives a block of its
+ * own, in heap_realloc too. Called from a signal handler that interrupted the heap in the same thread,
+ * allocation fails and freeing is forgotten, but nothing is damaged. heap/inline.h has the fast paths for
+ * embedders who want them in their own functions.
  */
 void *heap_alloc(size_t size) __attribute__((malloc, alloc_size(1)));
 void *heap_alloc_zeroed(size_t n, size_t size) __attribute__((malloc, alloc_size(1, 2)));

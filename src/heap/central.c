@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * central.c: the central lists.
+ *
+ * What comes in as a whole batch stays one, up to BATCHES of them, and goes out as one: where one
+ * thread allocates and another one frees, blocks go round without being looked at. What is more is
+ * sorted back into its spans. Spans stand in four lists by how full they are; blocks come from the
+ * fullest, so that the emptiest are left to become free as a whole. A span whose last block is free
+ * goes to the page heap, unless it is a small one and the class would be left with nothing.
+ *
+ * Each class has its lock. The page heap is called under it for new spans, and without it for spans
+ * that are given back, because the kernel may have to be called then.
+ *
+ * Invariants, under the lock:
+ *   n_free = sum of span.n_free over the spans of the class
+ *   a span is on a list if and only if n_free of it is not 0, on the one that list_of says
+ */
+#include "heap/central.h"
+
+#include "heap/hooks.h"
+#include "heap/meta.h"
+#include "heap/pageheap.h"
+#include "heap/pagemap.h"
+
+#define BATCHES    4u
+#define KEEP_PAGES 8u
+
+struct central central_table[SIZECLASS_IDS];
+
+static unsigned list_of(const struct span *span, unsigned n_blocks)
+{
+	const unsigned n_free = span->n_free;
+
+	if (n_free * 2 <= n_blocks)
+		return n_free * 4 <= n_blocks ? 0 : 1;
+	return n_free * 4 <= n_blocks * 3 ? 2 : 3;
+}
+
+/* Puts the span on the list where it belongs, or on none. */
+static void settle(struct central *central, struct span *span, unsigned n_blocks)
+{
+	const unsigned list = span->n_free ? 1 + list_of(span, n_blocks) : 0;
+
+	if (list == span->list)
+		return;
+	if (span->list)
+		span_unlink(&central->partial[span->list - 1], span);
+	span->list = list;
+	if (list)
+		span_push(&central->partial[list - 1], span);
+}
+
+static struct span *new_span(struct central *central, unsigned class)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	uint32_t *tags = NULL;
+	struct span *span;
+
+	if (sizeclass_is_tagged(class)) {
+		tags = meta_alloc(sizeclass->n_blocks * sizeof(*tags));
+		if (!tags)
+			return NULL;
+	}
+	span = pageheap_alloc(sizeclass->n_pages, 1, SPAN_SMALL, NULL);
+	if (!span) {
+		if (tags)
+			meta_free(tags, sizeclass->n_blocks * sizeof(*tags));
+		return NULL;
+	}
+	span->class = (uint8_t) class;
+	span->tags = tags ? meta_handle(tags) : 0;
+	span->n_free = sizeclass->n_blocks;
+	span->list = 0;
+	span_fill(span, sizeclass->n_blocks);
+	pagemap_set_class(span, class);
+	central->n_spans++;
+	central->n_blocks += sizeclass->n_blocks;
+	central->n_free += sizeclass->n_blocks;
+	settle(central, span, sizeclass->n_blocks);
+	return span;
+}
+
+/* Takes a span without a block in use out of the class and puts it on a list of the caller's. */
+static void retire(struct central *central, struct span *span, uint32_t *empties)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(span->class);
+
+	span_unlink(&central->partial[span->list - 1], span);
+	central->n_spans--;
+	central->n_blocks -= sizeclass->n_blocks;
+	central->n_free -= sizeclass->n_blocks;
+	pagemap_clear_class(span);
+	span->next = *empties;
+	*empties = span_index(span);
+}
+
+/* Without the class's lock. */
+static void free_empties(uint32_t empties)
+{
+	while (empties) {
+		struct span *span = span_at(empties);
+
+		empties = span->next;
+		if (span->tags)
+			meta_free(span_tag(span, 0),
+				  sizeclass_get(span->class)->n_blocks * sizeof(uint32_t));
+		pageheap_free(span);
+	}
+}
+
+static struct span *fullest(const struct central *central)
+{
+	for (unsigned i = 0; i < CENTRAL_LISTS; i++)
+		if (central->partial[i])
+			return span_at(central->partial[i]);
+	return NULL;
+}
+
+static void *pop_batch(struct central *central)
+{
+	void **batch = (void **)central->batches;
+
+	central->batches = (uintptr_t)batch[1];
+	central->n_batches--;
+	return batch;
+}
+
+unsigned central_take(unsigned class, unsigned n, void **ret_list)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct central *central = &central_table[class];
+	void **link = ret_list;
+	unsigned taken = 0;
+
+	lock_take(&central->lock);
+	if (central->n_batches && (n >= sizeclass->batch || !central->n_free)) {
+		*ret_list = pop_batch(central);
+		lock_drop(&central->lock);
+		return sizeclass->batch;
+	}
+	while (taken < n) {
+		struct span *span = fullest(central);
+		unsigned before;
+
+		if (!span && !taken)
+			span = new_span(central, class);
+		if (!span)
+			break;
+		before = span->n_free;
+		link = span_take(span, n - taken, sizeclass->size, link);
+		taken += before - span->n_free;
+		settle(central, span, sizeclass->n_blocks);
+	}
+	central->n_free -= taken;
+	lock_drop(&central->lock);
+	if (taken > 1)
+		*link = NULL;
+	return taken;
+}
+
+/* Sorts a block back into its span. Returns an enum heap_error, or -1 if all is well. */
+static int put_back(struct central *central, unsigned class, void *block, uint32_t *empties)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	const size_t offset = pagemap_offset(block);
+	struct span *span;
+	unsigned index;
+	uint64_t bit;
+	size_t inside;
+
+	if (!pagemap_has(offset) || pagemap_class(offset) != class)
+		return HEAP_ERROR_CORRUPT;
+	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
+	if (!span || span->class != class)
+		return HEAP_ERROR_CORRUPT;
+	inside = (uintptr_t)block - span_start(span);
+	index = sizeclass_index(sizeclass, inside);
+	if (index * sizeclass->size != inside)
+		return HEAP_ERROR_MISALIGNED;
+	bit = 1ull << (index % 64);
+	if (index >= sizeclass->n_blocks || span->free[index / 64] & bit)
+		return HEAP_ERROR_DOUBLE_FREE;
+	span->free[index / 64] |= bit;
+	span->n_free++;
+	central->n_free++;
+	settle(central, span, sizeclass->n_blocks);
+	if (span->n_free == sizeclass->n_blocks &&
+	    (central->n_free > sizeclass->n_blocks || sizeclass->n_pages > KEEP_PAGES))
+		retire(central, span, empties);
+	return -1;
+}
+
+/* Takes and drops the lock. */
+static void put_all_back(struct central *central, unsigned class, void *list, unsigned n,
+			 uint32_t *empties)
+{
+	for (unsigned i = 0; i < n; i++) {
+		/* a list of one has no link */
+		void *next = i + 1 < n ? *(void **)list : NULL;
+		int error = put_back(central, class, list, empties);
+
+		if (error >= 0) {
+			lock_drop(&central->lock);
+			hooks_corruption((enum heap_error)error, list);
+		}
+		list = next;
+	}
+}
+
+void central_give(unsigned class, void *list, unsigned n)
+{
+	struct central *central = &central_table[class];
+	uint32_t empties = 0;
+
+	lock_take(&central->lock);
+	if (n == sizeclass_get(class)->batch && central->n_batches < BATCHES &&
+	    !sizeclass_is_tagged(class)) {
+		((void **)list)[1] = (void *)central->batches;
+		central->batches = (uintptr_t)list;
+		central->n_batches++;
+	} else {
+		put_all_back(central, class, list, n, &empties);
+	}
+	lock_drop(&central->lock);
+	free_empties(empties);
+}
+
+void central_tidy(unsigned class)
+{
+	struct central *central = &central_table[class];
+	uint32_t empties = 0;
+	struct span *span;
+
+	lock_take(&central->lock);
+	while (central->n_batches)
+		put_all_back(central, class, pop_batch(central), sizeclass_get(class)->batch,
+			     &empties);
+	for (uint32_t i = central->partial[CENTRAL_LISTS - 1]; i;) {
+		span = span_at(i);
+		i = span->next;
+		if (span->n_free == sizeclass_get(class)->n_blocks)
+			retire(central, span, &empties);
+	}
+	lock_drop(&central->lock);
+	free_empties(empties);
+}
+
+struct central central_copy(unsigned class)
+{
+	struct central copy;
+
+	lock_take(&central_table[class].lock);
+	copy = central_table[class];
+	lock_drop(&central_table[class].lock);
+	return copy;
+}

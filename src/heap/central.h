@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * central.h: the tier between thread caches and the page heap: for each size class the spans with free
+ * blocks, and some batches that threads hand to each other.
+ *
+ * Damage that is found here (a block that is free already, that begins elsewhere, or that is not of the
+ * class) ends in hooks_corruption.
+ */
+#ifndef HEAP_CENTRAL_H
+#define HEAP_CENTRAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "heap/published.h"
+
+/* By class, those with tags from SIZECLASS_TAGGED on. */
+extern struct central central_table[SIZECLASS_IDS] _hidden_;
+
+/*
+ * Takes about n blocks (at most the class's batch) as a list that is linked through their first words
+ * and ends in NULL; a block that comes alone is not touched. Returns how many, at least 1; 0 if there is
+ * no memory.
+ */
+unsigned central_take(unsigned class, unsigned n, void **ret_list);
+
+/* Gives n blocks that are linked in the same way. */
+void central_give(unsigned class, void *list, unsigned n);
+
+/* Breaks up the batches and gives spans without a block in use back to the page heap. */
+void central_tidy(unsigned class);
+
+/* What stands in the table, consistent. */
+struct central central_copy(unsigned class);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap.c: the allocation family.
+ *
+ * What happens to a request for memory, from the fastest way to the slowest:
+ *
+ *   thread cache   list of the class not empty       inline.h       no lock
+ *   central list   a batch                           central.c      the class's lock
+ *   page heap      a run of pages for a new span     pageheap.c     one lock
+ *   kernel         the range grows                   pagemap.c      the same
+ *
+ * Blocks above 32 KiB begin at the page heap, huge ones at the kernel. Freed blocks go the same way
+ * back. Sampled blocks come from the central lists of classes with tags.
+ */
+#include "heap/heap.h"
+
+#include <string.h>
+
+#include "heap/block.h"
+#include "heap/central.h"
+#include "heap/hooks.h"
+#include "heap/huge.h"
+#include "heap/inline.h"
+#include "heap/os.h"
+#include "heap/pageheap.h"
+#include "heap/place.h"
+#include "heap/sample.h"
+
+static void *alloc(size_t size, size_t align, bool *ret_zero)
+{
+	const struct request request = {.size = MAX(size, 1), .align = align};
+	struct threadcache *cache = threadcache_enter();
+	void *block = NULL;
+
+	if (likely(cache)) {
+		block = place_block(cache, &request, ret_zero);
+		threadcache_leave(cache);
+	}
+	if (unlikely(!block))
+		os_set_enomem();
+	return block;
+}
+
+_noinline_ void *heap_alloc_slow(size_t size)
+{
+	bool zero;
+
+	return alloc(size, 1, &zero);
+}
+
+void *heap_alloc(size_t size)
+{
+	return heap_alloc_inline(size);
+}
+
+void *heap_alloc_zeroed(size_t n, size_t size)
+{
+	size_t total;
+	bool zero = false;
+	void *block;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &total))) {
+		os_set_enomem();
+		return NULL;
+	}
+	block = place_is_alone(total) ? alloc(total, 1, &zero) : heap_alloc_inline(total);
+	if (block && !zero)
+		memset(block, 0, total);
+	return block;
+}
+
+void *heap_alloc_aligned(size_t align, size_t size)
+{
+	bool zero;
+
+	if (align <= 16)
+		return heap_alloc_inline(size);
+	return alloc(size, align, &zero);
+}
+
+/* The block has a tag or a span of its own, or is not ours. */
+static bool free_other(void *block)
+{
+	struct threadcache *cache;
+	struct block found;
+
+	if (!block_find(block, &found))
+		return false;
+	if (found.tag)
+		sample_freed(block, found.tag);
+	cache = threadcache_enter();
+	if (!cache && threadcache_self->busy)
+		return true;
+	if (found.class)
+		central_give(found.class, block, 1);
+	else
+		place_free_alone(found.span);
+	if (cache)
+		threadcache_leave(cache);
+	return true;
+}
+
+_noinline_ bool heap_free_owned_slow(void *block)
+{
+	const size_t offset = pagemap_offset(block);
+	struct threadcache *cache;
+	unsigned class;
+
+	if (!block)
+		return true;
+	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
+	if (class - 1 >= SIZECLASS_N - 1)
+		return free_other(block);
+	cache = threadcache_enter();
+	if (cache) {
+		threadcache_give(cache, class, block);
+		threadcache_leave(cache);
+	} else if (!threadcache_self->busy) {
+		central_give(class, block, 1);
+	}
+	return true;
+}
+
+bool heap_free_owned(void *block)
+{
+	return likely(heap_free_fast(block)) || heap_free_owned_slow(block);
+}
+
+void heap_free(void *block)
+{
+	if (unlikely(!heap_free_fast(block)) && !heap_free_owned_slow(block))
+		hooks_corruption(HEAP_ERROR_FOREIGN, block);
+}
+
+void heap_free_sized(void *block, size_t size)
+{
+#ifndef NDEBUG
+	if (block && size > heap_usable_size(block))
+		hooks_corruption(HEAP_ERROR_CORRUPT, block);
+#endif
+	heap_free(block);
+}
+
+bool heap_owns(const void *block)
+{
+	const size_t offset = pagemap_offset(block);
+
+	if (pagemap_has(offset))
+		return pagemap_class(offset) || *pagemap_slot(offset >> HEAP_PAGE_SHIFT);
+	return huge_find(block);
+}
+
+size_t heap_usable_size(const void *block)
+{
+	const size_t offset = pagemap_offset(block);
+	struct block found;
+	unsigned class;
+
+	if (!block)
+		return 0;
+	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
+	if (class)
+		return sizeclass_get(class)->size;
+	if (!block_find(block, &found))
+		hooks_corruption(HEAP_ERROR_FOREIGN, block);
+	return found.size;
+}
+
+bool heap_trim(size_t pad)
+{
+	struct threadcache *cache;
+
+	/* other threads follow at their next slow path */
+	threadcache_trim_all();
+	cache = threadcache_enter();
+	if (!cache)
+		return false;
+	threadcache_flush(cache);
+	for (unsigned class = 1; class < SIZECLASS_IDS; class ++)
+		if (sizeclass_plain(class))
+			central_tidy(class);
+	pad = pageheap_release(pad);
+	threadcache_leave(cache);
+	return pad;
+}
+
+void heap_restart_countdowns(void)
+{
+	threadcache_restart_all();
+}
+
+void heap_thread_end(void)
+{
+	threadcache_end();
+}
+
+const void *heap_root(void)
+{
+	return &heap_published;
+}

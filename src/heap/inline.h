@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inline.h: the fast paths of heap.h, for embedders whose malloc and free should not pay for one more
+ * call. heap_alloc_inline is heap_alloc; heap_free_fast frees what can be freed fast, and says if it did:
+ *
+ *   void free(void *block)
+ *   {
+ *           if (unlikely(!heap_free_fast(block)) && !heap_free_owned_slow(block))
+ *                   foreign_free(block);
+ *   }
+ *
+ * Taking a block: countdown and list are looked at before either is changed, so that the slow path
+ * begins anew. Size 0 has class 0, whose list is always empty. Giving one: a full list, a block with a
+ * tag, a large or a foreign one, and the block that was just freed, all go the slow way.
+ */
+#ifndef HEAP_INLINE_H
+#define HEAP_INLINE_H
+
+#include "heap/heap.h"
+#include "heap/pagemap.h"
+#include "heap/sizeclass.h"
+#include "heap/threadcache.h"
+
+/* The slow halves. Errors as in heap.h. */
+void *heap_alloc_slow(size_t size);
+bool heap_free_owned_slow(void *block);
+
+static _always_inline_ void *heap_alloc_inline(size_t size)
+{
+	struct threadcache *cache = threadcache_self;
+	struct threadcache_bin *bin;
+	int64_t left;
+	void *block;
+
+	if (unlikely(size > SIZECLASS_FINE_MAX))
+		return heap_alloc_slow(size);
+	bin = &cache->bins[sizeclass_fine[(size + 15) >> 4]];
+	left = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED) - (int64_t)size;
+	block = bin->head;
+	if (unlikely(left <= 0) || unlikely(!block))
+		return heap_alloc_slow(size);
+	bin->head = *(void **)block;
+	bin->room++;
+	__atomic_store_n(&cache->countdown, left, __ATOMIC_RELAXED);
+	return block;
+}
+
+static _always_inline_ bool heap_free_fast(void *block)
+{
+	struct threadcache *cache = threadcache_self;
+	const size_t offset = pagemap_offset(block);
+	struct threadcache_bin *bin;
+	unsigned class;
+
+	if (unlikely(!pagemap_has(offset)))
+		return false;
+	class = pagemap_class(offset);
+	if (unlikely(class - 1 >= SIZECLASS_N - 1))
+		return false;
+	bin = &cache->bins[class];
+	if (unlikely(!bin->room) || unlikely(bin->head == block))
+		return false;
+	*(void **)block = bin->head;
+	bin->head = block;
+	bin->room--;
+	return true;
+}
+
+#endif

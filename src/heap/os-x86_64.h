@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* os-x86_64.h: a system call, a pause and the thread pointer on x86-64. */
+#ifndef HEAP_OS_X86_64_H
+#define HEAP_OS_X86_64_H
+
+#include <stdint.h>
+
+#include "base/macro.h"
+
+static inline long os_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	long result;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static inline void os_pause(void)
+{
+	__asm__ volatile("pause");
+}
+
+/* Distinct for each living thread. */
+static inline uintptr_t os_thread_pointer(void)
+{
+	uintptr_t pointer;
+
+	__asm__("movq %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pageheap.h: runs of free pages: split, merged, and given back to the kernel.
+ *
+ * A free run is dirty (resident, because it was used) or clean (it was given back or never touched, and
+ * reads as zeros). The functions take the page heap's lock themselves, and may be called with a central
+ * list's lock held.
+ */
+#ifndef HEAP_PAGEHEAP_H
+#define HEAP_PAGEHEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "heap/span.h"
+
+/* Figures in pages. used + dirty + clean is all that the range has. */
+struct pageheap_stats {
+	size_t used;
+	size_t dirty;
+	size_t clean;
+};
+
+/*
+ * A run of n_pages, its first page a multiple of align pages (a power of two) in address, in the given
+ * state (SPAN_SMALL or SPAN_LARGE), entered in the pagemap at both ends. ret_zero, if it is not NULL,
+ * tells whether all of it is zero. NULL if there is no memory.
+ */
+struct span *pageheap_alloc(size_t n_pages, size_t align, enum span_state state, bool *ret_zero);
+
+/* Gives a run back. Frees runs that were long unused, or too many, to the kernel. */
+void pageheap_free(struct span *span);
+
+/* Makes a used run n_pages long where it is, by the free run behind it; false if that is too small. */
+bool pageheap_grow(struct span *span, size_t n_pages);
+
+/* Gives all but the first n_pages of a used run back. */
+void pageheap_shrink(struct span *span, size_t n_pages);
+
+/* Gives dirty runs to the kernel, oldest first, until keep bytes are left. True if any were given. */
+bool pageheap_release(size_t keep);
+
+void pageheap_get_stats(struct pageheap_stats *ret);
+
+/* For fork.c. */
+struct lock *pageheap_lock(void);
+
+#endif

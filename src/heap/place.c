@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * place.c: small, large or huge.
+ *
+ * Small blocks come from the thread's cache, large ones are runs of the page heap, huge ones are
+ * mappings. Each of the last two steps in for the other when it has no memory: a range that is full
+ * leaves mappings, and a process at its limit of mappings leaves the range.
+ */
+#include "heap/place.h"
+
+#include "heap/central.h"
+#include "heap/huge.h"
+#include "heap/pageheap.h"
+#include "heap/pagemap.h"
+#include "heap/sample.h"
+
+#define HUGE_MIN (16ul << 20)
+
+bool place_is_alone(size_t size)
+{
+	return size > SIZECLASS_MAX;
+}
+
+bool place_is_huge(size_t size)
+{
+	return size >= HUGE_MIN;
+}
+
+static unsigned class_for(const struct request *request)
+{
+	if (request->size > SIZECLASS_MAX || request->align > HEAP_PAGE)
+		return 0;
+	if (request->align <= 16)
+		return sizeclass_of(request->size);
+	return sizeclass_of_aligned(request->align, request->size);
+}
+
+static void *place_alone(const struct request *request, struct span **ret_span, bool *ret_zero)
+{
+	const size_t align = MAX(request->align, HEAP_PAGE);
+	const size_t n_pages = (request->size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
+	const bool huge = place_is_huge(request->size) || place_is_huge(align);
+	struct span *span = NULL;
+
+	if (request->size > PTRDIFF_MAX || align > PTRDIFF_MAX)
+		return NULL;
+	if (huge)
+		span = huge_alloc(request->size, align);
+	if (!span)
+		span = pageheap_alloc(n_pages, align >> HEAP_PAGE_SHIFT, SPAN_LARGE, ret_zero);
+	if (!span && !huge)
+		span = huge_alloc(request->size, align);
+	if (!span)
+		return NULL;
+	*ret_span = span;
+	if (span->state == SPAN_LARGE)
+		return (void *)span_start(span);
+	*ret_zero = true;
+	return (void *)span->huge.start;
+}
+
+/* A block of the class with tags, whose tag is 0. */
+static void *place_tagged(unsigned class, uint32_t **ret_tag)
+{
+	void *block;
+	size_t offset;
+	struct span *span;
+
+	class += SIZECLASS_TAGGED;
+	if (!central_take(class, 1, &block))
+		return NULL;
+	offset = pagemap_offset(block);
+	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
+	*ret_tag = span_tag(
+		span, sizeclass_index(sizeclass_get(class), (uintptr_t)block - span_start(span)));
+	return block;
+}
+
+void *place_block(struct threadcache *cache, const struct request *request, bool *ret_zero)
+{
+	const unsigned class = class_for(request);
+	const bool chosen = sample_count(cache, request->size);
+	struct span *span = NULL;
+	uint32_t *tag = NULL;
+	void *block;
+
+	*ret_zero = false;
+	if (class && !chosen)
+		return threadcache_take(cache, class);
+	if (class) {
+		block = place_tagged(class, &tag);
+	} else {
+		block = place_alone(request, &span, ret_zero);
+		tag = block ? &span->tag : NULL;
+	}
+	if (block && chosen)
+		sample_allocated(cache, block, request->size, tag);
+	return block;
+}
+
+void place_free_alone(struct span *span)
+{
+	if (span->state == SPAN_HUGE)
+		huge_free(span);
+	else
+		pageheap_free(span);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* place.h: where a new block of some size and alignment comes from. */
+#ifndef HEAP_PLACE_H
+#define HEAP_PLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "heap/threadcache.h"
+
+struct request {
+	size_t size;  /* bytes, not 0 */
+	size_t align; /* a power of two */
+};
+
+/*
+ * A block, counted down and reported if it is its turn. ret_zero tells whether it is known to be zero.
+ * NULL if there is no memory. The cache is entered.
+ */
+void *place_block(struct threadcache *cache, const struct request *request, bool *ret_zero);
+
+/* Frees a block that has a span of its own. Its tag has been dealt with. */
+void place_free_alone(struct span *span);
+
+/* Whether a block of that size gets a span of its own, and whether that is a mapping of its own. */
+bool place_is_alone(size_t size);
+bool place_is_huge(size_t size);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * published.h: the heap's data as a tool finds it in another process or in a core file.
+ *
+ * heap_root() gives the address of struct heap_root; everything else is reached from there. A reader
+ * takes sizes and offsets from the root, never from its own compiler, copies before it looks, and
+ * expects that what it copies is being changed meanwhile. All is private memory, so that a forked child
+ * has its own.
+ *
+ *   root.base ┬ heap pages, root.used bytes of them so far
+ *             └ page number = (address - base) >> page_shift
+ *   root.class_of[page]  one byte: the size class of the blocks there, or 0
+ *   root.span_of[page]   uint32_t: index in spans; valid if that span's pages contain the page
+ *   root.spans[i]        struct span, i from 1 to n_spans - 1; SPAN_NONE entries are unused
+ *
+ * All pages below root.used belong to exactly one span, but for holes where foreign mappings were met,
+ * which belong to none. Walking the table of spans therefore finds all of the heap: free runs of pages
+ * (dirty: resident; clean: given back or never touched), spans of small blocks, large blocks, and huge
+ * blocks outside [base, base + used).
+ *
+ * A small block is free if its bit in span.free is set, or if it lies on a list: of a thread cache
+ * (threadcache.bins[class].head, linked through the first word of each block) or of a central list's
+ * batches (central.batches; the batches are linked through the second word of their first block, blocks
+ * within a batch through the first word). All others are in use. For totals no list has to be walked:
+ *
+ *   blocks in use of class c = central[c].n_blocks - central[c].n_free
+ *       - central[c].n_batches * classes[c].batch - sum over caches (bins[c].capacity - bins[c].room)
+ */
+#ifndef HEAP_PUBLISHED_H
+#define HEAP_PUBLISHED_H
+
+#include <stdint.h>
+
+#include "base/macro.h"
+#include "heap/lock.h"
+#include "heap/sizeclass.h"
+
+/* "memtheap" read as a little-endian integer. */
+#define HEAP_MAGIC      0x70616568746d656dull
+#define HEAP_VERSION    1u
+#define HEAP_PAGE_SHIFT 12u
+#define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
+
+struct heap_root {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t root_size; /* bytes of this struct */
+	uintptr_t base;     /* 0 while nothing was ever allocated */
+	size_t used;        /* bytes from base that the heap has grown to; only grows */
+	uintptr_t class_of; /* uint8_t [used >> page_shift] */
+	uintptr_t span_of;  /* uint32_t [used >> page_shift] */
+	uintptr_t spans;    /* struct span [n_spans] */
+	uint32_t n_spans;   /* entries ever used, entry 0 included; only grows */
+	uint32_t span_size; /* bytes of struct span */
+
+	/* 64 */
+	uintptr_t tags;     /* where struct span's tags count from, in units of 16 bytes */
+	uintptr_t classes;  /* struct sizeclass [n_classes], class 0 unused */
+	uintptr_t centrals; /* struct central [tagged + n_classes] */
+	uintptr_t
+		caches; /* struct threadcache *, the newest; linked by next; none is ever taken out */
+	uint32_t page_shift;
+	uint32_t n_classes;
+	uint32_t tagged;       /* class + tagged is the class of the same size with tags */
+	uint32_t class_size;   /* bytes of struct sizeclass */
+	uint32_t central_size; /* bytes of struct central */
+	uint32_t cache_size;   /* bytes of struct threadcache */
+	uint32_t bins_offset;  /* of bins in struct threadcache */
+	uint32_t bin_size;     /* bytes of struct threadcache_bin */
+
+	/* 128 */
+	size_t capacity;       /* bytes that used may grow to */
+	size_t metadata_bytes; /* mapped for all that is described here but the heap's pages */
+	size_t n_huge;         /* blocks with a mapping of their own */
+	size_t huge_bytes;
+	uint32_t epoch; /* grows when thread caches have to look up from their fast paths */
+	uint32_t reserved;
+	uint64_t
+		lost_blocks; /* in caches of threads that did not survive a fork; counted as in use */
+};
+assert_offset(struct heap_root, tags, 64);
+assert_offset(struct heap_root, capacity, 128);
+assert_size(struct heap_root, 176);
+
+enum span_state {
+	SPAN_NONE,  /* entry not in use */
+	SPAN_CLEAN, /* free pages, given back to the kernel or never touched: they read as zeros */
+	SPAN_DIRTY, /* free pages, resident */
+	SPAN_BUSY,  /* free pages on their way from dirty to clean */
+	SPAN_SMALL, /* blocks of one size class */
+	SPAN_LARGE, /* one block of whole pages */
+	SPAN_HUGE,  /* one block, a mapping of its own outside the heap's range */
+};
+
+#define SPAN_BITMAP_WORDS 4u
+
+/* A run of pages, or a huge block. One cache line. */
+struct span {
+	uint32_t next, prev; /* in the list that fits the state; 0 ends it */
+	uint32_t page;       /* the first, counted from base */
+	uint32_t n_pages;
+	uint8_t state;   /* enum span_state */
+	uint8_t class;   /* SPAN_SMALL: size class */
+	uint16_t n_free; /* SPAN_SMALL: bits set in free */
+	uint32_t tags;   /* SPAN_SMALL: where uint32_t tags[n_blocks] is, if the class has tags */
+	uint32_t tag;    /* SPAN_LARGE, SPAN_HUGE: the block's tag */
+	uint32_t list;   /* SPAN_SMALL: 0 on no list, else 1 + the list's number */
+	union {
+		uint64_t free[SPAN_BITMAP_WORDS]; /* SPAN_SMALL: a bit a block, set if it is free */
+		struct {
+			uint32_t older, newer; /* SPAN_DIRTY: in order of becoming free */
+			uint64_t freed_ns;
+		} idle;
+		struct {
+			uintptr_t start; /* SPAN_HUGE */
+			size_t size;
+		} huge;
+	};
+};
+assert_size(struct span, 64);
+assert_offset(struct span, free, 32);
+
+/* Lists of spans with free blocks, the fullest first: those that are nearly empty are left to drain. */
+#define CENTRAL_LISTS 4u
+
+/* A size class's central list. */
+struct central {
+	struct lock lock;
+	uint32_t n_batches;
+	uintptr_t batches;               /* first block of the newest batch, 0 if there is none */
+	uint32_t partial[CENTRAL_LISTS]; /* spans with a free bit, by how many are free */
+	uint64_t n_blocks;               /* in all spans of the class */
+	uint64_t n_free;                 /* of them with their bit set */
+	uint32_t n_spans;
+	uint32_t reserved[3];
+} __attribute__((aligned(64)));
+assert_size(struct central, 64);
+
+/* Free blocks of a class in a thread. capacity - room of them are on the list. */
+struct threadcache_bin {
+	void *head;
+	uint32_t room;
+	uint16_t capacity;
+	uint16_t batch; /* blocks that the last refill asked for */
+};
+assert_size(struct threadcache_bin, 16);
+
+struct threadcache {
+	int64_t countdown;        /* bytes until the slow path is taken; others may store 0 */
+	struct threadcache *next; /* the one made before */
+	uintptr_t owner; /* its thread's pointer (FS base, TPIDR_EL0); 0: it waits for a thread */
+	uint32_t epoch;  /* of root.epoch, when it last looked */
+	uint32_t n_slow; /* visits of slow paths, for tidying up */
+	uint64_t active; /* bit c: class c was on a slow path since the last tidying */
+	uint32_t trim_epoch; /* of heap_trim, when it last looked */
+	uint32_t busy;       /* inside a slow path: a signal handler that allocates sees it */
+	uint32_t reserved[4];
+	struct threadcache_bin bins[SIZECLASS_N];
+} __attribute__((aligned(64)));
+assert_offset(struct threadcache, bins, 64);
+
+extern struct heap_root heap_published _hidden_;
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * realloc.c: resizing blocks, where they are if possible.
+ *
+ * A small block stays while the new size has the same class, or is smaller but above half. A large one
+ * gives pages back or takes free ones behind it; a huge one moves its page tables. All else is a new
+ * block, a copy, and a free.
+ *
+ * For the sampler each of these is an end and a beginning. A block that stays where it is can be
+ * reported again if it has a place for a tag; a small one without has to move if its turn has come.
+ */
+#include <string.h>
+
+#include "heap/block.h"
+#include "heap/heap.h"
+#include "heap/hooks.h"
+#include "heap/huge.h"
+#include "heap/inline.h"
+#include "heap/os.h"
+#include "heap/pageheap.h"
+#include "heap/place.h"
+#include "heap/sample.h"
+
+static void *move(void *block, size_t usable, size_t size)
+{
+	void *moved = heap_alloc(size);
+
+	if (!moved)
+		return NULL;
+	memcpy(moved, block, MIN(usable, size));
+	heap_free(block);
+	return moved;
+}
+
+/* Whether a block of the class serves a new size well enough. */
+static bool fits(unsigned class, size_t size)
+{
+	const size_t usable = sizeclass_get(class)->size;
+
+	return size <= usable &&
+	       (size > usable / 2 || sizeclass_of(size) == sizeclass_plain(class));
+}
+
+static void *realloc_small(void *block, unsigned class, size_t size)
+{
+	struct threadcache *cache;
+	bool chosen;
+
+	if (!fits(class, size))
+		return move(block, sizeclass_get(class)->size, size);
+	cache = threadcache_enter();
+	/* the tail of a thread's life, or a signal handler: nothing is counted */
+	if (!cache)
+		return block;
+	chosen = sample_count(cache, size);
+	threadcache_leave(cache);
+	return chosen ? move(block, sizeclass_get(class)->size, size) : block;
+}
+
+/* Changes the size of a block with a span of its own. It may have moved then. */
+static bool resize_alone(struct span *span, size_t size)
+{
+	const size_t n_pages = (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
+
+	if (!place_is_alone(size) || size > PTRDIFF_MAX)
+		return false;
+	if (span->state == SPAN_HUGE)
+		return place_is_huge(size) && huge_resize(span, size);
+	if (n_pages < span->n_pages)
+		pageheap_shrink(span, n_pages);
+	return n_pages <= span->n_pages || pageheap_grow(span, n_pages);
+}
+
+/* The block, whose tag was taken away, is as if it was just allocated. */
+static void count_again(struct threadcache *cache, void *block, size_t size, uint32_t *tag)
+{
+	if (sample_count(cache, size))
+		sample_allocated(cache, block, size, tag);
+}
+
+static void *realloc_tagged(void *block, const struct block *found, size_t size)
+{
+	const bool had_tag = __atomic_load_n(found->tag, __ATOMIC_RELAXED);
+	struct threadcache *cache;
+	bool stays = true;
+	void *moved;
+
+	sample_freed(block, found->tag);
+	cache = threadcache_enter();
+	if (cache) {
+		stays = found->class ? fits(found->class, size) : resize_alone(found->span, size);
+		if (stays && found->span->state == SPAN_HUGE)
+			block = (void *)found->span->huge.start;
+		if (stays)
+			count_again(cache, block, size, found->tag);
+		threadcache_leave(cache);
+	} else if (size > found->size) {
+		stays = false;
+	}
+	if (stays)
+		return block;
+	moved = move(block, found->size, size);
+	if (!moved && had_tag) {
+		/* it stays as it was, so it is still there for the sampler, too */
+		cache = threadcache_enter();
+		if (cache) {
+			sample_allocated(cache, block, found->size, found->tag);
+			threadcache_leave(cache);
+		}
+		os_set_enomem();
+	}
+	return moved;
+}
+
+void *heap_realloc(void *block, size_t size)
+{
+	const size_t offset = pagemap_offset(block);
+	struct block found;
+	unsigned class;
+
+	if (!block)
+		return heap_alloc(size);
+	size = MAX(size, 1);
+	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
+	if (likely(class - 1 < SIZECLASS_N - 1))
+		return realloc_small(block, class, size);
+	if (!block_find(block, &found))
+		hooks_corruption(HEAP_ERROR_FOREIGN, block);
+	return realloc_tagged(block, &found, size);
+}

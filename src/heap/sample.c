@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sample.c: the countdown and the two reports.
+ *
+ * While a hook runs the cache is not busy and no lock is held. The tag is taken away by an exchange, so
+ * that of two threads that free the same block only one reports it.
+ */
+#include "heap/sample.h"
+
+#include "heap/hooks.h"
+
+bool sample_count(struct threadcache *cache, size_t size)
+{
+	const int64_t countdown = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
+	const struct heap_hooks *hooks;
+
+	if (likely(countdown > 0 && size < (uint64_t)countdown)) {
+		__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
+		return false;
+	}
+	hooks = hooks_get();
+	if (hooks && hooks->allocated)
+		return true;
+	__atomic_store_n(&cache->countdown, INT64_MAX, __ATOMIC_RELAXED);
+	return false;
+}
+
+void sample_allocated(struct threadcache *cache, void *block, size_t size, uint32_t *tag)
+{
+	const struct heap_hooks *hooks = hooks_get();
+	int64_t next = INT64_MAX;
+
+	if (!hooks || !hooks->allocated)
+		return;
+	threadcache_leave(cache);
+	__atomic_store_n(tag, hooks->allocated(block, size, &next), __ATOMIC_RELAXED);
+	cache->busy = 1;
+	__atomic_store_n(&cache->countdown, next, __ATOMIC_RELAXED);
+}
+
+void sample_freed(const void *block, uint32_t *tag)
+{
+	uint32_t old;
+	const struct heap_hooks *hooks;
+
+	if (!__atomic_load_n(tag, __ATOMIC_RELAXED))
+		return;
+	old = __atomic_exchange_n(tag, 0, __ATOMIC_RELAXED);
+	hooks = hooks_get();
+	if (old && hooks && hooks->freed)
+		hooks->freed((void *)block, old);
+}

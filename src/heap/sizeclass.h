@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sizeclass.h: the sizes in which small blocks come.
+ *
+ * Steps of 16 bytes up to 256, then eight steps a doubling up to 4 KiB, then four up to 32 KiB. Class 0
+ * is none: the class of size 0 (which the slow path turns into 1) and of pages that hold no small
+ * blocks. For each class there is a second one of the same size, SIZECLASS_TAGGED higher, whose blocks
+ * carry a tag.
+ */
+#ifndef HEAP_SIZECLASS_H
+#define HEAP_SIZECLASS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macro.h"
+
+#define SIZECLASS_N          61u /* class 0 included */
+#define SIZECLASS_TAGGED     64u /* added to a class, gives the one with tags */
+#define SIZECLASS_IDS        (SIZECLASS_TAGGED + SIZECLASS_N)
+#define SIZECLASS_FINE_MAX   4096u  /* bytes: the largest size that the first table knows */
+#define SIZECLASS_MAX        32768u /* bytes: the largest small block */
+#define SIZECLASS_SPAN_MAX   32u    /* pages */
+#define SIZECLASS_BLOCKS_MAX 256u   /* blocks in a span */
+
+/* Read by tools too (published.h): fields are added at the end only. */
+struct sizeclass {
+	uint32_t size;       /* bytes of a block */
+	uint32_t reciprocal; /* 2^32 / size, rounded up: see sizeclass_index */
+	uint16_t n_pages;    /* of a span */
+	uint16_t n_blocks;   /* in a span */
+	uint16_t
+		batch; /* blocks that move at once between a thread and the central tier, at most */
+	uint16_t reserved;
+};
+assert_size(struct sizeclass, 16);
+
+extern const struct sizeclass sizeclass_table[SIZECLASS_N] _hidden_;
+/* class of (size + 15) / 16 for sizes up to SIZECLASS_FINE_MAX */
+extern const uint8_t sizeclass_fine[SIZECLASS_FINE_MAX / 16 + 1] _hidden_;
+/* class of (size - 1) / 1024 for sizes above it and up to SIZECLASS_MAX */
+extern const uint8_t sizeclass_coarse[SIZECLASS_MAX / 1024] _hidden_;
+
+/* size is at most SIZECLASS_MAX; 0 gives class 0 */
+static _always_inline_ unsigned sizeclass_of(size_t size)
+{
+	if (likely(size <= SIZECLASS_FINE_MAX))
+		return sizeclass_fine[(size + 15) >> 4];
+	return sizeclass_coarse[(size - 1) >> 10];
+}
+
+/* The class without its mark for tags. */
+static _always_inline_ unsigned sizeclass_plain(unsigned class)
+{
+	return class & (SIZECLASS_TAGGED - 1);
+}
+
+static _always_inline_ bool sizeclass_is_tagged(unsigned class)
+{
+	return class >= SIZECLASS_TAGGED;
+}
+
+/* class may be of either kind, not 0 */
+static _always_inline_ const struct sizeclass *sizeclass_get(unsigned class)
+{
+	return &sizeclass_table[sizeclass_plain(class)];
+}
+
+/*
+ * offset / size, by multiplication. Exact for offsets in a span: the error of the reciprocal is below
+ * size / 2^32 a byte, and offset * size < 2^32 as both are bounded by 2^17 and 2^15.
+ */
+static _always_inline_ uint32_t sizeclass_index(const struct sizeclass *sizeclass, size_t offset)
+{
+	return (uint32_t)(((uint64_t)offset * sizeclass->reciprocal) >> 32);
+}
+
+/*
+ * The smallest class whose blocks hold size bytes and are all aligned to align (a power of two, at most
+ * the page size). 0 if no class does.
+ */
+unsigned sizeclass_of_aligned(size_t align, size_t size);
+
+#endif

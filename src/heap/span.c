@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span.c: the table of spans, and which blocks of a small one are free.
+ *
+ * Free blocks are bits in the span, not links in the blocks. So a fresh span is not touched until its
+ * blocks are handed out, lowest address first; freeing twice finds the bit set; a tool sees occupancy
+ * without reading the program's memory; and blocks that were freed in any order are handed out again in
+ * the order of memory.
+ */
+#include "heap/span.h"
+
+#include "heap/area.h"
+
+static struct {
+	struct lock lock;
+	uint32_t free; /* list of unused entries, by next */
+} table;
+
+struct span *span_new(void)
+{
+	struct span *span = NULL;
+	uint32_t n;
+
+	lock_take(&table.lock);
+	n = MAX(heap_published.n_spans, 1);
+	if (table.free) {
+		span = span_at(table.free);
+		table.free = span->next;
+		*span = (struct span){0};
+	} else if (area_grow(AREA_SPANS, ((size_t)n + 1) * sizeof(struct span))) {
+		span = span_at(n);
+		/* pairs with whoever reads the table from outside */
+		__atomic_store_n(&heap_published.n_spans, n + 1, __ATOMIC_RELEASE);
+	}
+	lock_drop(&table.lock);
+	return span;
+}
+
+struct span *span_free(struct span *span)
+{
+	lock_take(&table.lock);
+	span->state = SPAN_NONE;
+	span->next = table.free;
+	table.free = span_index(span);
+	lock_drop(&table.lock);
+	return NULL;
+}
+
+void span_fill(struct span *span, unsigned n)
+{
+	for (unsigned i = 0; i < SPAN_BITMAP_WORDS; i++, n -= MIN(n, 64))
+		span->free[i] = n >= 64 ? ~0ull : (1ull << n) - 1;
+}
+
+void **span_take(struct span *span, unsigned n, uint32_t size, void **link)
+{
+	const uintptr_t start = span_start(span);
+	unsigned left = n;
+
+	for (unsigned word = 0; word < SPAN_BITMAP_WORDS && left; word++) {
+		uint64_t bits = span->free[word];
+
+		for (; bits && left; bits &= bits - 1, left--) {
+			unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+			void *block = (void *)(start + (uintptr_t)index * size);
+
+			*link = block;
+			link = block;
+		}
+		span->free[word] = bits;
+	}
+	span->n_free = (uint16_t)(span->n_free - (n - left));
+	return link;
+}
+
+struct lock *span_lock(void)
+{
+	return &table.lock;
+}

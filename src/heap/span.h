@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span.h: the table of runs of pages. A span is named by its index there, which takes half the space of
+ * a pointer and can be followed from outside. Entry 0 is nobody.
+ */
+#ifndef HEAP_SPAN_H
+#define HEAP_SPAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "heap/published.h"
+
+/* An unused entry, state SPAN_NONE, everything else unset; NULL if there is no memory. */
+struct span *span_new(void);
+struct span *span_free(struct span *span);
+
+static _always_inline_ struct span *span_at(uint32_t index)
+{
+	return (struct span *)heap_published.spans + index;
+}
+
+static _always_inline_ uint32_t span_index(const struct span *span)
+{
+	return (uint32_t)(span - (const struct span *)heap_published.spans);
+}
+
+/* A span's first byte; not for huge ones. */
+static _always_inline_ uintptr_t span_start(const struct span *span)
+{
+	return heap_published.base + ((uintptr_t)span->page << HEAP_PAGE_SHIFT);
+}
+
+static _always_inline_ size_t span_size(const struct span *span)
+{
+	return (size_t)span->n_pages << HEAP_PAGE_SHIFT;
+}
+
+/* Doubly linked lists of spans through next and prev; head is the first one's index. */
+static inline void span_push(uint32_t *head, struct span *span)
+{
+	span->prev = 0;
+	span->next = *head;
+	if (*head)
+		span_at(*head)->prev = span_index(span);
+	*head = span_index(span);
+}
+
+static inline void span_unlink(uint32_t *head, struct span *span)
+{
+	if (span->prev)
+		span_at(span->prev)->next = span->next;
+	else
+		*head = span->next;
+	if (span->next)
+		span_at(span->next)->prev = span->prev;
+}
+
+/* Makes all blocks of a small span free: sets the first n bits. */
+void span_fill(struct span *span, unsigned n);
+
+/*
+ * Takes up to n free blocks of size bytes, lowest first, and links them: each one's address is stored
+ * where the one before has its first word, the first one's at link. Returns where the next one's goes.
+ * Writes nothing to the last block.
+ */
+void **span_take(struct span *span, unsigned n, uint32_t size, void **link);
+
+/* Where a block's tag is: span is small and of a class with tags. */
+static inline uint32_t *span_tag(const struct span *span, unsigned index)
+{
+	return (uint32_t *)(heap_published.tags + (uintptr_t)span->tags * 16) + index;
+}
+
+/* For fork.c. */
+struct lock *span_lock(void);
+
+#endif

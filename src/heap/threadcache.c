@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threadcache.c: the slow half of a thread's cache.
+ *
+ * A list of each class starts without capacity and doubles it with each visit here, so that a thread
+ * which allocates little holds little. A full list gives its older half away, as one batch, and keeps
+ * the half that is likely to be in the processor's cache. Every TIDY visits, lists that were not visited
+ * since go back as a whole.
+ *
+ * Caches lie in the heap's own memory and not in the thread's: those of threads that vanished without a
+ * word can still be looked at. They are never given back but used again.
+ *
+ * Only the owner touches a cache, with two exceptions: others store 0 into countdown, which the owner
+ * may overwrite if it is just subtracting (it then learns from the epoch, later), and statistics read
+ * lengths.
+ */
+#include "heap/threadcache.h"
+
+#include "heap/central.h"
+#include "heap/fork.h"
+#include "heap/hooks.h"
+#include "heap/meta.h"
+#include "heap/os.h"
+#include "heap/pagemap.h"
+
+#define TIDY        128u
+#define FIRST_BYTES 512u /* of blocks that a list's first refill asks for */
+#define RESTARTS    3u
+
+static const struct threadcache nobody;
+__thread struct threadcache *threadcache_self = (struct threadcache *)&nobody;
+
+static struct lock list_lock;
+static uint32_t trim_epoch;
+
+_Static_assert(sizeof(struct threadcache) <= META_MAX, "a cache is a piece of metadata");
+
+static struct threadcache *newest(void)
+{
+	/* pairs with the release in adopt */
+	return (struct threadcache *)__atomic_load_n(&heap_published.caches, __ATOMIC_ACQUIRE);
+}
+
+static struct threadcache *adopt(void)
+{
+	struct threadcache *cache;
+
+	lock_take(&list_lock);
+	for (cache = newest(); cache && cache->owner; cache = cache->next)
+		;
+	if (!cache) {
+		cache = meta_alloc(sizeof(*cache));
+		if (cache) {
+			cache->next = newest();
+			if (cache->next)
+				fork_watch();
+			__atomic_store_n(&heap_published.caches, (uintptr_t)cache,
+					 __ATOMIC_RELEASE);
+		}
+	}
+	if (cache)
+		cache->owner = os_thread_pointer();
+	lock_drop(&list_lock);
+	return cache;
+}
+
+static struct threadcache *begin(void)
+{
+	const struct heap_hooks *hooks;
+	struct threadcache *cache;
+
+	if (!pagemap_init())
+		return NULL;
+	cache = adopt();
+	if (!cache)
+		return NULL;
+	cache->epoch = __atomic_load_n(&heap_published.epoch, __ATOMIC_ACQUIRE);
+	cache->trim_epoch = __atomic_load_n(&trim_epoch, __ATOMIC_RELAXED);
+	/* the hook may allocate: what it gets is not sampled */
+	cache->countdown = INT64_MAX;
+	threadcache_self = cache;
+	hooks = hooks_get();
+	if (hooks && hooks->thread_started)
+		hooks->thread_started();
+	cache->countdown = hooks_first_countdown();
+	return cache;
+}
+
+static void catch_up(struct threadcache *cache, uint32_t epoch)
+{
+	cache->epoch = epoch;
+	if (cache->trim_epoch != __atomic_load_n(&trim_epoch, __ATOMIC_RELAXED)) {
+		cache->trim_epoch = __atomic_load_n(&trim_epoch, __ATOMIC_RELAXED);
+		threadcache_flush(cache);
+	}
+	__atomic_store_n(&cache->countdown, hooks_first_countdown(), __ATOMIC_RELAXED);
+}
+
+struct threadcache *threadcache_enter(void)
+{
+	struct threadcache *cache = threadcache_self;
+	uint32_t epoch;
+
+	if (unlikely(cache == &nobody)) {
+		cache = begin();
+		if (!cache)
+			return NULL;
+	}
+	if (unlikely(cache->busy))
+		return NULL;
+	cache->busy = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	epoch = __atomic_load_n(&heap_published.epoch, __ATOMIC_ACQUIRE);
+	if (unlikely(cache->epoch != epoch))
+		catch_up(cache, epoch);
+	return cache;
+}
+
+void threadcache_leave(struct threadcache *cache)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	cache->busy = 0;
+}
+
+/* Empties a list into the central one. */
+static void empty(struct threadcache_bin *bin, unsigned class)
+{
+	const unsigned n = bin->capacity - bin->room;
+	void *list = bin->head;
+
+	bin->head = NULL;
+	bin->room = 0;
+	bin->capacity = 0;
+	bin->batch = 0;
+	if (n)
+		central_give(class, list, n);
+}
+
+/* Notes a visit of the class's slow path. */
+static void visit(struct threadcache *cache, unsigned class)
+{
+	uint64_t idle;
+
+	cache->active |= 1ull << class;
+	if (likely(++cache->n_slow % TIDY))
+		return;
+	idle = ~cache->active & ((1ull << SIZECLASS_N) - 1);
+	for (; idle; idle &= idle - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(idle);
+
+		if (cache->bins[i].capacity)
+			empty(&cache->bins[i], i);
+	}
+	cache->active = 0;
+}
+
+void *threadcache_take(struct threadcache *cache, unsigned class)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct threadcache_bin *bin = &cache->bins[class];
+	unsigned want = MAX(bin->batch * 2u, MAX(FIRST_BYTES / sizeclass->size, 1u));
+	void *block = bin->head;
+	unsigned n;
+
+	if (block) {
+		bin->head = *(void **)block;
+		bin->room++;
+		return block;
+	}
+	visit(cache, class);
+	want = MIN(want, sizeclass->batch);
+	n = central_take(class, want, &block);
+	if (!n)
+		return NULL;
+	/* n may be a whole batch where less was wanted */
+	bin->batch = (uint16_t)want;
+	bin->capacity = (uint16_t)MAX(bin->capacity, 2 * MAX(n, want));
+	bin->head = n > 1 ? *(void **)block : NULL;
+	bin->room = bin->capacity - (n - 1);
+	return block;
+}
+
+void threadcache_give(struct threadcache *cache, unsigned class, void *block)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct threadcache_bin *bin = &cache->bins[class];
+	const unsigned limit = 2u * sizeclass->batch;
+	void **keep;
+
+	if (unlikely(bin->head == block))
+		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, block);
+	if (!bin->room) {
+		visit(cache, class);
+		if (bin->capacity < limit) {
+			unsigned more = MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u));
+
+			more = MIN(more, limit - bin->capacity);
+			bin->capacity = (uint16_t)(bin->capacity + more);
+			bin->room = more;
+		} else {
+			keep = (void **)bin->head;
+			for (unsigned i = sizeclass->batch; i > 1; i--)
+				keep = *keep;
+			bin->room = sizeclass->batch;
+			central_give(class, *keep, sizeclass->batch);
+			*keep = NULL;
+		}
+	}
+	*(void **)block = bin->head;
+	bin->head = block;
+	bin->room--;
+}
+
+void threadcache_flush(struct threadcache *cache)
+{
+	for (unsigned class = 1; class < SIZECLASS_N; class ++)
+		if (cache->bins[class].capacity)
+			empty(&cache->bins[class], class);
+}
+
+void threadcache_end(void)
+{
+	struct threadcache *cache = threadcache_self;
+
+	if (cache == &nobody || cache->busy)
+		return;
+	cache->busy = 1;
+	threadcache_flush(cache);
+	cache->busy = 0;
+	cache->countdown = 0;
+	threadcache_self = (struct threadcache *)&nobody;
+	/* its next owner may run as soon as it is seen to be free */
+	lock_take(&list_lock);
+	cache->owner = 0;
+	lock_drop(&list_lock);
+}
+
+void threadcache_forget_others(void)
+{
+	for (struct threadcache *cache = newest(); cache; cache = cache->next) {
+		if (cache == threadcache_self || !cache->owner)
+			continue;
+		for (unsigned class = 1; class < SIZECLASS_N; class ++) {
+			struct threadcache_bin *bin = &cache->bins[class];
+
+			heap_published.lost_blocks += bin->capacity - bin->room;
+			*bin = (struct threadcache_bin){0};
+		}
+		cache->countdown = 0;
+		cache->busy = 0;
+		cache->active = 0;
+		cache->owner = 0;
+	}
+}
+
+void threadcache_restart_all(void)
+{
+	const uint32_t epoch = __atomic_add_fetch(&heap_published.epoch, 1, __ATOMIC_ACQ_REL);
+
+	/* a store is lost if the owner was between its load and its store: look again */
+	for (unsigned i = 0; i < RESTARTS; i++)
+		for (struct threadcache *cache = newest(); cache; cache = cache->next)
+			if (__atomic_load_n(&cache->epoch, __ATOMIC_RELAXED) != epoch)
+				__atomic_store_n(&cache->countdown, 0, __ATOMIC_RELAXED);
+}
+
+void threadcache_trim_all(void)
+{
+	__atomic_add_fetch(&trim_epoch, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&heap_published.epoch, 1, __ATOMIC_ACQ_REL);
+}
+
+struct lock *threadcache_lock(void)
+{
+	return &list_lock;
+}

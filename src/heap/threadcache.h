@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threadcache.h: a thread's own free blocks, which it takes and gives without a lock.
+ *
+ * threadcache_self is never NULL: a thread that has no cache has the one of nobody, whose lists are
+ * empty, which takes no blocks and whose countdown is used up. So the fast paths need no test for it.
+ */
+#ifndef HEAP_THREADCACHE_H
+#define HEAP_THREADCACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "heap/published.h"
+
+extern __thread struct threadcache *threadcache_self __attribute__((tls_model("initial-exec")))
+_hidden_;
+
+/*
+ * The calling thread's cache, made if need be, and marked busy until threadcache_leave. NULL if there
+ * is no memory for one, or if it is busy already: a signal handler interrupted the heap. Also brings the
+ * cache up to date with heap_restart_countdowns and heap_trim.
+ */
+struct threadcache *threadcache_enter(void);
+void threadcache_leave(struct threadcache *cache);
+
+/* A block of the class, NULL if there is no memory. */
+void *threadcache_take(struct threadcache *cache, unsigned class);
+/* Takes a block of the class back. */
+void threadcache_give(struct threadcache *cache, unsigned class, void *block);
+
+/* Everything that is cached goes to the central lists. */
+void threadcache_flush(struct threadcache *cache);
+
+/* The calling thread ends: its cache waits for another thread. */
+void threadcache_end(void);
+
+/* In a forked child: the caches of threads that are not here are emptied, what was in them is lost. */
+void threadcache_forget_others(void);
+
+/* Countdowns of all caches are over, or (trim) all are asked to flush at their next slow path. */
+void threadcache_restart_all(void);
+void threadcache_trim_all(void);
+
+/* For fork.c. */
+struct lock *threadcache_lock(void);
+
+#endif
