@@ -41,11 +41,11 @@
  * For a type whose destructor takes the pointer, as foo_free(struct foo *) does: defines foo_freep for
  * _cleanup_. It stands in the header that declares foo_free, once.
  */
-#define DEFINE_CLEANUP(type, function)              \
-	static inline void function##p(type *place) \
-	{                                           \
-		if (*place)                         \
-			function(*place);           \
+#define DEFINE_CLEANUP(type, function)                          \
+	static inline void function##p(__typeof__(type) *place) \
+	{                                                       \
+		if (*place)                                     \
+			function(*place);                       \
 	}
 
 static inline void cleanup_free(void *place)

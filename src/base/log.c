@@ -15,53 +15,31 @@ enum { LOG_LINE_MAX = 4096 };
 
 static bool log_quiet;
 
-static void log_line(const char *prefix, const char *format, va_list args)
+void log_line(enum log_level level, const char *format, ...)
 {
 	char line[LOG_LINE_MAX];
 	int saved = errno;
 	size_t length, i;
+	va_list args;
 
-	length = (size_t)snprintf(line, sizeof(line), "%s", prefix);
+	if (level == LOG_NOTICE && log_quiet)
+		return;
+	length = (size_t)snprintf(line, sizeof(line), "memtrace: %s",
+				  level == LOG_WARNING ? "warning: " : "");
+	va_start(args, format);
 	vsnprintf(line + length, sizeof(line) - length - 1, format, args);
+	va_end(args);
 	length = strlen(line);
 	for (i = 0; i < length; i++)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';
 	line[length++] = '\n';
+	/* what was printed before stands before */
 	fflush(stdout);
 	if (write(STDERR_FILENO, line, length) < 0) {
 		/* nobody is listening, and there is nobody else to tell */
 	}
 	errno = saved;
-}
-
-void log_error(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	log_line("memtrace: ", format, args);
-	va_end(args);
-}
-
-void log_warning(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	log_line("memtrace: warning: ", format, args);
-	va_end(args);
-}
-
-void log_notice(const char *format, ...)
-{
-	va_list args;
-
-	if (log_quiet)
-		return;
-	va_start(args, format);
-	log_line("memtrace: ", format, args);
-	va_end(args);
 }
 
 void log_set_quiet(bool quiet)

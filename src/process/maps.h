@@ -13,12 +13,12 @@
 
 struct mapping {
 	uint64_t start, end;
-	uint64_t offset;     /* in the file */
+	uint64_t offset; /* in the file */
 	uint64_t inode;
 	uint32_t dev_major, dev_minor;
 	bool read, write, exec, shared;
-	bool deleted;	     /* path was followed by " (deleted)", which is cut off */
-	char *path;	     /* owned by struct maps; "" for anonymous memory; "[stack]" and so on as they are */
+	bool deleted; /* path was followed by " (deleted)", which is cut off */
+	char *path; /* owned by struct maps; "" for anonymous memory; "[stack]" and so on as they are */
 	/* smaps only; bytes */
 	bool has_usage;
 	uint64_t rss, pss, shared_clean, shared_dirty, private_clean, private_dirty;

@@ -45,25 +45,43 @@ static int why_absent(pid_t pid)
 	return -ESRCH;
 }
 
+/* Where the fields behind the name are in stat, counted from the state. */
+enum stat_field { STAT_PPID = 1, STAT_THREADS = 17, STAT_START = 19, STAT_VSIZE = 20 };
+
+/* The number in that field of text, whose first field is 0. */
+static int stat_number(const char *text, enum stat_field field, uint64_t *ret)
+{
+	char *end;
+	int i;
+
+	for (i = 0; i < (int)field && text; i++) {
+		text = strchr(text, ' ');
+		text = text ? text + 1 : NULL;
+	}
+	if (!text)
+		return -EBADMSG;
+	*ret = strtoull(text, &end, 10);
+	return end == text ? -EBADMSG : 0;
+}
+
 /* A name between parentheses, which may hold any characters, these too, then numbers. */
 static int parse_stat(const char *text, struct procinfo *info)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
-	unsigned long long start, vsz;
-	unsigned n_threads;
-	int ppid;
+	uint64_t ppid, n_threads;
 
-	if (!open || !close || close < open)
-		return -EBADMSG;
-	if (sscanf(close + 1,
-		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %u %*d %llu %llu",
-		   &info->state, &ppid, &n_threads, &start, &vsz) != 5)
+	if (!open || !close || close < open || close[1] != ' ' || !close[2])
 		return -EBADMSG;
 	snprintf(info->comm, sizeof(info->comm), "%.*s", (int)MIN(close - open - 1, 15), open + 1);
-	info->ppid = ppid;
-	info->n_threads = n_threads;
-	info->start_ticks = start;
-	info->vsz = vsz;
+	text = close + 2;
+	info->state = *text;
+	if (stat_number(text, STAT_PPID, &ppid) < 0 ||
+	    stat_number(text, STAT_THREADS, &n_threads) < 0 ||
+	    stat_number(text, STAT_START, &info->start_ticks) < 0 ||
+	    stat_number(text, STAT_VSIZE, &info->vsz) < 0)
+		return -EBADMSG;
+	info->ppid = (pid_t)ppid;
+	info->n_threads = (uint32_t)n_threads;
 	return 0;
 }
 
@@ -71,19 +89,20 @@ static int parse_stat(const char *text, struct procinfo *info)
 static uint64_t find_value(const char *text, const char *name)
 {
 	size_t length = strlen(name);
-	unsigned long long value;
 	const char *line;
-	char unit[3] = "";
+	uint64_t value;
+	char *end;
 
 	for (line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (strncmp(line, name, length) != 0 || line[length] != ':')
 			continue;
-		if (sscanf(line + length + 1, " %llu %2s", &value, unit) < 1)
+		value = strtoull(line + length + 1, &end, 10);
+		if (end == line + length + 1)
 			break;
-		return strcmp(unit, "kB") != 0     ? value
-		       : value > UINT64_MAX / 1024 ? UINT64_MAX
-						   : value * 1024;
+		if (strncmp(end, " kB", 3) != 0)
+			return value;
+		return value > UINT64_MAX / 1024 ? UINT64_MAX : value * 1024;
 	}
 	return UINT64_MAX;
 }

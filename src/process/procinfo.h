@@ -18,12 +18,12 @@ struct procinfo_thread {
 struct procinfo {
 	pid_t pid, ppid;
 	uid_t uid;
-	char state;	       /* as in stat: R S D Z … */
+	char state; /* as in stat: R S D Z … */
 	char comm[16];
-	char *exe;	       /* NULL if it cannot be read */
-	char **cmdline;	       /* NULL terminated; NULL if it cannot be read */
-	uint64_t start_ticks;  /* since boot: with the pid it names the process for good */
-	double started_at;     /* seconds since the epoch */
+	char *exe;            /* NULL if it cannot be read */
+	char **cmdline;       /* NULL terminated; NULL if it cannot be read */
+	uint64_t start_ticks; /* since boot: with the pid it names the process for good */
+	double started_at;    /* seconds since the epoch */
 	uint32_t n_threads;
 	/* bytes; UINT64_MAX where the kernel does not say */
 	uint64_t vsz, rss, pss, uss, swap, peak_rss, cgroup_limit;

@@ -214,15 +214,16 @@ static int unknown_format(const char *head, size_t size, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* One file: 1 if it is a script, whose interpreter is in program->interpreter then. */
-static int examine_file(const char *path, struct program *program)
+/* One file: the answer if it is a program, the interpreter in *ret_script if it is a script. */
+static int examine_file(const char *path, struct program *program, char **ret_script)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char head[HEAD], *script = NULL;
 	struct elf_file elf;
+	char head[HEAD];
 	ssize_t n;
 	int r;
 
+	*ret_script = NULL;
 	if (fd < 0)
 		return -errno;
 	n = file_pread(fd, head, sizeof(head), 0);
@@ -236,37 +237,33 @@ static int examine_file(const char *path, struct program *program)
 		elf_file_deinit(&elf);
 		return r;
 	}
-	r = parse_script(head, (size_t)n, &script);
-	if (r == 0 && !script)
-		r = unknown_format(head, (size_t)n, &script);
-	if (r < 0)
-		return r;
-	free(program->interpreter);
-	program->interpreter = script;
-	return 1;
+	r = parse_script(head, (size_t)n, ret_script);
+	if (r == 0 && !*ret_script)
+		r = unknown_format(head, (size_t)n, ret_script);
+	return r;
 }
 
-static int follow(const char *path, struct program *program)
+static int follow(struct program *program)
 {
+	const char *path = program->path;
+	char *script;
 	int i, r;
 
 	for (i = 0; i <= SCRIPTS_MAX; i++) {
-		/* examine_file replaces what path points to */
-		_cleanup_free_ char *file = strdup(i ? program->interpreter : path);
-
-		if (!file)
-			return -ENOMEM;
-		r = i ? check_executable(file) : 0;
+		r = i ? check_executable(path) : 0;
 		if (r == -ENOENT || r == -ENOTDIR)
-			return decide(program, PROGRAM_NOT_FOUND, file);
+			return decide(program, PROGRAM_NOT_FOUND, path);
 		if (r < 0)
-			return decide(program, PROGRAM_NOT_EXECUTABLE, file);
-		r = examine_file(file, program);
+			return decide(program, PROGRAM_NOT_EXECUTABLE, path);
+		r = examine_file(path, program, &script);
 		if (r == -ENOEXEC)
 			return decide(program, PROGRAM_NOT_EXECUTABLE,
 				      "not a program, or a damaged one");
-		if (r <= 0)
+		if (r < 0 || !script)
 			return r;
+		free(program->interpreter);
+		program->interpreter = script;
+		path = script;
 	}
 	return decide(program, PROGRAM_NOT_EXECUTABLE, "too many interpreters of interpreters");
 }
@@ -279,7 +276,7 @@ int program_examine(const char *name, struct program *ret)
 	r = find_program(name, &program.path);
 	switch (r) {
 	case 0:
-		r = follow(program.path, &program);
+		r = follow(&program);
 		break;
 	case -ENOENT:
 	case -ENOTDIR:
