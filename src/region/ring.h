@@ -15,6 +15,7 @@
 #include "region/abi.h"
 
 /* Puts one event; seq is filled in here. n_events is &header->n_events. Wait free. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through an atomic builtin */
 static inline void ring_put(struct mt_event *ring, uint32_t capacity, uint64_t *n_events,
 			    const struct mt_event *event)
 {

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,23 +74,19 @@ struct source *source_free(struct source *source)
 }
 
 /* Takes fd over, on failure too. */
-static int open_fd(int fd, struct source **ret)
+static int use_fd(struct source *source, int fd)
 {
-	_cleanup_(source_freep) struct source *source = source_new(SOURCE_FILE);
 	struct stat st;
 	void *bytes;
 	int seals;
 
-	if (!source) {
-		close(fd);
-		return -ENOMEM;
-	}
 	source->fd = fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	seals = fcntl(fd, F_GET_SEALS);
 	if (!S_ISREG(st.st_mode) || seals < 0 || st.st_size <= 0)
 		return -EPROTO;
+	source->kind = SOURCE_FILE;
 	source->size = (uint64_t)st.st_size;
 	if (seals & F_SEAL_SHRINK) {
 		/* may fail under a limit of address space; then it is read like any other */
@@ -99,15 +96,24 @@ static int open_fd(int fd, struct source **ret)
 			source->kind = SOURCE_MAPPED;
 		}
 	}
-	*ret = TAKE_PTR(source);
 	return 0;
 }
 
 int source_open_fd(int fd, struct source **ret)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	_cleanup_(source_freep) struct source *source = source_new(SOURCE_FILE);
+	int r, copy;
 
-	return copy < 0 ? -errno : open_fd(copy, ret);
+	if (!source)
+		return -ENOMEM;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return -errno;
+	r = use_fd(source, copy);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(source);
+	return 0;
 }
 
 int source_open_bytes(const void *bytes, size_t size, struct source **ret)
@@ -133,20 +139,34 @@ struct line {
 	uint64_t start, end, offset, inode;
 };
 
-/* Reads the line if it is a mapping of a memfd with the region's name. */
-static int parse_line(const char *text, struct line *ret)
+/* A number that ends in that character, which is skipped. */
+static bool take_number(const char **text, int base, char stop, uint64_t *ret)
+{
+	char *end;
+
+	*ret = strtoull(*text, &end, base);
+	if (end == *text || *end != stop)
+		return false;
+	*text = end + 1;
+	return true;
+}
+
+/* Reads "start-end perms offset device inode path" if it is a mapping of a memfd with the name. */
+static bool parse_line(const char *text, struct line *ret)
 {
 	static const char name[] = "/memfd:" MT_REGION_NAME;
-	unsigned major, minor;
-	int path = 0;
+	size_t length = sizeof(name) - 1;
+	uint64_t device;
 
-	if (sscanf(text, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64 " %x:%x %" SCNu64 " %n",
-		   &ret->start, &ret->end, &ret->offset, &major, &minor, &ret->inode, &path) < 6 ||
-	    !path)
-		return 0;
-	text += path;
-	return !strncmp(text, name, sizeof(name) - 1) &&
-	       (!text[sizeof(name) - 1] || text[sizeof(name) - 1] == ' ');
+	if (!take_number(&text, 16, '-', &ret->start) || !take_number(&text, 16, ' ', &ret->end))
+		return false;
+	text = strchr(text, ' ');
+	if (!text || !take_number(&text, 16, ' ', &ret->offset) ||
+	    !take_number(&text, 16, ':', &device) || !take_number(&text, 16, ' ', &device) ||
+	    !take_number(&text, 10, ' ', &ret->inode))
+		return false;
+	text += strspn(text, " ");
+	return !strncmp(text, name, length) && (!text[length] || text[length] == ' ');
 }
 
 /* Finds the region's range in the text of maps, whose lines it cuts. first is its first line. */
@@ -231,17 +251,14 @@ int source_open_pid(pid_t pid, struct source **ret)
 	r = find_range(text, &first, &size);
 	if (r < 0)
 		return r;
+	source = source_new(SOURCE_PROCESS);
+	if (!source)
+		return -ENOMEM;
+	source->size = size;
 	fd = open_map_file(pid, &first);
-	if (fd >= 0) {
-		r = open_fd(fd, &source);
-		if (r < 0)
-			return r;
-	} else {
-		source = source_new(SOURCE_PROCESS);
-		if (!source)
-			return -ENOMEM;
-		source->size = size;
-	}
+	r = fd >= 0 ? use_fd(source, fd) : 0;
+	if (r < 0)
+		return r;
 	source->pid = pid;
 	source->inner_pid = read_inner_pid(pid);
 	source->address = first.start;
@@ -283,7 +300,11 @@ pid_t source_inner_pid(const struct source *source)
 	return source->inner_pid;
 }
 
-/* Aligned words one by one, each read whole; what is not a whole word as bytes. */
+/*
+ * Aligned words one by one, each read whole and in order: an entry begins with the field that makes it
+ * visible, so that whoever sees that field sees the others of the same moment or later. What is not a
+ * whole word is read as bytes.
+ */
 static void copy_words(const char *from, char *to, size_t size)
 {
 	uint64_t word;
@@ -291,30 +312,30 @@ static void copy_words(const char *from, char *to, size_t size)
 	if (((uintptr_t)from & 7) == 0) {
 		for (; size >= sizeof(word);
 		     from += sizeof(word), to += sizeof(word), size -= sizeof(word)) {
-			word = __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED);
+			word = __atomic_load_n((const uint64_t *)from, __ATOMIC_ACQUIRE);
 			memcpy(to, &word, sizeof(word));
 		}
 	}
 	for (; size; size--)
-		*to++ = (char)__atomic_load_n(from++, __ATOMIC_RELAXED);
+		*to++ = (char)__atomic_load_n(from++, __ATOMIC_ACQUIRE);
 }
 
-static int copy_process(const struct source *source, uint64_t offset, char *buffer, size_t size)
+static int copy_process(const struct source *source, uint64_t offset, void *buffer, size_t size)
 {
 	struct iovec local, remote;
+	size_t done = 0;
 	ssize_t n;
 
-	while (size) {
-		local = (struct iovec){buffer, size};
-		remote = (struct iovec){(void *)(uintptr_t)(source->address + offset), size};
+	while (done < size) {
+		local = (struct iovec){(char *)buffer + done, size - done};
+		remote.iov_base = (void *)(uintptr_t)(source->address + offset + done);
+		remote.iov_len = size - done;
 		n = process_vm_readv(source->pid, &local, 1, &remote, 1, 0);
 		if (n < 0)
 			return errno == EFAULT ? -ENODATA : -errno;
 		if (!n)
 			return -ENODATA;
-		buffer += n;
-		offset += (uint64_t)n;
-		size -= (size_t)n;
+		done += (size_t)n;
 	}
 	return 0;
 }

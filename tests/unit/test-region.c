@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -483,6 +484,90 @@ static void the_same_user_reads_it_without_privileges(void **state)
 	assert_int_equal(status, 0);
 }
 
+enum { SNAPSHOTS = 8000 };
+
+struct writer {
+	struct region_maker *maker;
+	volatile bool stop;
+};
+
+/* What the fields of one generation of an entry say of each other. */
+static uint64_t size_of(uint64_t time)
+{
+	return (time * 2654435761u & 0xffffff) + 1;
+}
+
+/* Rewrites the same blocks at the same addresses, as the agent does, without a pause. */
+static void *write_blocks(void *arg)
+{
+	struct writer *writer = arg;
+	const struct mt_table *table = &writer->maker->header->live;
+	uint64_t time;
+	uint32_t i;
+
+	for (time = 1; !writer->stop; time++) {
+		for (i = 1; i <= 3; i++) {
+			struct mt_live *live = region_maker_entry(writer->maker, table, i);
+
+			__atomic_store_n(&live->addr, 0, __ATOMIC_RELAXED);
+			__atomic_thread_fence(__ATOMIC_RELEASE);
+			__atomic_store_n(&live->size, size_of(time), __ATOMIC_RELAXED);
+			__atomic_store_n(&live->time_ns, time, __ATOMIC_RELAXED);
+			__atomic_store_n(&live->interval, (uint32_t)size_of(time),
+					 __ATOMIC_RELAXED);
+			__atomic_store_n(&live->addr, 0x1000 * i, __ATOMIC_RELEASE);
+		}
+	}
+	return NULL;
+}
+
+static void check_against_writer(struct region_maker *maker, int seals)
+{
+	_cleanup_(region_freep) struct region *region = NULL;
+	int fd = region_maker_memfd(maker, seals), i;
+	struct region_maker shared = *maker;
+	struct writer writer = {&shared, false};
+	uint64_t n_live = 0, n_damaged = 0, n_torn = 0, n_failed = 0;
+	pthread_t thread;
+	uint32_t n;
+
+	assert_int_equal(region_open_fd(fd, &region), 0);
+	shared.bytes = mmap(NULL, maker->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(shared.bytes != MAP_FAILED);
+	shared.header = (struct mt_header *)shared.bytes;
+	close(fd);
+	assert_int_equal(pthread_create(&thread, NULL, write_blocks, &writer), 0);
+	for (i = 0; i < SNAPSHOTS; i++) {
+		_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {0};
+
+		n_failed += region_snapshot(region, 0, &snapshot) != 0;
+		for (n = 0; n < snapshot.n_live; n++) {
+			const struct mt_live *live = &snapshot.live[n];
+
+			/* as it was filled, before the writer began */
+			if (live->addr >= 0x10000000)
+				continue;
+			n_torn += live->size != size_of(live->time_ns) ||
+				  live->interval != size_of(live->time_ns);
+		}
+		n_live += snapshot.n_live;
+		n_damaged += snapshot.n_damaged_live;
+	}
+	writer.stop = true;
+	pthread_join(thread, NULL);
+	munmap(shared.bytes, maker->size);
+	assert_int_equal(n_failed, 0);
+	assert_int_equal(n_torn, 0);
+	/* each is there, counted, or was seen while it was away */
+	assert_true(n_live + n_damaged <= 3 * SNAPSHOTS);
+}
+
+static void a_busy_writer_never_gives_a_torn_entry(void **state)
+{
+	check_against_writer(*state, F_SEAL_SHRINK);
+	check_against_writer(*state, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +592,8 @@ int main(void)
 		cmocka_unit_test(entries_may_have_grown),
 		cmocka_unit_test_setup_teardown(events_come_in_order_and_missed_ones_are_counted,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_busy_writer_never_gives_a_torn_entry, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_process_shows_its_region, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_same_user_reads_it_without_privileges, set_up,
 						tear_down),
