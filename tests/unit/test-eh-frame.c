@@ -31,7 +31,8 @@ static struct eh_tables tables;
 
 static uint8_t *put(uint8_t *at, const void *data, size_t size)
 {
-	memcpy(at, data, size);
+	if (size > 0)
+		memcpy(at, data, size);
 	return at + size;
 }
 

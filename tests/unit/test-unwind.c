@@ -338,6 +338,54 @@ static void test_coroutines(void **state)
 	check();
 }
 
+static __attribute__((noinline)) void take_trace(void)
+{
+	seen_flags = 0;
+	seen = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &seen_flags);
+}
+
+/* What the walk itself takes of the stack, measured by painting it. */
+static char small_stack[16384] __attribute__((aligned(64)));
+static uintptr_t deepest_sp;
+
+static __attribute__((noinline)) void trace_on_painted_stack(void)
+{
+	deepest_sp = (uintptr_t)__builtin_frame_address(0);
+	take_trace();
+}
+
+static void paint_and_trace(void)
+{
+	char *here = (char *)__builtin_frame_address(0) - 512;
+
+	for (char *at = small_stack; at < here; at++)
+		*(volatile char *)at = 0x5a;
+	trace_on_painted_stack();
+}
+
+static void test_the_walk_needs_little_stack(void **state)
+{
+	size_t used[2], at;
+
+	/* the first time with tables to interpret, then with warm rules */
+	for (int i = 0; i < 2; i++) {
+		getcontext(&away);
+		away.uc_stack.ss_sp = small_stack;
+		away.uc_stack.ss_size = sizeof(small_stack);
+		away.uc_link = &home;
+		makecontext(&away, paint_and_trace, 0);
+		swapcontext(&home, &away);
+		for (at = 0; at < sizeof(small_stack) && small_stack[at] == 0x5a; at++)
+			;
+		used[i] = deepest_sp - ((uintptr_t)small_stack + at);
+	}
+	print_message("stack used: %zu bytes cold, %zu warm\n", used[0], used[1]);
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+	assert_true(used[0] < 1600);
+	assert_true(used[1] < 700);
+#endif
+}
+
 /* Machine code that no module holds, as a just-in-time compiler makes it. */
 static void *make_code(const uint8_t *bytes, size_t size)
 {
@@ -347,12 +395,6 @@ static void *make_code(const uint8_t *bytes, size_t size)
 	memcpy(code, bytes, size);
 	mprotect(code, 4096, PROT_READ | PROT_EXEC);
 	return code;
-}
-
-static __attribute__((noinline)) void take_trace(void)
-{
-	seen_flags = 0;
-	seen = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &seen_flags);
 }
 
 static void test_code_without_tables_is_followed_by_frame_pointer(void **state)
@@ -462,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_signal_handlers),
 		cmocka_unit_test(test_signal_handlers_on_an_alternate_stack),
 		cmocka_unit_test(test_coroutines),
+		cmocka_unit_test(test_the_walk_needs_little_stack),
 		cmocka_unit_test(test_code_without_tables_is_followed_by_frame_pointer),
 		cmocka_unit_test(test_frame_pointers_that_are_none),
 		cmocka_unit_test(test_signal_trampoline_without_tables),
