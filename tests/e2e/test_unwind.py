@@ -91,3 +91,7 @@ def test_git(tmp_path):
                                              for i in range(1, 8)],
                           "git gc -q", "git log -p --stat > /dev/null", "git status > /dev/null"])
     run(["sh", "-c", script], tmp_path, 7, 300, 0, env)
+
+
+def test_program_with_gaps_between_its_segments(tmp_path):
+    run([os.path.join(leaks.BUILD, "tests", "support", "gaps")], tmp_path, 1, 900)

@@ -201,6 +201,24 @@ static void test_every_loaded_module_is_found(void **state)
 	assert_false(modules_find(UINTPTR_MAX, &without));
 }
 
+static void test_relative_paths_are_made_absolute(void **state)
+{
+	char before[4096], directory[] = PLUGIN_A;
+	void *handle;
+	plugin_call call;
+
+	use_loader(0);
+	assert_non_null(getcwd(before, sizeof(before)));
+	*strrchr(directory, '/') = 0;
+	assert_int_equal(chdir(directory), 0);
+	call = open_plugin("./frame-a.so", &handle);
+	call(trace);
+	assert_same_frames();
+	assert_string_equal(writer.strings + writer.modules[module_in(call)].path, PLUGIN_A);
+	dlclose(handle);
+	assert_int_equal(chdir(before), 0);
+}
+
 static void test_main_program_has_a_path(void **state)
 {
 	char exe[4096] = "";
@@ -341,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_a_change_is_told_once),
 		cmocka_unit_test(test_events_tell_of_loads_and_unloads),
 		cmocka_unit_test(test_every_loaded_module_is_found),
+		cmocka_unit_test(test_relative_paths_are_made_absolute),
 		cmocka_unit_test(test_main_program_has_a_path),
 		cmocka_unit_test(test_counters_are_found_only_behind_the_locks),
 		cmocka_unit_test(test_a_forked_child_publishes_what_its_parent_knew),
@@ -354,6 +373,7 @@ int main(void)
 
 	pthread_getattr_np(pthread_self(), &attr);
 	pthread_attr_getstack(&attr, &start, &size);
+	pthread_attr_destroy(&attr);
 	stack.start = (uintptr_t)start;
 	stack.end = (uintptr_t)start + size;
 	sys_init(getauxval(AT_SYSINFO_EHDR));

@@ -51,7 +51,10 @@ void modules_init(const struct modules_loader *loader);
 bool modules_find_counters(const void *start, size_t size, uint64_t adds, uint64_t subs,
 			   const uint64_t **ret_adds, const uint64_t **ret_subs);
 
-/* True, once for each change, if modules were loaded or unloaded since; a few nanoseconds. */
+/*
+ * True, once for each change, if modules were loaded or unloaded since; a few nanoseconds. unwind_trace
+ * asks and refreshes.
+ */
 bool modules_changed(void);
 
 /*

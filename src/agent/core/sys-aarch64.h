@@ -11,6 +11,7 @@
 #include "base/macro.h"
 
 enum sys_number {
+	SYS_NR_getcwd = 17,
 	SYS_NR_fcntl = 25,
 	SYS_NR_ftruncate = 46,
 	SYS_NR_openat = 56,

@@ -27,6 +27,7 @@ enum sys_number {
 	SYS_NR_sendmsg = 46,
 	SYS_NR_fcntl = 72,
 	SYS_NR_ftruncate = 77,
+	SYS_NR_getcwd = 79,
 	SYS_NR_getppid = 110,
 	SYS_NR_prctl = 157,
 	SYS_NR_gettid = 186,

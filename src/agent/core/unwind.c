@@ -339,6 +339,8 @@ unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_
 	w.max = max;
 	w.skip_start = skip_start;
 	w.skip_size = skip_end - skip_start;
+	if (unlikely(modules_changed()))
+		modules_refresh();
 	w.epoch = modules_epoch();
 	cache_enter_epoch(w.epoch);
 	for (unsigned is_full = 0; is_full < 2 && outcome == WALK_RESTART; is_full++) {
