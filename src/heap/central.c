@@ -168,8 +168,11 @@ static int put_back(struct central *central, unsigned class, void *block, uint32
 	uint64_t bit;
 	size_t inside;
 
-	if (!pagemap_has(offset) || pagemap_class(offset) != class)
+	if (!pagemap_has(offset))
 		return HEAP_ERROR_CORRUPT;
+	/* none: the other free of it made its span free as a whole */
+	if (pagemap_class(offset) != class)
+		return pagemap_class(offset) ? HEAP_ERROR_CORRUPT : HEAP_ERROR_DOUBLE_FREE;
 	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
 	if (!span || span->class != class)
 		return HEAP_ERROR_CORRUPT;

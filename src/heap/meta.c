@@ -66,6 +66,16 @@ void *meta_at(uint32_t handle)
 	return (char *)area_start(AREA_META) + (size_t)handle * HANDLE_UNIT;
 }
 
+size_t meta_used(void)
+{
+	size_t used;
+
+	lock_take(&meta.lock);
+	used = meta.used;
+	lock_drop(&meta.lock);
+	return used;
+}
+
 struct lock *meta_lock(void)
 {
 	return &meta.lock;

@@ -23,6 +23,9 @@ void meta_free(void *piece, size_t size);
 uint32_t meta_handle(const void *piece);
 void *meta_at(uint32_t handle);
 
+/* Bytes ever handed out. */
+size_t meta_used(void);
+
 /* For fork.c. */
 struct lock *meta_lock(void);
 

@@ -50,21 +50,24 @@ bool pagemap_init(void)
 	return true;
 }
 
+/* Makes the tables long enough for size bytes of pages. */
+static bool extend_tables(size_t size)
+{
+	const size_t n_pages = size >> HEAP_PAGE_SHIFT;
+
+	return area_grow(AREA_CLASS_OF, n_pages) &&
+	       area_grow(AREA_SPAN_OF, n_pages * sizeof(uint32_t)) && span_reserve(n_pages);
+}
+
 static bool extend(size_t size, uint32_t *ret_page, size_t *ret_n_pages)
 {
-	/* page 0 stays out, hence one more */
-	const size_t limit = MAX(heap_published.used, HEAP_PAGE) + size;
 	size_t offset;
 
-	/* the tables first; again afterwards, as a hole makes the new part end higher */
-	if (!area_grow(AREA_CLASS_OF, limit >> HEAP_PAGE_SHIFT) ||
-	    !area_grow(AREA_SPAN_OF, (limit >> HEAP_PAGE_SHIFT) * sizeof(uint32_t)))
+	/* page 0 stays out; a hole makes the new part end higher than is foreseen here */
+	if (!extend_tables(MAX(heap_published.used, HEAP_PAGE) + size))
 		return false;
 	offset = area_extend_pages(size);
-	if (!offset)
-		return false;
-	if (!area_grow(AREA_CLASS_OF, (offset + size) >> HEAP_PAGE_SHIFT) ||
-	    !area_grow(AREA_SPAN_OF, ((offset + size) >> HEAP_PAGE_SHIFT) * sizeof(uint32_t)))
+	if (!offset || !extend_tables(offset + size))
 		return false;
 	*ret_page = (uint32_t)(offset >> HEAP_PAGE_SHIFT);
 	*ret_n_pages = size >> HEAP_PAGE_SHIFT;

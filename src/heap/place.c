@@ -85,10 +85,11 @@ void *place_block(struct threadcache *cache, const struct request *request, bool
 	void *block;
 
 	*ret_zero = false;
-	if (class && !chosen)
-		return threadcache_take(cache, class);
 	if (class) {
-		block = place_tagged(class, &tag);
+		block = chosen ? place_tagged(class, &tag) : NULL;
+		/* at the limit, a block that is not recorded is better than none */
+		if (!block)
+			return threadcache_take(cache, class);
 	} else {
 		block = place_alone(request, &span, ret_zero);
 		tag = block ? &span->tag : NULL;

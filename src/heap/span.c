@@ -11,10 +11,22 @@
 
 #include "heap/area.h"
 
+#define EXTRA 64u /* huge blocks, and the nobody of index 0 */
+
 static struct {
 	struct lock lock;
 	uint32_t free; /* list of unused entries, by next */
 } table;
+
+bool span_reserve(size_t n)
+{
+	bool ok;
+
+	lock_take(&table.lock);
+	ok = area_grow(AREA_SPANS, (n + EXTRA) * sizeof(struct span));
+	lock_drop(&table.lock);
+	return ok;
+}
 
 struct span *span_new(void)
 {

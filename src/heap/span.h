@@ -7,9 +7,16 @@
 #define HEAP_SPAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "heap/published.h"
+
+/*
+ * Makes room for n spans, one for each page of the range, so that free memory can always be split: a
+ * process that has used up its limit can get no more for the table.
+ */
+bool span_reserve(size_t n);
 
 /* An unused entry, state SPAN_NONE, everything else unset; NULL if there is no memory. */
 struct span *span_new(void);

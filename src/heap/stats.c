@@ -7,6 +7,7 @@
  */
 #include "heap/central.h"
 #include "heap/heap.h"
+#include "heap/meta.h"
 #include "heap/pageheap.h"
 #include "heap/threadcache.h"
 
@@ -59,6 +60,8 @@ void heap_get_stats(struct heap_stats *ret)
 	stats.resident_bytes =
 		((pages.used + pages.dirty) << HEAP_PAGE_SHIFT) + stats.mmapped_bytes;
 	stats.mapped_bytes = stats.resident_bytes + stats.returned_bytes;
-	stats.metadata_bytes = heap_published.metadata_bytes + sizeof(central_table);
+	stats.metadata_bytes = heap_published.n_spans * sizeof(struct span) +
+			       (heap_published.used >> HEAP_PAGE_SHIFT) * (1 + sizeof(uint32_t)) +
+			       meta_used() + sizeof(central_table);
 	*ret = stats;
 }

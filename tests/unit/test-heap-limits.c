@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-heap-limits.c: the heap at the end of memory, and what it does about damage. Each case is a child
+ * of its own; how it ended is the result.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "heap/heap.h"
+#include "test.h"
+
+#define LIMIT (512ul << 20)
+
+static int run_child(void (*work)(size_t), size_t arg)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		alarm(30);
+		work(arg);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* The current size of the address space does not count: a sanitizer's is without bounds. */
+static void limit_memory(void)
+{
+	unsigned long pages = 0;
+	struct rlimit limit;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	if (!file || fscanf(file, "%lu", &pages) != 1)
+		_exit(2);
+	(void)fclose(file);
+	limit.rlim_cur = limit.rlim_max = pages * 4096 + LIMIT;
+	if (setrlimit(RLIMIT_AS, &limit) < 0)
+		_exit(3);
+}
+
+static void use_all_of_the_limit(size_t size)
+{
+	size_t total = 0;
+	void *list = NULL;
+
+	limit_memory();
+	for (;;) {
+		void **block = heap_alloc(size);
+
+		if (!block)
+			break;
+		*block = list;
+		list = block;
+		total += size;
+	}
+	if (errno != ENOMEM)
+		_exit(4);
+	if (total < LIMIT / 100 * 85)
+		_exit(5);
+	/* and it can be used again, for blocks of another size */
+	while (list) {
+		void **block = list;
+
+		list = *block;
+		heap_free(block);
+	}
+	for (total = 0; total < LIMIT / 100 * 80; total += 2 * size + 100) {
+		void **block = heap_alloc(2 * size + 100);
+
+		if (!block)
+			_exit(6);
+		*block = list;
+		list = block;
+	}
+}
+
+static void most_of_a_limited_address_space_can_be_used(void **state)
+{
+	static const size_t sizes[] = {64, 1000, 20000, 100000, 1ul << 20, 20ul << 20};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
+		assert_int_equal(run_child(use_all_of_the_limit, sizes[i]), 0);
+}
+
+static void free_twice(size_t size)
+{
+	void *other = heap_alloc(size);
+	void *block = heap_alloc(size);
+
+	heap_free(block);
+	heap_free(block);
+	heap_free(other);
+	_exit(1);
+}
+
+static void free_twice_with_another_between(size_t size)
+{
+	void *other = heap_alloc(size);
+	void *block = heap_alloc(size);
+
+	heap_free(block);
+	heap_free(other);
+	heap_free(block);
+	/* seen when the blocks leave the thread */
+	heap_thread_end();
+	(void)heap_trim(0);
+	_exit(1);
+}
+
+static void free_inside(size_t size)
+{
+	char *block = heap_alloc(size);
+
+	heap_free(block + 8);
+	heap_thread_end();
+	(void)heap_trim(0);
+	_exit(1);
+}
+
+static void free_foreign(size_t size)
+{
+	void *block = malloc(size);
+
+	heap_free(block);
+	_exit(1);
+}
+
+static enum heap_error expected;
+
+__attribute__((noreturn)) static void note_corruption(enum heap_error error, const void *block)
+{
+	_exit(error == expected ? 42 : 43);
+}
+
+static const struct heap_hooks hooks = {.corruption = note_corruption};
+
+static void expect(void (*work)(size_t), size_t size, enum heap_error error)
+{
+	int status;
+
+	expected = error;
+	heap_set_hooks(&hooks);
+	status = run_child(work, size);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+	heap_set_hooks(NULL);
+	status = run_child(work, size);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void freeing_twice_is_seen(void **state)
+{
+	static const size_t sizes[] = {1, 100, 3000, 30000, 100000, 1ul << 20};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		expect(free_twice, sizes[i], HEAP_ERROR_DOUBLE_FREE);
+		expect(free_twice_with_another_between, sizes[i], HEAP_ERROR_DOUBLE_FREE);
+	}
+}
+
+static void freeing_inside_a_block_is_seen(void **state)
+{
+	expect(free_inside, 100, HEAP_ERROR_MISALIGNED);
+	expect(free_inside, 5000, HEAP_ERROR_MISALIGNED);
+	expect(free_inside, 100000, HEAP_ERROR_MISALIGNED);
+}
+
+static void freeing_a_foreign_block_is_seen(void **state)
+{
+	expect(free_foreign, 100, HEAP_ERROR_FOREIGN);
+}
+
+static void *interrupted_block;
+
+static void allocate_in_handler(int signal)
+{
+	/* may fail if it interrupted the heap, but not hang, nor give what somebody else has */
+	char *block = heap_alloc(100);
+
+	if (block)
+		memset(block, 0x77, 100);
+	heap_free(block);
+}
+
+static void be_interrupted(size_t rounds)
+{
+	struct sigaction action = {.sa_handler = allocate_in_handler};
+
+	if (sigaction(SIGUSR1, &action, NULL) < 0)
+		_exit(2);
+	for (size_t i = 0; i < rounds; i++) {
+		interrupted_block = heap_alloc(i % 200 * 300);
+		if (i % 16 == 0)
+			(void)raise(SIGUSR1);
+		heap_free(interrupted_block);
+	}
+}
+
+static void a_signal_handler_may_allocate_between_calls(void **state)
+{
+	assert_int_equal(run_child(be_interrupted, 20000), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(most_of_a_limited_address_space_can_be_used),
+		cmocka_unit_test(freeing_twice_is_seen),
+		cmocka_unit_test(freeing_inside_a_block_is_seen),
+		cmocka_unit_test(freeing_a_foreign_block_is_seen),
+		cmocka_unit_test(a_signal_handler_may_allocate_between_calls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
