@@ -2,7 +2,7 @@
 /*
  * blockindex.c: a set of addresses that every free asks and samples alter.
  *
- * A chain of open-addressing tables, the newest first, each four times as large as the one before:
+ * A chain of open-addressing tables, the newest first, each up to four times as large as the one before:
  *
  *	blockindex_newest → | 64K keys | → | 16K keys | → | 4K keys |
  *
@@ -37,7 +37,8 @@ struct blockindex_table {
 };
 
 static struct blockindex_table *blockindex_newest;
-static uint64_t blockindex_max_bytes, blockindex_bytes;
+static uint32_t blockindex_max_bits; /* of the largest table */
+static uint64_t blockindex_bytes;
 
 static size_t blockindex_table_size(uint32_t bits)
 {
@@ -51,9 +52,6 @@ static struct blockindex_table *blockindex_new_table(uint32_t bits)
 	struct blockindex_table *table;
 	size_t size = blockindex_table_size(bits);
 
-	if (bits > 30 ||
-	    __atomic_load_n(&blockindex_bytes, __ATOMIC_RELAXED) + size > blockindex_max_bytes)
-		return NULL;
 	table = sys_map_private(size);
 	if (!table)
 		return NULL;
@@ -67,8 +65,10 @@ int blockindex_init(uint32_t max_entries)
 {
 	if (blockindex_newest)
 		return 0;
-	blockindex_max_bytes =
-		MAX((uint64_t)max_entries * 32, blockindex_table_size(BLOCKINDEX_FIRST_BITS));
+	blockindex_max_bits = BLOCKINDEX_FIRST_BITS;
+	while (blockindex_max_bits < 30 &&
+	       1ull << blockindex_max_bits < max_entries + max_entries / 2ull)
+		blockindex_max_bits++;
 	blockindex_newest = blockindex_new_table(BLOCKINDEX_FIRST_BITS);
 	if (!blockindex_newest)
 		return -SYS_ENOMEM;
@@ -108,9 +108,12 @@ static bool blockindex_add_to(struct blockindex_table *table, uintptr_t addr, ui
 /* Puts a larger table in front, unless somebody else just did. */
 static bool blockindex_grow(struct blockindex_table *newest)
 {
-	struct blockindex_table *table = blockindex_new_table(newest->bits + 2);
-	size_t size = blockindex_table_size(newest->bits + 2);
+	uint32_t bits = MIN(newest->bits + 2, blockindex_max_bits);
+	size_t size = blockindex_table_size(bits);
+	struct blockindex_table *table = NULL;
 
+	if (newest->bits < blockindex_max_bits)
+		table = blockindex_new_table(bits);
 	if (!table)
 		return __atomic_load_n(&blockindex_newest, __ATOMIC_RELAXED) != newest;
 	table->older = newest;

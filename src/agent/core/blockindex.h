@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* max_entries bounds the memory: about 24 bytes each. 0 or -errno. */
+/* Room for about max_entries, at 18 to 48 bytes each once all are there. 0 or -errno. */
 int blockindex_init(uint32_t max_entries);
 
 /* False if there is no room. An address is added once, and again only after its removal. */

@@ -14,8 +14,8 @@
 
 #include <stdint.h>
 
-/* log 2 in two parts: the first has 20 zero bits at its end, so that k times it is exact. */
-static const double fmath_ln2_high = 0x1.62e42fep-1, fmath_ln2_low = 0x1.efa39ef35793cp-33;
+/* log 2 in two parts: the first has 24 zero bits at its end, so that k times it is exact. */
+static const double fmath_ln2_high = 0x1.62e42fep-1, fmath_ln2_low = 0x1.f473de6af278edp-30;
 
 static double fmath_from_bits(uint64_t bits)
 {

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* test-sampler.c: distances are exponential, estimates unbiased and their errors as stated. */
+#include "tests/unit/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/fmath.h"
+#include "agent/core/sampler.h"
+#include "agent/core/sites.h"
+#include "agent/core/thread.h"
+
+static void assert_close(double value, double expected, double relative)
+{
+	if (fabs(value - expected) > relative * fabs(expected))
+		fail_msg("%.17g is not %.17g", value, expected);
+}
+
+static void test_logarithm_and_exponential_are_those_of_libm(void **state)
+{
+	uint64_t random = 1;
+
+	for (unsigned i = 0; i < 200000; i++) {
+		double u = ((double)(thread_random(&random) >> 11) + 0.5) * 0x1p-53;
+		double x = exp((u - 0.5) * 60);
+
+		/* near 1 the logarithm is near 0: there the error is absolute */
+		if (fabs(x - 1) > 0.1)
+			assert_close(fmath_log(x), log(x), 5e-16);
+		assert_true(fabs(fmath_log(u) - log(u)) < 1e-14);
+		assert_close(fmath_one_minus_exp(x), -expm1(-x), 5e-16);
+		assert_close(fmath_one_minus_exp(u), -expm1(-u), 5e-16);
+	}
+	assert_true(fmath_log(1) == 0);
+	assert_true(fmath_one_minus_exp(0) == 0);
+	assert_true(fmath_one_minus_exp(1e9) == 1);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void test_distances_are_exponential(void **state)
+{
+	enum { N = 40000, INTERVAL = 4096 };
+	static int64_t distances[N];
+	uint64_t random = 12345;
+	double sum = 0, worst = 0;
+
+	for (unsigned i = 0; i < N; i++) {
+		distances[i] = sampler_draw(INTERVAL, &random);
+		assert_true(distances[i] >= 0);
+		sum += (double)distances[i] + 0.5;
+	}
+	/* the mean's standard error is INTERVAL / sqrt(N) = 0.5 % */
+	assert_close(sum / N, INTERVAL, 0.02);
+	/* Kolmogorov and Smirnov: 1.63 / sqrt(N) is exceeded by one seed in a hundred */
+	qsort(distances, N, sizeof(distances[0]), compare);
+	for (unsigned i = 0; i < N; i++)
+		worst = fmax(worst, fabs(1 - exp(-((double)distances[i] + 0.5) / INTERVAL) -
+					 (double)i / N));
+	assert_true(worst < 1.63 / sqrt(N));
+	assert_int_equal(sampler_draw(0, &random), 0);
+}
+
+/* Whether a block of that size is the next to be recorded, as an embedder decides it. */
+static bool count_down(int64_t *next, uint64_t size)
+{
+	*next -= (int64_t)(size ? size : 1);
+	return *next < 0;
+}
+
+static void test_small_and_large_blocks_are_taken_with_their_probability(void **state)
+{
+	static const uint64_t sizes[] = {0, 1, 8, 100, 4000, 20000};
+	enum { N = 200000, INTERVAL = 1000 };
+	uint64_t random = 99;
+
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		double p = 1 - exp(-(double)(sizes[i] ? sizes[i] : 1) / INTERVAL);
+		int64_t next = sampler_draw(INTERVAL, &random);
+		unsigned n = 0;
+
+		for (unsigned j = 0; j < N; j++)
+			if (count_down(&next, sizes[i])) {
+				n++;
+				next = sampler_draw(INTERVAL, &random);
+			}
+		assert_true(fabs(n - N * p) <= 4 * sqrt(N * p * (1 - p)) + 1e-9);
+	}
+}
+
+struct estimate {
+	double error;    /* bytes */
+	double variance; /* as it is printed */
+	double blocks;   /* relative to the truth */
+};
+
+/* One run over a fixed mix of blocks while the interval changes. */
+static struct estimate estimate(uint64_t seed)
+{
+	static const uint32_t intervals[] = {0, 4096, 32768, 512, 100000};
+	uint64_t random = seed, mix = 42, truth = 0, bytes = 0, blocks = 0;
+	uint32_t current = intervals[0];
+	int64_t next = sampler_draw(current, &random);
+	struct estimate result = {0};
+	enum { N = 5000 };
+
+	for (unsigned i = 0; i < N; i++) {
+		uint64_t size = thread_random(&mix) % (i % 10 ? 200 : 40000);
+		struct sites_weight weight;
+
+		truth += size;
+		if (!count_down(&next, size))
+			continue;
+		weight = sites_weigh(size, current);
+		bytes += weight.bytes;
+		blocks += weight.blocks;
+		result.variance += weight.variance;
+		/* somebody else may have changed it meanwhile: the next distance takes the new one */
+		current = intervals[i / 700 % 5];
+		next = sampler_draw(current, &random);
+	}
+	result.error = (double)bytes - (double)truth;
+	result.blocks = (double)blocks / MT_BLOCKS_ONE / N;
+	return result;
+}
+
+static void test_estimates_are_unbiased_and_their_errors_right(void **state)
+{
+	enum { N_RUNS = 1500 };
+	double sum = 0, squares = 0, variance = 0, blocks = 0;
+
+	for (unsigned i = 0; i < N_RUNS; i++) {
+		struct estimate run = estimate(1000003ull * (i + 1));
+
+		sum += run.error;
+		squares += run.error * run.error;
+		variance += run.variance;
+		blocks += run.blocks;
+	}
+	/* within three standard errors of the mean of the runs */
+	assert_true(fabs(sum / N_RUNS) < 3 * sqrt(squares / N_RUNS / N_RUNS));
+	/* what is printed as the error is, in the mean, what the error was */
+	assert_close(variance, squares, 0.08);
+	assert_close(blocks / N_RUNS, 1, 0.01);
+}
+
+static void test_weights_of_what_is_certain_are_exact(void **state)
+{
+	struct sites_weight weight = sites_weigh(12345, 0);
+
+	assert_int_equal(weight.bytes, 12345);
+	assert_int_equal(weight.blocks, MT_BLOCKS_ONE);
+	assert_true(weight.variance == 0);
+	weight = sites_weigh(1 << 30, 4096);
+	assert_int_equal(weight.bytes, 1 << 30);
+	assert_int_equal(weight.blocks, MT_BLOCKS_ONE);
+	weight = sites_weigh(0, 4096);
+	assert_int_equal(weight.bytes, 0);
+	assert_close((double)weight.blocks, 4096.5 * MT_BLOCKS_ONE, 1e-3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_logarithm_and_exponential_are_those_of_libm),
+		cmocka_unit_test(test_distances_are_exponential),
+		cmocka_unit_test(test_small_and_large_blocks_are_taken_with_their_probability),
+		cmocka_unit_test(test_estimates_are_unbiased_and_their_errors_right),
+		cmocka_unit_test(test_weights_of_what_is_certain_are_exact),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
