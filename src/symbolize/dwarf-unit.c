@@ -35,8 +35,9 @@ enum {
 };
 
 struct dwarf_inline {
-	Dwarf_Die die;
-	int32_t parent; /* index of the inlined call around it, or NO_PARENT */
+	struct dwarf_name name;
+	struct dwarf_place caller; /* known together with name */
+	int32_t parent;            /* index of the inlined call around it, or NO_PARENT */
 };
 
 /* One walk. */
@@ -112,7 +113,7 @@ static bool step(struct walk *walk, Dwarf_Die *die, bool down)
 static int add_function(struct walk *walk, Dwarf_Die *die)
 {
 	struct dwarf_unit *unit = walk->unit;
-	struct dwarf_function function = {.die = *die};
+	struct dwarf_function function = {.name.die = *die};
 	int n;
 
 	n = dwarf_unit_add_ranges(&unit->function_map, die, unit->code, 0,
@@ -156,7 +157,8 @@ static int add_inline(struct walk *walk, Dwarf_Die *die, int parent)
 		function->inlines = inlines;
 		function->inlines_capacity = capacity;
 	}
-	function->inlines[function->n_inlines] = (struct dwarf_inline){*die, parent};
+	function->inlines[function->n_inlines] =
+		(struct dwarf_inline){.name.die = *die, .parent = parent};
 	return (int)function->n_inlines++;
 }
 
@@ -236,6 +238,20 @@ static const char *attribute_string(Dwarf_Die *die, unsigned int name)
 	return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
 }
 
+static bool has_scopes(Dwarf_Die *unit)
+{
+	switch (dwarf_srclang(unit)) {
+	case DW_LANG_C89:
+	case DW_LANG_C:
+	case DW_LANG_C99:
+	case DW_LANG_C11:
+	case DW_LANG_Mips_Assembler:
+		return false;
+	default:
+		return true;
+	}
+}
+
 /* With split DWARF, the functions are in another file, which libdw looks for. */
 static void open_content(struct dwarf_unit *unit)
 {
@@ -244,13 +260,13 @@ static void open_content(struct dwarf_unit *unit)
 
 	unit->content = unit->die;
 	unit->dir = attribute_string(&unit->die, DW_AT_comp_dir);
-	if (dwarf_cu_info(unit->die.cu, NULL, &type, NULL, &content, NULL, NULL, NULL) < 0 ||
-	    type != DW_UT_skeleton)
-		return;
-	if (content.addr && dwarf_tag(&content) != DW_TAG_invalid)
+	if (dwarf_cu_info(unit->die.cu, NULL, &type, NULL, &content, NULL, NULL, NULL) < 0)
+		type = DW_UT_compile;
+	if (type == DW_UT_skeleton && content.addr && dwarf_tag(&content) != DW_TAG_invalid)
 		unit->content = content;
-	else
+	else if (type == DW_UT_skeleton)
 		unit->why = "split debug information (.dwo) not found";
+	unit->is_scoped = has_scopes(&unit->content);
 }
 
 static int load_functions(struct dwarf_unit *unit, bool deep)
@@ -272,7 +288,7 @@ static int expand(struct dwarf_unit *unit, struct dwarf_function *function)
 	if (function->is_expanded)
 		return 0;
 	function->is_expanded = true;
-	r = walk_inlines(&walk, function->die, NO_PARENT, 0);
+	r = walk_inlines(&walk, function->name.die, NO_PARENT, 0);
 	return r < 0 ? r : rangemap_build(&function->inline_map);
 }
 
@@ -294,42 +310,46 @@ static int find_function(struct dwarf_unit *unit, uint64_t address, struct dwarf
 	return 0;
 }
 
-static void name_call(Dwarf_Die *die, struct dwarf_call *call)
+static void learn_name(struct dwarf_unit *unit, struct dwarf_name *name)
 {
-	call->name = attribute_string(die, DW_AT_name);
-	call->linkage = attribute_string(die, DW_AT_linkage_name);
-	if (!call->linkage)
-		call->linkage = attribute_string(die, DW_AT_MIPS_linkage_name);
+	if (name->is_known)
+		return;
+	name->is_known = true;
+	name->is_scoped = unit->is_scoped;
+	name->name = attribute_string(&name->die, DW_AT_name);
+	name->linkage = attribute_string(&name->die, DW_AT_linkage_name);
+	if (!name->linkage)
+		name->linkage = attribute_string(&name->die, DW_AT_MIPS_linkage_name);
 }
 
-/* The line that inlined die, which is the line of the call around it. */
-static void locate_caller(struct dwarf_unit *unit, Dwarf_Die *die, struct dwarf_call *caller)
+/* The line that inlined die, which is a line of the call around it. */
+static void locate_caller(struct dwarf_unit *unit, Dwarf_Die *die, struct dwarf_place *place)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Word value;
 	Dwarf_Files *files;
 	size_t n_files;
 
+	*place = (struct dwarf_place){.dir = unit->dir};
 	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &value) == 0 &&
 	    value <= UINT32_MAX)
-		caller->line = (uint32_t)value;
+		place->line = (uint32_t)value;
 	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attribute), &value) == 0 &&
 	    dwarf_getsrcfiles(&unit->content, &files, &n_files) == 0 && value < n_files)
-		caller->file = dwarf_filesrc(files, value, NULL, NULL);
-	caller->dir = unit->dir;
+		place->file = dwarf_filesrc(files, value, NULL, NULL);
 }
 
-static void locate(struct dwarf_unit *unit, uint64_t address, struct dwarf_call *call)
+static void locate(struct dwarf_unit *unit, uint64_t address, struct dwarf_place *place)
 {
 	Dwarf_Line *line = dwarf_getsrc_die(&unit->die, address);
 	int number;
 
+	*place = (struct dwarf_place){.dir = unit->dir};
 	if (!line)
 		return;
-	call->file = dwarf_linesrc(line, NULL, NULL);
-	call->dir = unit->dir;
+	place->file = dwarf_linesrc(line, NULL, NULL);
 	if (dwarf_lineno(line, &number) == 0 && number > 0)
-		call->line = (uint32_t)number;
+		place->line = (uint32_t)number;
 }
 
 int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,
@@ -341,8 +361,7 @@ int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,
 
 	if (!unit->content.addr)
 		open_content(unit);
-	calls[0] = (struct dwarf_call){};
-	locate(unit, address, &calls[0]);
+	locate(unit, address, &calls[0].place);
 	r = find_function(unit, address, &function);
 	if (r < 0 || !function)
 		return r;
@@ -353,13 +372,16 @@ int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,
 	found = rangemap_find(&function->inline_map, address);
 	for (int32_t i = found == RANGE_NONE ? NO_PARENT : (int32_t)found;
 	     i != NO_PARENT && n < DWARF_MAX_CALLS - 1; i = function->inlines[i].parent) {
-		Dwarf_Die *die = &function->inlines[i].die;
+		struct dwarf_inline *inlined = &function->inlines[i];
 
-		name_call(die, &calls[n++]);
-		calls[n] = (struct dwarf_call){};
-		locate_caller(unit, die, &calls[n]);
+		if (!inlined->name.is_known)
+			locate_caller(unit, &inlined->name.die, &inlined->caller);
+		learn_name(unit, &inlined->name);
+		calls[n++].name = &inlined->name;
+		calls[n].place = inlined->caller;
 	}
-	name_call(&function->die, &calls[n++]);
+	learn_name(unit, &function->name);
+	calls[n++].name = &function->name;
 	*ret_entry = function->entry;
 	return n;
 }

@@ -11,13 +11,26 @@
 #include "symbolize/elffile.h"
 #include "symbolize/rangemap.h"
 
-/* A function, or a call that was inlined. Strings belong to libdw and live as long as its Dwarf. */
-struct dwarf_call {
+/* A function, whether it was called or inlined. Strings belong to libdw and live as long as its Dwarf. */
+struct dwarf_name {
+	Dwarf_Die die;
 	const char *name;    /* as in the source, without its scope; NULL if unknown */
 	const char *linkage; /* NULL if unknown */
-	const char *file;    /* of the line that runs there, or that calls the next inner one */
-	const char *dir;     /* what file is relative to, if it is; NULL if unknown */
-	uint32_t line;       /* 0: unknown */
+	bool is_scoped;      /* the language has scopes, which name does not tell */
+	bool is_known;       /* the above is; set before anybody outside sees it */
+};
+
+/* A line of source. */
+struct dwarf_place {
+	const char *file; /* NULL: unknown */
+	const char *dir;  /* what file is relative to, if it is; NULL if unknown */
+	uint32_t line;    /* 0: unknown */
+};
+
+/* A function that is active at an address. */
+struct dwarf_call {
+	const struct dwarf_name *name; /* lives until the next question to the unit */
+	struct dwarf_place place;      /* that runs, or that calls the next inner one */
 };
 
 /* No compiler inlines as deep; what lies deeper is attributed to what is here. */
@@ -26,7 +39,7 @@ enum { DWARF_MAX_CALLS = 128 };
 struct dwarf_inline; /* in dwarf-unit.c */
 
 struct dwarf_function {
-	Dwarf_Die die;
+	struct dwarf_name name;
 	uint64_t entry; /* where its first range starts */
 	/* from the first address that was asked for in it */
 	bool is_expanded;
@@ -40,6 +53,7 @@ struct dwarf_unit {
 	Dwarf_Die content; /* the unit that has the functions */
 	const struct elffile *code;
 	enum { DWARF_UNIT_NEW, DWARF_UNIT_SHALLOW, DWARF_UNIT_DEEP } state;
+	bool is_scoped;
 	const char *dir; /* where the compiler ran; NULL if unknown */
 	const char *why; /* why there are no functions; NULL if there are, or may be */
 	struct dwarf_function *functions;
@@ -52,7 +66,7 @@ void dwarf_unit_deinit(struct dwarf_unit *unit);
 
 /*
  * The calls that are active at address, innermost first: n - 1 inlined ones and the function. 0 if no
- * function covers address; then calls[0] has file and line if those are known. ret_entry is the first
+ * function covers address; then calls[0] has the place if it is known. ret_entry is the first
  * address of the function. -ENOMEM.
  */
 int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,

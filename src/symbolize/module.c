@@ -8,7 +8,8 @@
  * and the symbol adds its name and the offset. Two things the symbol knows better:
  *
  *   - gcc writes no linkage name for C++ functions that are not visible outside, but their local symbol
- *     has it, and with it the scope and the parameters;
+ *     has it, and with it the scope and the parameters (where such a function was inlined, there is no
+ *     symbol, and the scope is worked out);
  *   - glibc implements strdup as __strdup: people know the alias.
  *
  * Whatever is missing leaves a hole in the frame and a reason, and never stops the rest.
@@ -187,7 +188,7 @@ static int name_by_symbol(struct module_context *context, const struct symbol *s
 			return r;
 		if (readable)
 			frame->function = readable;
-	} else if (!name || (symbol->start == entry && symbol->exported &&
+	} else if (!name || (symbol->start == entry && !strchr(frame->linkage_name, '.') &&
 			     symtab_count_underscores(frame->linkage_name) <
 				     symtab_count_underscores(name))) {
 		frame->function = frame->linkage_name;
@@ -195,13 +196,13 @@ static int name_by_symbol(struct module_context *context, const struct symbol *s
 	return 0;
 }
 
-static int locate_frame(struct module_context *context, const struct dwarf_call *call,
+static int locate_frame(struct module_context *context, const struct dwarf_place *place,
 			struct symbolizer_frame *frame)
 {
-	*frame = (struct symbolizer_frame){.line = call->line};
-	if (!call->file)
+	*frame = (struct symbolizer_frame){.line = place->line};
+	if (!place->file)
 		return 0;
-	frame->file = source_paths_get(&context->paths, context->pool, call->dir, call->file);
+	frame->file = source_paths_get(&context->paths, context->pool, place->dir, place->file);
 	return frame->file ? 0 : -ENOMEM;
 }
 
@@ -209,31 +210,38 @@ static int locate_frame(struct module_context *context, const struct dwarf_call 
 static int make_frame(struct module_context *context, const struct dwarf_call *call,
 		      const struct symbol *symbol, uint64_t entry, struct symbolizer_frame *frame)
 {
+	const struct dwarf_name *name = call->name;
 	const char *readable = NULL;
 	int r;
 
-	r = locate_frame(context, call, frame);
+	r = locate_frame(context, &call->place, frame);
 	if (r < 0)
 		return r;
-	frame->function = call->name;
-	frame->linkage_name = call->linkage;
-	if (call->linkage) {
-		r = demangler_get(&context->demangler, context->pool, call->linkage, &readable);
+	frame->linkage_name = name->linkage;
+	if (name->linkage) {
+		r = demangler_get(&context->demangler, context->pool, name->linkage, &readable);
 		if (r < 0)
 			return r;
-		frame->function = readable ?: call->name ?: call->linkage;
 	}
-	if (!symbol)
-		return 0;
-	r = symbol_name(context->pool, symbol, &frame->linkage_name);
-	if (r < 0 || readable)
-		return r;
-	return name_by_symbol(context, symbol, entry, frame);
+	frame->function = readable ?: name->name ?: name->linkage;
+	if (symbol) {
+		r = symbol_name(context->pool, symbol, &frame->linkage_name);
+		if (r == 0 && !readable)
+			r = name_by_symbol(context, symbol, entry, frame);
+		if (r < 0)
+			return r;
+	}
+	if (frame->function && frame->function == name->name && name->is_scoped) {
+		Dwarf_Die die = name->die;
+
+		return dwarf_scopes_get(&context->scopes, context->pool, &die, &frame->function);
+	}
+	return 0;
 }
 
 /* The only frame where debug information tells no function. */
 static int make_symbol_frame(struct module *module, struct module_context *context,
-			     const struct symbol *symbol, const struct dwarf_call *place,
+			     const struct symbol *symbol, const struct dwarf_place *place,
 			     const char *why, struct symbolizer_frame *frame)
 {
 	const char *readable;
@@ -260,7 +268,7 @@ static int make_symbol_frame(struct module *module, struct module_context *conte
 int module_resolve(struct module *module, struct module_context *context, uint64_t address,
 		   struct symbolizer_frame frames[DWARF_MAX_CALLS], size_t *ret_n)
 {
-	struct dwarf_call calls[DWARF_MAX_CALLS] = {};
+	struct dwarf_call calls[DWARF_MAX_CALLS];
 	const struct symbol *symbol;
 	const char *why = "no debug information";
 	uint64_t entry = 0, offset = 0;
@@ -269,13 +277,14 @@ int module_resolve(struct module *module, struct module_context *context, uint64
 	if (r < 0)
 		return r;
 	symbol = symtab_find(&module->symtab, address);
+	calls[0].place = (struct dwarf_place){};
 	if (module->dwarf) {
 		n = dwarf_index_find(module->dwarf, address, calls, &entry, &why);
 		if (n < 0)
 			return n;
 	}
 	if (n == 0) {
-		r = make_symbol_frame(module, context, symbol, &calls[0], why, &frames[0]);
+		r = make_symbol_frame(module, context, symbol, &calls[0].place, why, &frames[0]);
 		if (r < 0)
 			return r;
 	}

@@ -8,6 +8,7 @@
 
 #include "symbolize/debuginfo.h"
 #include "symbolize/demangle.h"
+#include "symbolize/dwarf-scope.h"
 #include "symbolize/dwarf-unit.h"
 #include "symbolize/source-path.h"
 #include "symbolize/symbolizer.h"
@@ -19,6 +20,7 @@ struct module_context {
 	struct debuginfo_places places;
 	struct demangler demangler;
 	struct source_paths paths;
+	struct dwarf_scopes scopes;
 	struct string_pool *pool;
 };
 

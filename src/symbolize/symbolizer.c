@@ -106,6 +106,7 @@ struct symbolizer *symbolizer_free(struct symbolizer *symbolizer)
 	jit_free(symbolizer->jit);
 	debugserver_free(symbolizer->context.places.server);
 	demangler_deinit(&symbolizer->context.demangler);
+	dwarf_scopes_deinit(&symbolizer->context.scopes);
 	source_paths_deinit(&symbolizer->context.paths);
 	string_pool_free(symbolizer->context.pool);
 	free(symbolizer->root);

@@ -158,6 +158,9 @@ int symtab_add(struct symtab *symtab, const struct elffile *file, uint32_t type)
 		if (!gelf_getsym(data, (int)i, &symbol) || symbol.st_name >= names->d_size ||
 		    !is_function(&symbol, text + symbol.st_name, &sections))
 			continue;
+		/* what follows it may be anything that is not exported */
+		if (type == SHT_DYNSYM && symbol.st_size == 0)
+			continue;
 		r = add_symbol(symtab, &symbol, text + symbol.st_name, &sections);
 		if (r < 0)
 			return r;
@@ -191,6 +194,8 @@ int symtab_build(struct symtab *symtab)
 	struct symbol *symbols = symtab->symbols;
 	size_t n = 0;
 
+	if (symtab->n_symbols == 0)
+		return 0;
 	qsort(symbols, symtab->n_symbols, sizeof(*symbols), compare_symbols);
 	for (size_t i = 0; i < symtab->n_symbols; i++)
 		if (n == 0 || symbols[n - 1].start != symbols[i].start)

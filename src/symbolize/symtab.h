@@ -33,8 +33,8 @@ int symtab_add(struct symtab *symtab, const struct elffile *file, uint32_t type)
 int symtab_build(struct symtab *symtab);
 
 /*
- * NULL if address is in no function. A symbol without a size reaches up to the next one; within a
- * symbol that has one it is only a label.
+ * NULL if address is in no function. A symbol without a size reaches up to the next one, if the table
+ * has them all, and is only a label within a symbol that has one.
  */
 const struct symbol *symtab_find(const struct symtab *symtab, uint64_t address);
 

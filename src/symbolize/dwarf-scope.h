@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dwarf-scope.h: what is written in front of a function's name: its namespaces and classes. For the
+ * functions without a linkage name, which would tell it.
+ */
+#ifndef SYMBOLIZE_DWARF_SCOPE_H
+#define SYMBOLIZE_DWARF_SCOPE_H
+
+#include <elfutils/libdw.h>
+
+#include "base/map.h"
+
+/* Remembers what was asked. Zeroed is empty. */
+struct dwarf_scopes {
+	struct map units; /* of the first entry of a unit, by address, to its scopes */
+	struct map names; /* of functions, by address of their entry, to names */
+};
+
+void dwarf_scopes_deinit(struct dwarf_scopes *scopes);
+
+/*
+ * The name of a function, or of a call of one that was inlined, with its scopes: "shop::Basket::total",
+ * from pool. NULL in *ret if it has no name. The first question in a unit walks all of it. 0 or -ENOMEM.
+ */
+int dwarf_scopes_get(struct dwarf_scopes *scopes, struct string_pool *pool, Dwarf_Die *die,
+		     const char **ret);
+
+#endif
