@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One profile is one moment, so growth cannot be seen; but each live block carries its age, and ages tell
- * how a site came to hold what it holds. What a program sets up once is old, all of it. What it works
- * with is young. What it leaks is of every age, and nearly all of what it ever allocated there. That is
- * the evidence for a leak, and it has a cache that fills as its double: confidence stays below 1, and two
- * moments (memtrace diff) decide.
+ * how a place came to hold what it holds. What a program sets up once is old, all of it. What it works
+ * with is young, nearly all of it. What it forgets is of every age alike, up to now: it comes in at some
+ * rate and stays. So a place gathers if its blocks spread evenly over the time since the oldest of them,
+ * and that is a good part of the process's life. How much else the place allocated and freed says
+ * little: a function may forget one block in seven.
  *
- * Blocks that are outstanding when a process exits are no evidence by themselves: most programs leave
- * the kernel to clean up. They are counted and said, and the reader decides.
+ * A cache that still fills looks the same, and in a short run set-up does. Confidence stays below 1,
+ * and two moments (memtrace diff) decide. Blocks that are outstanding at exit are no evidence by
+ * themselves: most programs leave the kernel to clean up. They are counted and said.
  */
 #include "profile/verdict.h"
 
@@ -20,11 +22,18 @@
 #include "base/units.h"
 #include "profile/label.h"
 
-/* In what part of the process's life the blocks of a site must have come. */
-static const double GATHERING_SPAN = 0.2;
-static const uint64_t GATHERING_SAMPLES = 3;
+enum { QUARTERS = 4 };
+/* The oldest block must be that old, or that part of the process's life. */
+static const double GATHERING_AGE_S = 600, GATHERING_LIFE = 0.2;
+/* Blocks in a quarter of the time, for it to count as one in which blocks came: of all. */
+static const double QUARTER_MIN = 0.1;
+/* More of them in the youngest quarter is work in progress. */
+static const double YOUNGEST_MAX = 0.6;
+/* A place must hold that much, in bytes or of all that is outstanding. */
+static const uint64_t MATERIAL_BYTES = 64 << 10;
+static const double MATERIAL_SHARE = 0.05;
 /* A process younger than this has done little but start. */
-static const double MIN_LIFETIME_S = 10;
+static const double SHORT_LIFE_S = 10;
 /* Below these it is not worth a word. */
 static const uint64_t RETENTION_MIN = 64 << 20;
 static const double RETENTION_SHARE = 0.5; /* of what is resident */
@@ -90,39 +99,87 @@ static double lifetime_s(const struct profile *profile)
 	return MAX(profile->process.captured_at - profile->process.started_at, 0.0);
 }
 
-bool verdict_site_gathers(const struct profile *profile, const struct profile_site *site)
+/* Samples of a site by age: quarter 0 is from now to a quarter of the oldest block's age. */
+struct ages {
+	uint32_t n[QUARTERS];
+};
+
+static struct ages *collect_ages(const struct profile *profile)
 {
+	struct ages *ages = calloc(profile->n_sites + 1, sizeof(*ages));
+
+	for (size_t i = 0; ages && i < profile->n_blocks; i++) {
+		const struct profile_block *block = &profile->blocks[i];
+
+		if (block->site == PROFILE_NO_SITE)
+			continue;
+		double oldest = profile->sites[block->site].oldest_age_s;
+		double quarter = oldest > 0 ? block->age_s / oldest * QUARTERS : 0;
+
+		/* not what a damaged file might make of it */
+		quarter = MIN(MAX(quarter, 0.0), QUARTERS - 1.0);
+		ages[block->site].n[(int)quarter]++;
+	}
+	return ages;
+}
+
+static bool is_material(const struct profile *profile, const struct profile_site *site)
+{
+	uint64_t outstanding = profile->heap.live_bytes + profile->heap.mapped_bytes;
+
+	return site->live_bytes >= MATERIAL_BYTES ||
+	       (double)site->live_bytes >= MATERIAL_SHARE * (double)outstanding;
+}
+
+static bool gathers(const struct profile *profile, const struct profile_site *site,
+		    const struct ages *ages)
+{
+	double n = 0;
+	int n_quarters = 0;
+
 	if (!profile_site_is_counted(site) || (site->map_flags & (MT_MAP_FILE | MT_MAP_BRK)))
 		return false;
-	if (site->n_samples < GATHERING_SAMPLES || site->live_bytes < site->allocated_bytes / 2)
+	if (site->live_bytes == 0 || !is_material(profile, site))
 		return false;
-	return site->oldest_age_s - site->youngest_age_s >= GATHERING_SPAN * lifetime_s(profile) &&
-	       site->oldest_age_s > site->youngest_age_s;
+	if (site->oldest_age_s < MIN(GATHERING_AGE_S, GATHERING_LIFE * lifetime_s(profile)))
+		return false;
+	for (int i = 0; i < QUARTERS; i++)
+		n += ages->n[i];
+	for (int i = 0; i < QUARTERS; i++)
+		n_quarters += ages->n[i] > 0 && ages->n[i] >= QUARTER_MIN * n;
+	return ages->n[0] > 0 && ages->n[0] <= YOUNGEST_MAX * n && n_quarters >= QUARTERS - 1;
 }
+
+enum { MAX_SUSPECTS = 3 };
 
 struct evidence {
 	uint64_t gathered_bytes;
 	size_t n_gathering;
+	const struct profile_site *suspects[MAX_SUSPECTS]; /* that gather, heaviest first */
 	size_t n_live_sites;
-	const struct profile_site *worst; /* the heaviest that gathers; NULL if none does */
 };
 
-static struct evidence weigh(const struct profile *profile)
+static int weigh(const struct profile *profile, struct evidence *ret)
 {
+	_cleanup_free_ struct ages *ages = collect_ages(profile);
 	struct evidence evidence = {};
 
+	if (!ages)
+		return -ENOMEM;
 	for (size_t i = 0; i < profile->n_sites; i++) {
 		const struct profile_site *site = &profile->sites[i];
 
-		evidence.n_live_sites += site->live_bytes > 0 && site->kind == MT_SITE_MALLOC;
-		if (!verdict_site_gathers(profile, site))
+		evidence.n_live_sites += site->live_blocks > 0 && site->kind == MT_SITE_MALLOC;
+		if (!gathers(profile, site, &ages[i]))
 			continue;
+		/* sites stand in the order of their weight */
+		if (evidence.n_gathering < MAX_SUSPECTS)
+			evidence.suspects[evidence.n_gathering] = site;
 		evidence.gathered_bytes += site->live_bytes;
 		evidence.n_gathering++;
-		if (!evidence.worst || site->live_bytes > evidence.worst->live_bytes)
-			evidence.worst = site;
 	}
-	return evidence;
+	*ret = evidence;
+	return 0;
 }
 
 static const char *plural(uint64_t n)
@@ -130,34 +187,42 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* The places to look at, heaviest first: sites are in that order. */
-static int advise_sites(const struct profile *profile, struct verdict *verdict)
+static int advise_sites(const struct profile *profile, const struct evidence *evidence,
+			struct verdict *verdict)
 {
-	int n = 0, r;
-
-	for (size_t i = 0; i < profile->n_sites && n < 3; i++) {
-		const struct profile_site *site = &profile->sites[i];
+	for (size_t i = 0; i < MIN(evidence->n_gathering, (size_t)MAX_SUSPECTS); i++) {
+		const struct profile_site *site = evidence->suspects[i];
+		bool is_mapping = site->kind == MT_SITE_MMAP;
 		_cleanup_(strbuf_deinit) struct strbuf name = {};
+		int r;
 
-		if (!verdict_site_gathers(profile, site))
-			continue;
 		r = label_site(profile, site, &name);
 		if (r < 0)
 			return r;
 		r = advise(verdict, site->live_bytes, "find out who should %s what %s %s",
-			   site->kind == MT_SITE_MMAP ? "unmap" : "free", strbuf_text(&name),
-			   site->kind == MT_SITE_MMAP ? "maps" : "allocates");
+			   is_mapping ? "unmap" : "free", strbuf_text(&name),
+			   is_mapping ? "maps" : "allocates");
 		if (r < 0)
 			return r;
-		n++;
 	}
+	return 0;
+}
+
+/* What the same figures could mean instead. */
+static int say_doubts(const struct profile *profile, struct verdict *verdict)
+{
+	if (lifetime_s(profile) < SHORT_LIFE_S)
+		return say(verdict,
+			   "in so short a run, what a program sets up once looks the same");
+	if (profile->process.state == PROFILE_RUNNING)
+		return say(verdict, "a cache that is still filling looks the same at one moment");
 	return 0;
 }
 
 static int judge_leak(const struct profile *profile, const struct evidence *evidence,
 		      struct verdict *verdict)
 {
-	const struct profile_site *worst = evidence->worst;
+	const struct profile_site *worst = evidence->suspects[0];
 	_cleanup_(strbuf_deinit) struct strbuf name = {};
 	char bytes[UNITS_MAX], blocks[UNITS_MAX], freed[UNITS_MAX], young[UNITS_MAX],
 		old[UNITS_MAX], life[UNITS_MAX];
@@ -167,7 +232,8 @@ static int judge_leak(const struct profile *profile, const struct evidence *evid
 
 	verdict->code = worst->kind == MT_SITE_MMAP ? VERDICT_NOT_MALLOC : VERDICT_LEAK;
 	verdict->confidence = 0.5 + 0.2 * nothing_freed + 0.1 * (worst->n_samples >= 10) +
-			      0.1 * (lifetime_s(profile) >= 600);
+			      0.1 * (lifetime_s(profile) >= 600) -
+			      0.2 * (lifetime_s(profile) < SHORT_LIFE_S);
 	r = label_site(profile, worst, &name);
 	if (r < 0)
 		return r;
@@ -192,12 +258,8 @@ static int judge_leak(const struct profile *profile, const struct evidence *evid
 		if (r < 0)
 			return r;
 	}
-	if (profile->process.state == PROFILE_RUNNING) {
-		r = say(verdict, "a cache that is still filling looks the same at one moment");
-		if (r < 0)
-			return r;
-	}
-	return advise_sites(profile, verdict);
+	r = say_doubts(profile, verdict);
+	return r < 0 ? r : advise_sites(profile, evidence, verdict);
 }
 
 static int judge_ended(const struct profile *profile, const struct evidence *evidence,
@@ -243,7 +305,7 @@ static int judge_running(const struct profile *profile, const struct ledger *led
 				      "let the program call malloc_trim(0) and see what comes back");
 	}
 	units_format_duration(lifetime_s(profile), life);
-	if (lifetime_s(profile) < MIN_LIFETIME_S)
+	if (lifetime_s(profile) < SHORT_LIFE_S)
 		return say(verdict, "the process is %s old: too young to tell set-up from a leak",
 			   life);
 	verdict->code = VERDICT_HEALTHY;
@@ -255,15 +317,17 @@ static int judge_running(const struct profile *profile, const struct ledger *led
 int verdict_judge(const struct profile *profile, const struct ledger *ledger, struct verdict *ret)
 {
 	_cleanup_(verdict_deinit) struct verdict verdict = {};
-	const struct evidence evidence = weigh(profile);
+	struct evidence evidence;
 	int r;
 
+	r = weigh(profile, &evidence);
+	if (r < 0)
+		return r;
 	if (profile->agent.samples == 0 && profile->n_sites == 0)
 		r = say(&verdict,
 			"the agent saw no allocation: the program does not use the malloc that "
 			"can be replaced, or it allocated nothing");
-	else if (evidence.worst && (profile->process.state != PROFILE_RUNNING ||
-				    lifetime_s(profile) >= MIN_LIFETIME_S))
+	else if (evidence.n_gathering > 0)
 		r = judge_leak(profile, &evidence, &verdict);
 	else if (profile->process.state == PROFILE_RUNNING)
 		r = judge_running(profile, ledger, &verdict);

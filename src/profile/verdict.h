@@ -46,10 +46,4 @@ void verdict_deinit(struct verdict *verdict);
 /* "leak" and so on, as in interface.md; NULL for VERDICT_UNDECIDED. */
 const char *verdict_code_name(enum verdict_code code);
 
-/*
- * Whether a site gathers: it holds several blocks, most of what it ever allocated, and they came in over a
- * good part of the process's life. One moment shows no more than that: a cache that fills looks the same.
- */
-bool verdict_site_gathers(const struct profile *profile, const struct profile_site *site);
-
 #endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "profile/label.h"
+
+#include "base/map.h"
+#include "sample-profile.h"
+#include "test.h"
+
+static void assert_site(struct profile *profile, size_t site, const char *expected)
+{
+	struct strbuf buffer = {};
+
+	assert_int_equal(label_site(profile, &profile->sites[site], &buffer), 0);
+	assert_string_equal(strbuf_text(&buffer), expected);
+	strbuf_deinit(&buffer);
+}
+
+static void a_site_is_who_allocated_and_where(void **state)
+{
+	struct profile *profile = sample_profile();
+
+	assert_site(profile, 0, "make_node (src/list.c:42)");
+	assert_site(profile, 2, "strdup for parse_line (src/config.c:88)");
+	assert_site(profile, 3, "plugin.so+0x1233 for main (src/main.c:12)");
+	profile_free(profile);
+}
+
+static void without_any_line_it_is_the_module(void **state)
+{
+	struct profile *profile = sample_profile();
+
+	for (size_t i = 0; i < profile->n_frames; i++)
+		profile->frames[i].file = NULL;
+	assert_site(profile, 0, "make_node (leaky)");
+	assert_site(profile, 2, "strdup (libc.so.6)");
+	assert_site(profile, 3, "plugin.so+0x1233");
+	profile->sites[0].n_locations = 0;
+	assert_site(profile, 0, "an unknown place");
+	profile_free(profile);
+}
+
+static void paths_are_as_long_as_they_need_to_be(void **state)
+{
+	assert_string_equal(label_path_tail("/usr/src/app/src/list.c"), "src/list.c");
+	assert_string_equal(label_path_tail("/src/list.c"), "/src/list.c");
+	assert_string_equal(label_path_tail("/list.c"), "/list.c");
+	assert_string_equal(label_path_tail("../src/list.c"), "../src/list.c");
+	assert_string_equal(label_path_tail(""), "");
+	assert_string_equal(label_base_name("/a/b"), "b");
+	assert_string_equal(label_base_name("b"), "b");
+}
+
+static void control_characters_are_replaced(void **state)
+{
+	struct strbuf buffer = {};
+
+	assert_int_equal(label_add_clean(&buffer, "a\033[2Jb\nc\177ä"), 0);
+	assert_string_equal(strbuf_text(&buffer), "a?[2Jb?c?ä");
+	strbuf_deinit(&buffer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_site_is_who_allocated_and_where),
+		cmocka_unit_test(without_any_line_it_is_the_module),
+		cmocka_unit_test(paths_are_as_long_as_they_need_to_be),
+		cmocka_unit_test(control_characters_are_replaced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

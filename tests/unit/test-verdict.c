@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Profiles of one site, whose blocks have the ages that each test gives them. */
+#include "profile/verdict.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sample-profile.h"
+#include "test.h"
+
+/* A process that ran for life_s and holds n blocks of size; ages follow. */
+static struct profile *make(double life_s, unsigned n, uint64_t size)
+{
+	struct profile *profile = sample_profile();
+
+	profile->process.captured_at = profile->process.started_at + life_s;
+	free(profile->blocks);
+	profile->blocks = calloc(n + 1, sizeof(*profile->blocks));
+	assert_non_null(profile->blocks);
+	profile->n_blocks = n;
+	profile->n_sites = 1;
+	profile->sites[0].live_blocks = profile->sites[0].n_samples = n;
+	profile->sites[0].live_bytes = profile->sites[0].allocated_bytes = n * size;
+	profile->heap.live_bytes = n * size;
+	profile->heap.live_blocks = n;
+	profile->heap.mapped_bytes = 0;
+	for (unsigned i = 0; i < n; i++)
+		profile->blocks[i] = (struct profile_block){.size = size};
+	return profile;
+}
+
+static void set_ages(struct profile *profile)
+{
+	struct profile_site *site = &profile->sites[0];
+
+	site->oldest_age_s = site->youngest_age_s = profile->blocks[0].age_s;
+	for (size_t i = 0; i < profile->n_blocks; i++) {
+		site->oldest_age_s = MAX(site->oldest_age_s, profile->blocks[i].age_s);
+		site->youngest_age_s = MIN(site->youngest_age_s, profile->blocks[i].age_s);
+	}
+	assert_true(profile_is_valid(profile));
+}
+
+/* Evenly from youngest to oldest. */
+static struct profile *make_even(double life_s, unsigned n, uint64_t size, double youngest,
+				 double oldest)
+{
+	struct profile *profile = make(life_s, n, size);
+
+	for (unsigned i = 0; i < n; i++)
+		profile->blocks[i].age_s = youngest + (oldest - youngest) * i / (n - 1);
+	set_ages(profile);
+	return profile;
+}
+
+static void assert_judged(struct profile *profile, enum verdict_code code, double confidence)
+{
+	struct verdict verdict;
+
+	assert_int_equal(verdict_judge(profile, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, code);
+	assert_true(fabs(verdict.confidence - confidence) < 1e-6);
+	assert_true(verdict.n_because > 0);
+	assert_true(verdict.n_advice == (code == VERDICT_LEAK || code == VERDICT_NOT_MALLOC));
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
+static void blocks_of_all_ages_are_a_leak(void **state)
+{
+	assert_judged(make_even(100, 50, 10000, 1, 99), VERDICT_LEAK, 0.8);
+	/* long observed is surer, few samples less so */
+	assert_judged(make_even(10000, 50, 10000, 10, 9900), VERDICT_LEAK, 0.9);
+	assert_judged(make_even(100, 5, 100000, 1, 99), VERDICT_LEAK, 0.7);
+}
+
+static void a_place_that_frees_most_may_leak_the_rest(void **state)
+{
+	struct profile *profile = make_even(100, 50, 10000, 1, 99);
+
+	profile->sites[0].freed_bytes = 9500000;
+	profile->sites[0].allocated_bytes = 10000000;
+	assert_judged(profile, VERDICT_LEAK, 0.6);
+}
+
+static void a_leak_that_began_late_is_one(void **state)
+{
+	assert_judged(make_even(864000, 50, 10000, 1, 7200), VERDICT_LEAK, 0.9);
+}
+
+static void a_short_run_makes_it_unsure(void **state)
+{
+	assert_judged(make_even(0.02, 50, 10000, 0.0001, 0.0199), VERDICT_LEAK, 0.6);
+}
+
+static void what_was_set_up_once_is_no_leak(void **state)
+{
+	assert_judged(make_even(100, 50, 10000, 95, 99), VERDICT_UNDECIDED, 0);
+	struct profile *profile = make_even(100, 50, 10000, 95, 99);
+	profile->process.state = PROFILE_RUNNING;
+	assert_judged(profile, VERDICT_HEALTHY, 0.5);
+}
+
+static void what_is_being_worked_with_is_no_leak(void **state)
+{
+	struct profile *profile = make(1000, 100, 10000);
+
+	/* lifetimes that fall off by half each 40 s: the oldest is 265 s old */
+	for (unsigned i = 0; i < 100; i++)
+		profile->blocks[i].age_s = -40 * log2((i + 1) / 100.0);
+	set_ages(profile);
+	profile->process.state = PROFILE_RUNNING;
+	assert_judged(profile, VERDICT_HEALTHY, 0.5);
+	/* and a burst of this moment */
+	assert_judged(make_even(100, 50, 10000, 0.1, 2), VERDICT_UNDECIDED, 0);
+}
+
+static void what_stopped_growing_is_no_leak(void **state)
+{
+	assert_judged(make_even(100, 50, 10000, 40, 99), VERDICT_UNDECIDED, 0);
+}
+
+static void what_is_too_small_is_not_worth_a_word(void **state)
+{
+	struct profile *profile = make_even(100, 50, 100, 1, 99);
+
+	profile->heap.live_bytes = 1 << 30;
+	assert_judged(profile, VERDICT_UNDECIDED, 0);
+}
+
+static void mappings_that_gather_are_not_of_malloc(void **state)
+{
+	struct profile *profile = make_even(100, 50, 65536, 1, 99);
+
+	profile->sites[0].kind = MT_SITE_MMAP;
+	profile->sites[0].map_flags = MT_MAP_ANON;
+	assert_judged(profile, VERDICT_NOT_MALLOC, 0.8);
+	profile = make_even(100, 50, 65536, 1, 99);
+	profile->sites[0].kind = MT_SITE_MMAP;
+	profile->sites[0].flags = MT_STACK_BACKING;
+	assert_judged(profile, VERDICT_UNDECIDED, 0);
+}
+
+static void everything_freed_is_healthy_and_certain_if_exact(void **state)
+{
+	struct profile *profile = make(100, 0, 0);
+
+	assert_judged(profile, VERDICT_HEALTHY, 1.0);
+	profile = make(100, 0, 0);
+	profile->agent.exact = false;
+	assert_judged(profile, VERDICT_HEALTHY, 0.8);
+}
+
+static void no_allocation_at_all_is_never_healthy(void **state)
+{
+	struct profile *profile = make(100, 0, 0);
+
+	profile->n_sites = 0;
+	profile->agent.samples = 0;
+	assert_judged(profile, VERDICT_UNDECIDED, 0);
+}
+
+static void much_kept_by_the_allocator_is_retention(void **state)
+{
+	struct profile *profile = make_even(100, 50, 10000, 95, 99);
+	struct ledger ledger = {.rss = 200 << 20};
+	struct verdict verdict;
+
+	profile->process.state = PROFILE_RUNNING;
+	ledger.lines[LEDGER_HEAP_FREE].resident = 150 << 20;
+	assert_int_equal(verdict_judge(profile, &ledger, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_RETENTION);
+	assert_string_equal(verdict.because[0],
+			    "150.0 MiB of 200.0 MiB resident are in the heap but in no live block");
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(blocks_of_all_ages_are_a_leak),
+		cmocka_unit_test(a_place_that_frees_most_may_leak_the_rest),
+		cmocka_unit_test(a_leak_that_began_late_is_one),
+		cmocka_unit_test(a_short_run_makes_it_unsure),
+		cmocka_unit_test(what_was_set_up_once_is_no_leak),
+		cmocka_unit_test(what_is_being_worked_with_is_no_leak),
+		cmocka_unit_test(what_stopped_growing_is_no_leak),
+		cmocka_unit_test(what_is_too_small_is_not_worth_a_word),
+		cmocka_unit_test(mappings_that_gather_are_not_of_malloc),
+		cmocka_unit_test(everything_freed_is_healthy_and_certain_if_exact),
+		cmocka_unit_test(no_allocation_at_all_is_never_healthy),
+		cmocka_unit_test(much_kept_by_the_allocator_is_retention),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
