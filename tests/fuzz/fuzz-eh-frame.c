@@ -20,14 +20,14 @@ static void apply(const struct eh_tables *tables, const struct eh_row *row)
 	uint64_t words[WORDS];
 	struct unwind_memory memory = {.low = (uintptr_t)words,
 				       .high = (uintptr_t)words + sizeof(words)};
-	struct unwind_regs regs = {.valid = (1u << UNWIND_N_REGS) - 1}, caller;
+	struct unwind_regs regs = {.valid = UNWIND_ALL}, caller;
 
 	for (unsigned i = 0; i < WORDS; i++)
 		words[i] = (uintptr_t)&words[(i * 7) % WORDS];
 	for (unsigned i = 0; i < UNWIND_N_REGS; i++)
 		regs.value[i] = (uintptr_t)&words[i];
 	if (eh_row_apply(tables, row, &memory, &regs, &caller) == 0 &&
-	    !(caller.valid & 1u << UNWIND_PC))
+	    !(caller.valid & UNWIND_BIT(UNWIND_PC)))
 		abort();
 }
 

@@ -245,7 +245,8 @@ static uint64_t stack_words[8];
 /* The value of an expression, with rbp = 100, rsp = stack_words and rip = 0x40100b. */
 static int evaluate(const uint8_t *operations, size_t size, const uint64_t *initial, uint64_t *ret)
 {
-	struct unwind_regs regs = {.valid = 1u << UNWIND_SP | 1u << UNWIND_FP | 1u << UNWIND_PC};
+	struct unwind_regs regs = {.valid = UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(UNWIND_FP) |
+					    UNWIND_BIT(UNWIND_PC)};
 	struct unwind_memory memory = {.low = (uintptr_t)stack_words,
 				       .high = (uintptr_t)stack_words + sizeof(stack_words)};
 
@@ -357,7 +358,9 @@ static void test_expressions_that_are_refused(void **state)
 
 static void test_rows_lead_to_the_caller(void **state)
 {
-	struct unwind_regs regs = {.valid = 1u << UNWIND_SP | 1u << UNWIND_FP | 1u << 3}, caller;
+	struct unwind_regs regs = {.valid = UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(UNWIND_FP) |
+					    UNWIND_BIT(3)},
+			   caller;
 	struct unwind_memory memory = {.low = (uintptr_t)stack_words,
 				       .high = (uintptr_t)stack_words + sizeof(stack_words)};
 	struct eh_row row;
@@ -375,8 +378,9 @@ static void test_rows_lead_to_the_caller(void **state)
 	assert_int_equal(caller.value[3], 33);
 	assert_int_equal(caller.value[12], 33);
 	assert_int_equal(caller.value[13], (uintptr_t)stack_words + 24);
-	assert_int_equal(caller.valid, 1u << UNWIND_SP | 1u << UNWIND_FP | 1u << UNWIND_PC |
-					       1u << 3 | 1u << 12 | 1u << 13);
+	assert_int_equal(caller.valid, UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(UNWIND_FP) |
+					       UNWIND_BIT(UNWIND_PC) | UNWIND_BIT(3) |
+					       UNWIND_BIT(12) | UNWIND_BIT(13));
 	/* CFA in a register that is not known, a stack that is not there, no caller */
 	MAKE(0x0c, 12, 8);
 	row = row_at(0);

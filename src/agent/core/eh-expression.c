@@ -99,7 +99,7 @@ static uint64_t pop(struct evaluation *e)
 
 static void push_register(struct evaluation *e, uint64_t reg, int64_t offset)
 {
-	if (reg >= UNWIND_N_REGS || !(e->regs->valid & 1u << reg))
+	if (reg >= UNWIND_N_REGS || !(e->regs->valid & UNWIND_BIT(reg)))
 		fail(e, EH_UNKNOWN);
 	else
 		push(e, e->regs->value[reg] + (uint64_t)offset);
@@ -383,7 +383,7 @@ static int find_cfa(const struct eh_tables *tables, const struct eh_row *row,
 {
 	if (row->cfa_is_expression)
 		return eh_expression_run(tables, (uint32_t)row->cfa_value, regs, memory, NULL, ret);
-	if (!(regs->valid & 1u << row->cfa_register))
+	if (!(regs->valid & UNWIND_BIT(row->cfa_register)))
 		return EH_UNKNOWN;
 	*ret = regs->value[row->cfa_register] + (uint64_t)(int64_t)row->cfa_value;
 	return 0;
@@ -400,7 +400,7 @@ static int find_value(const struct eh_tables *tables, const struct eh_row *row, 
 
 	switch (row->kind[reg]) {
 	case EH_SAME:
-		if (!(regs->valid & 1u << reg))
+		if (!(regs->valid & UNWIND_BIT(reg)))
 			return EH_UNKNOWN;
 		*ret = regs->value[reg];
 		return 0;
@@ -410,7 +410,7 @@ static int find_value(const struct eh_tables *tables, const struct eh_row *row, 
 		*ret = address;
 		return 0;
 	case EH_REGISTER:
-		if (value < 0 || value >= UNWIND_N_REGS || !(regs->valid & 1u << value))
+		if (value < 0 || value >= UNWIND_N_REGS || !(regs->valid & UNWIND_BIT(value)))
 			return EH_UNKNOWN;
 		*ret = regs->value[value];
 		return 0;
@@ -452,13 +452,13 @@ int eh_row_apply(const struct eh_tables *tables, const struct eh_row *row,
 			if (r < 0)
 				continue; /* not needed, perhaps */
 		}
-		ret->valid |= 1u << reg;
+		ret->valid |= UNWIND_BIT(reg);
 	}
 	r = find_value(tables, row, row->ra, memory, regs, cfa, &ret->value[UNWIND_PC]);
 	if (r < 0)
 		return r;
-	if (!(ret->valid & 1u << UNWIND_SP))
+	if (!(ret->valid & UNWIND_BIT(UNWIND_SP)))
 		return EH_UNKNOWN;
-	ret->valid |= 1u << UNWIND_PC;
+	ret->valid |= UNWIND_BIT(UNWIND_PC);
 	return 0;
 }

@@ -24,7 +24,7 @@ enum rule_kind {
 	RULE_COMPLEX,       /* ask the tables again, with all registers */
 };
 
-/* The return address is at CFA + UNWIND_RA_OFFSET in kinds SP, FP and DRAP. */
+/* The return address is at unwind_ra_place() in kinds SP, FP and DRAP. */
 struct rule {
 	int32_t cfa; /* bytes */
 	int16_t saved; /* where fp is saved: words from the CFA, 0 if it was not; DRAP: words from fp */

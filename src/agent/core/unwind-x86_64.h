@@ -16,17 +16,40 @@ enum {
 	UNWIND_FP = 6,
 	UNWIND_SP = 7,
 	UNWIND_PC = 16,
-	UNWIND_RA_OFFSET = -8, /* from the CFA, wherever the call instruction put it */
 };
 
 struct unwind_regs {
 	uint64_t value[UNWIND_N_REGS];
-	uint32_t valid; /* one bit a register */
+	uint64_t valid; /* one bit a register */
 };
 
+#define UNWIND_BIT(reg) (1ull << (reg))
+#define UNWIND_ALL      (UNWIND_BIT(UNWIND_N_REGS) - 1)
+
 /* rbx, rbp, rsp, r12 to r15 and the pc: what a function may not change for its caller */
-#define UNWIND_CALLEE_SAVED \
-	(1u << 3 | 1u << UNWIND_FP | 1u << UNWIND_SP | 0xfu << 12 | 1u << UNWIND_PC)
+#define UNWIND_CALLEE_SAVED                                                               \
+	(UNWIND_BIT(3) | UNWIND_BIT(UNWIND_FP) | UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(12) | \
+	 UNWIND_BIT(13) | UNWIND_BIT(14) | UNWIND_BIT(15) | UNWIND_BIT(UNWIND_PC))
+
+/* Where short rules have the return address: the call instruction pushed it. saved: where fp is saved. */
+static _always_inline_ uint64_t unwind_ra_place(uint64_t cfa, uint64_t saved)
+{
+	(void)saved;
+	return cfa - 8;
+}
+
+/* Whether that is where a row has it; both offsets are from the CFA, fp is 0 if it was not saved. */
+static inline bool unwind_is_usual_ra(int32_t ra, int32_t fp)
+{
+	(void)fp;
+	return ra == -8;
+}
+
+/* The pc in a return address as it is stored. */
+static _always_inline_ uint64_t unwind_strip(uint64_t ra)
+{
+	return ra;
+}
 
 /*
  * Reads the registers at one instruction of the function that this is inlined into; the tables for that

@@ -47,8 +47,8 @@ struct walk {
 	bool is_full;
 };
 
-/* The short form of a row. */
-static struct rule shorten(const struct eh_tables *tables, const struct eh_row *row)
+/* The short form of a row, but for where it has the return address. */
+static struct rule shorten_place(const struct eh_tables *tables, const struct eh_row *row)
 {
 	const struct rule complex = {.kind = RULE_COMPLEX};
 	struct rule rule = {.cfa = row->cfa_value};
@@ -56,8 +56,7 @@ static struct rule shorten(const struct eh_tables *tables, const struct eh_row *
 
 	if (row->kind[row->ra] == EH_UNDEFINED)
 		return (struct rule){.kind = RULE_END};
-	if (row->is_signal || row->kind[row->ra] != EH_OFFSET ||
-	    row->value[row->ra] != UNWIND_RA_OFFSET || row->kind[UNWIND_SP] != EH_SAME)
+	if (row->is_signal || row->kind[row->ra] != EH_OFFSET || row->kind[UNWIND_SP] != EH_SAME)
 		return complex;
 	if (row->cfa_is_expression) {
 		int32_t place;
@@ -84,6 +83,20 @@ static struct rule shorten(const struct eh_tables *tables, const struct eh_row *
 		return complex;
 	rule.saved = (int16_t)(saved / 8);
 	return rule;
+}
+
+/* The short form of a row. Complex, if the return address is not where short rules have it. */
+static struct rule shorten(const struct eh_tables *tables, const struct eh_row *row)
+{
+	struct rule rule = shorten_place(tables, row);
+	bool is_usual;
+
+	if (rule.kind != RULE_SP && rule.kind != RULE_FP && rule.kind != RULE_DRAP)
+		return rule;
+	/* for DRAP saved is not relative to the CFA: 0 serves, since the architecture does not look */
+	is_usual = unwind_is_usual_ra(row->value[row->ra],
+				      rule.kind == RULE_DRAP ? 0 : rule.saved * 8);
+	return is_usual ? rule : (struct rule){.kind = RULE_COMPLEX};
 }
 
 static bool is_code(uint64_t key)
@@ -151,8 +164,8 @@ static enum outcome enter_caller(struct walk *w, uint64_t old_sp, bool is_table,
 		w->key = pc + 1;
 		return pc ? WALK_ON : WALK_TRUNCATED;
 	}
-	w->key = pc;
-	return pc ? WALK_ON : WALK_END;
+	w->key = unwind_strip(pc);
+	return w->key ? WALK_ON : WALK_END;
 }
 
 /* What .eh_frame says, in full. */
@@ -172,7 +185,7 @@ static _noinline_ enum outcome step_tables(struct walk *w, uint32_t index)
 	if (r < 0)
 		return WALK_TRUNCATED;
 	w->regs.value[UNWIND_PC] = w->key;
-	w->regs.valid |= 1u << UNWIND_PC;
+	w->regs.valid |= UNWIND_BIT(UNWIND_PC);
 	r = eh_row_apply(&tables, &row, &w->memory, &w->regs, &caller);
 	if (r > 0)
 		return WALK_END;
@@ -180,16 +193,17 @@ static _noinline_ enum outcome step_tables(struct walk *w, uint32_t index)
 		return r == EH_UNKNOWN && !w->is_full ? WALK_RESTART : WALK_TRUNCATED;
 	w->regs = caller;
 	if (!w->is_full)
-		w->regs.valid |= 1u << UNWIND_FP; /* 0 if it is not known: below any stack */
+		w->regs.valid |= UNWIND_BIT(UNWIND_FP); /* 0 if it is not known: below any stack */
 	return enter_caller(w, sp, true, row.is_signal);
 }
 
 static enum outcome step_frame_pointer(struct walk *w)
 {
-	const uint32_t known = 1u << UNWIND_SP | 1u << UNWIND_FP | 1u << UNWIND_PC;
+	const uint64_t known =
+		UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(UNWIND_FP) | UNWIND_BIT(UNWIND_PC);
 	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP];
 
-	if (!(w->regs.valid & 1u << UNWIND_FP) || fp < sp ||
+	if (!(w->regs.valid & UNWIND_BIT(UNWIND_FP)) || fp < sp ||
 	    !unwind_memory_read(&w->memory, fp, &w->regs.value[UNWIND_FP]) ||
 	    !unwind_memory_read(&w->memory, fp + 8, &w->regs.value[UNWIND_PC]))
 		return WALK_TRUNCATED;
@@ -207,7 +221,7 @@ static enum outcome step_signal(struct walk *w)
 		if (!unwind_memory_read(&w->memory, sp + UNWIND_SIGFRAME_REGS + 8 * i,
 					&w->regs.value[unwind_sigframe_register(i)]))
 			return WALK_TRUNCATED;
-	w->regs.valid = (1u << UNWIND_N_REGS) - 1;
+	w->regs.valid = UNWIND_ALL;
 	return enter_caller(w, sp, true, true);
 }
 
@@ -217,7 +231,7 @@ static enum outcome step_rule(struct walk *w, struct rule rule)
 	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP], cfa;
 	uint64_t saved;
 
-	if (rule.kind != RULE_SP && !(w->regs.valid & 1u << UNWIND_FP))
+	if (rule.kind != RULE_SP && !(w->regs.valid & UNWIND_BIT(UNWIND_FP)))
 		return WALK_TRUNCATED;
 	cfa = (rule.kind == RULE_SP ? sp : fp) + (uint64_t)(int64_t)rule.cfa;
 	saved = cfa + (uint64_t)((int64_t)rule.saved * 8);
@@ -229,8 +243,7 @@ static enum outcome step_rule(struct walk *w, struct rule rule)
 	if ((rule.saved || rule.kind == RULE_DRAP) &&
 	    !unwind_memory_read(&w->memory, saved, &w->regs.value[UNWIND_FP]))
 		return WALK_TRUNCATED;
-	if (!unwind_memory_read(&w->memory, cfa + (uint64_t)(int64_t)UNWIND_RA_OFFSET,
-				&w->regs.value[UNWIND_PC]))
+	if (!unwind_memory_read(&w->memory, unwind_ra_place(cfa, saved), &w->regs.value[UNWIND_PC]))
 		return WALK_TRUNCATED;
 	w->regs.value[UNWIND_SP] = cfa;
 	return enter_caller(w, sp, true, false);
@@ -268,13 +281,15 @@ __attribute__((no_sanitize_address)) static void run(struct walk *w, const struc
 	while (cache_find(cache, key, &rule) && (rule.kind == RULE_SP || rule.kind == RULE_FP)) {
 		uint64_t cfa = (rule.kind == RULE_SP ? sp : fp) + (uint64_t)(int64_t)rule.cfa;
 		uint64_t saved = cfa + (uint64_t)((int64_t)rule.saved * 8);
+		uint64_t ra = unwind_ra_place(cfa, saved);
 
 		if (unlikely(rule.module != checked)) {
 			if (!modules_is_current(rule.module, w->epoch))
 				break;
 			checked = rule.module;
 		}
-		if (unlikely(cfa <= sp + 7 || cfa > high || saved < sp || saved > cfa || (cfa & 7)))
+		if (unlikely(ra < sp || ra >= cfa || cfa > high || saved < sp || saved > cfa ||
+			     (cfa & 7)))
 			break;
 		if (unlikely(n == w->max))
 			break;
@@ -286,7 +301,7 @@ __attribute__((no_sanitize_address)) static void run(struct walk *w, const struc
 		}
 		if (rule.saved)
 			fp = *(const volatile uint64_t *)saved;
-		key = *(const volatile uint64_t *)(cfa + (uint64_t)(int64_t)UNWIND_RA_OFFSET);
+		key = unwind_strip(*(const volatile uint64_t *)ra);
 		sp = cfa;
 	}
 	w->regs.value[UNWIND_SP] = sp;
@@ -320,11 +335,11 @@ static enum outcome walk(struct walk *w)
 
 static void begin(struct walk *w, struct unwind_stack *stack, bool is_full)
 {
-	const uint32_t fast = 1u << UNWIND_SP | 1u << UNWIND_FP | 1u << UNWIND_PC;
+	const uint64_t fast = UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(UNWIND_FP) | UNWIND_BIT(UNWIND_PC);
 
 	unwind_memory_init(&w->memory, stack);
 	w->key = w->regs.value[UNWIND_PC] + 1;
-	w->regs.valid &= is_full ? ~0u : fast;
+	w->regs.valid &= is_full ? UNWIND_ALL : fast;
 	w->n = w->skipped = w->switches = w->flags = 0;
 	w->is_full = is_full;
 }
