@@ -55,11 +55,18 @@ void followed_supersede(struct followed *process, struct region *region)
 	origin_init(&process->origin, pid);
 }
 
-/* A child that recorded nothing of its own leaves nothing: it was about to exec, or did very little. */
+/*
+ * A child that recorded nothing of its own leaves nothing: it was about to exec, or did very little. The
+ * sites tell; the header's counters lag behind in a process that ended without a word.
+ */
 static bool recorded_anything(const struct region_snapshot *snapshot)
 {
-	if (snapshot->header.samples > 0)
-		return true;
+	for (uint32_t i = 0; i < snapshot->n_sites; i++) {
+		const struct mt_site *site = &snapshot->sites[i];
+
+		if (site->alloc_blocks > site->inherited_blocks || site->freed_samples > 0)
+			return true;
+	}
 	for (uint32_t i = 0; i < snapshot->n_maps; i++)
 		if (!(snapshot->maps[i].flags & MT_MAP_INHERITED))
 			return true;

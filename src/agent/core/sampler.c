@@ -35,7 +35,7 @@
 
 enum {
 	SAMPLER_CHECK_NS = 250000,
-	SAMPLER_CREDIT_NS = 10000000,
+	SAMPLER_CREDIT_NS = 25000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
 	SAMPLER_MAX = 1 << 30,
 	SAMPLER_FULL_NS = 10000000, /* between two widenings for full tables */
