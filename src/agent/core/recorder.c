@@ -35,7 +35,7 @@ enum {
 	RECORDER_LIVE_SHIFT = 9, /* 1/512 of live bytes matters */
 	RECORDER_COST_FIRST = 64,
 	RECORDER_COST_EACH = 64,
-	RECORDER_COST_MAX_NS = 50000,
+	RECORDER_COST_MAX_NS = 8000,
 };
 
 static bool recorder_tags;
