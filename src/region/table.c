@@ -99,29 +99,31 @@ int table_visit_range(struct source *source, const struct mt_table *table, uint6
 		      uint64_t end, table_visitor visitor, void *context)
 {
 	_cleanup_free_ char *chunk = NULL;
-	uint64_t size = table->entry_size, offset, i, n;
+	uint64_t size = table->entry_size, at_once, offset, i, n;
+	char *entry, *again;
 	int r, stable;
-	char *entry;
 
 	/* the entries of an empty table may claim any size, 0 too */
 	if (first >= end)
 		return 0;
-	chunk = malloc(2 * (size_t)CHUNK);
+	at_once = MIN(CHUNK / size, end - first);
+	chunk = malloc(2 * at_once * size);
 	if (!chunk)
 		return -ENOMEM;
+	again = chunk + at_once * size;
 	for (; first < end; first += n) {
-		n = MIN(CHUNK / size, end - first);
+		n = MIN(at_once, end - first);
 		offset = table->offset + first * size;
 		r = source_copy(source, offset, chunk, n * size);
 		if (r < 0)
 			return r;
-		r = source_copy(source, offset, chunk + CHUNK, n * size);
+		r = source_copy(source, offset, again, n * size);
 		if (r < 0)
 			return r;
 		for (i = 0; i < n; i++) {
 			entry = chunk + i * size;
 			stable = 1;
-			if (memcmp(entry, entry + CHUNK, size) != 0)
+			if (memcmp(entry, again + i * size, size) != 0)
 				stable = settle(source, offset + i * size, entry, size);
 			if (stable < 0)
 				return stable;
