@@ -45,6 +45,7 @@ enum {
 /* Private: a child that may not record stops alone. */
 static uint32_t core_phase;
 static bool core_children_ignored;
+static bool core_is_confined;
 static int (*core_handover)(int fd);
 
 /*
@@ -172,9 +173,14 @@ static bool core_make_child_region(struct thread *thread)
 
 static _noinline_ bool core_claim(void)
 {
-	struct thread *thread = thread_enter();
+	struct thread *thread;
 	bool claimed;
 
+	if (core_is_confined) {
+		__atomic_store_n(&core_phase, CORE_STOPPED, __ATOMIC_RELAXED);
+		return false;
+	}
+	thread = thread_enter();
 	if (!thread)
 		return false;
 	/* a handler must not wait for the call that it interrupted */
@@ -313,6 +319,17 @@ void core_set_header_flag(uint32_t flag)
 bool core_is_unclaimed_child(void)
 {
 	return core_is_recording() && !fork_guard_is_claimed();
+}
+
+void core_claim_child(void)
+{
+	(void)core_is_on();
+}
+
+void core_confine(void)
+{
+	core_is_confined = true;
+	thread_confine();
 }
 
 int64_t core_first_distance(void)

@@ -98,6 +98,16 @@ void core_set_header_flag(uint32_t flag);
  */
 bool core_is_unclaimed_child(void);
 
+/* Makes such a child's region now. */
+void core_claim_child(void);
+
+/*
+ * The process put a system call filter in place that may kill it: from now on the core makes only those
+ * calls that allocators make (mmap, munmap, mremap, madvise, futex, gettid, clock_gettime). Children that
+ * have no region record nothing.
+ */
+void core_confine(void);
+
 /*
  * The countdown of a thread that begins, as from core_allocated. For embedders who know when a thread
  * begins; it also tells the core that an address of thread-local storage has a new owner.

@@ -87,11 +87,20 @@ uint64_t thread_random(uint64_t *state)
 	return x * 0x2545f4914f6cdd1dull;
 }
 
+static bool thread_names_are_unread;
+
+void thread_confine(void)
+{
+	__atomic_store_n(&thread_names_are_unread, true, __ATOMIC_RELAXED);
+}
+
 static void thread_read_name(struct thread *thread, bool announce, uint64_t now_ns)
 {
 	struct mt_thread *entry = &writer.threads[thread->index];
 	char name[MT_THREAD_NAME] = {0};
 
+	if (__atomic_load_n(&thread_names_are_unread, __ATOMIC_RELAXED))
+		return;
 	if (thread->index == 0 || sys_call3(SYS_NR_prctl, THREAD_PR_GET_NAME, (long)name, 0) < 0)
 		return;
 	if (memcmp(name, entry->name, sizeof(name)) == 0)

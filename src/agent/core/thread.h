@@ -91,6 +91,9 @@ struct unwind_stack *thread_stack(struct thread *thread, struct unwind_stack *sc
 /* Counts an allocation for the thread and reads its name at the 1st, 2nd, 4th, 8th... */
 void thread_count_sample(struct thread *thread, uint64_t now_ns);
 
+/* From now on names are not read: the call for it may not be allowed. */
+void thread_confine(void);
+
 /* If the thread that has this thread pointer is another one than before, starts it anew. */
 void thread_check_identity(struct thread *thread);
 
