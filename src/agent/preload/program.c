@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * program.c: see program.h.
+ *
+ * A program can take the agent along if its loader has the same name as ours: then it is of the same C
+ * library, architecture and word size. A file without PT_INTERP is static.
+ *
+ * Context: before exec, so maybe in a child of vfork that shares our memory: everything is on the stack,
+ * system calls are raw and errno is not touched.
+ */
+#include "agent/preload/program.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/core/sys.h"
+#include "agent/preload/linkmap.h"
+
+enum {
+	SCRIPT_DEPTH = 5,      /* of interpreters that are scripts, as in fs/exec.c */
+	SCRIPT_LINE = 256,     /* BINPRM_BUF_SIZE */
+	INTERPRETER_MAX = 256, /* longer than any loader's path */
+	HEADERS_MAX = 64,
+	NAME_BUFFER = 1024, /* for a folder of PATH and a name; longer ones are not judged */
+};
+
+static const char *loader_name;
+
+void program_find(void)
+{
+	const struct link_map *module;
+
+	for (module = linkmap_first(); module; module = module->l_next)
+		if (linkmap_find(module, "__libc_stack_end", NULL))
+			loader_name = linkmap_name(module);
+}
+
+static long read_at(int fd, void *buffer, size_t size, uint64_t offset)
+{
+	return sys_call4(SYS_NR_pread64, fd, (long)buffer, (long)size, (long)offset);
+}
+
+static enum program_verdict judge_interpreter(int fd, const ElfW(Phdr) * header)
+{
+	char path[INTERPRETER_MAX];
+	const char *name;
+	long n;
+
+	n = read_at(fd, path, sizeof(path) - 1, header->p_offset);
+	if (n <= 0 || !loader_name)
+		return PROGRAM_UNKNOWN;
+	path[n] = 0;
+	name = strrchr(path, '/');
+	return strcmp(name ? name + 1 : path, loader_name) == 0 ? PROGRAM_CAN : PROGRAM_CANNOT;
+}
+
+static enum program_verdict judge_elf(int fd, const unsigned char *ident)
+{
+	extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+	ElfW(Ehdr) file;
+	ElfW(Phdr) header;
+	unsigned i;
+
+	if (ident[EI_CLASS] != __ehdr_start.e_ident[EI_CLASS] ||
+	    ident[EI_DATA] != __ehdr_start.e_ident[EI_DATA])
+		return PROGRAM_CANNOT;
+	if (read_at(fd, &file, sizeof(file), 0) != sizeof(file))
+		return PROGRAM_UNKNOWN;
+	if (file.e_machine != __ehdr_start.e_machine)
+		return PROGRAM_CANNOT;
+	if (file.e_phentsize != sizeof(header) || file.e_phnum > HEADERS_MAX)
+		return PROGRAM_UNKNOWN;
+	for (i = 0; i < file.e_phnum; i++) {
+		if (read_at(fd, &header, sizeof(header), file.e_phoff + i * sizeof(header)) !=
+		    sizeof(header))
+			return PROGRAM_UNKNOWN;
+		if (header.p_type == PT_INTERP)
+			return judge_interpreter(fd, &header);
+	}
+	return PROGRAM_CANNOT;
+}
+
+/* Judges what is no script; for one, puts its interpreter into ret_path and returns true. */
+static bool is_script(int fd, enum program_verdict *ret, char ret_path[static SCRIPT_LINE])
+{
+	unsigned char line[SCRIPT_LINE];
+	size_t i = 2, length = 0;
+	long n = read_at(fd, line, sizeof(line) - 1, 0);
+
+	*ret = PROGRAM_UNKNOWN;
+	if (n < EI_NIDENT)
+		return false;
+	if (memcmp(line, ELFMAG, SELFMAG) == 0) {
+		*ret = judge_elf(fd, line);
+		return false;
+	}
+	if (line[0] != '#' || line[1] != '!')
+		return false;
+	line[n] = 0;
+	while (line[i] == ' ' || line[i] == '\t')
+		i++;
+	while (line[i] && line[i] != ' ' && line[i] != '\t' && line[i] != '\n')
+		ret_path[length++] = (char)line[i++];
+	ret_path[length] = 0;
+	return length > 0;
+}
+
+static int open_at(int dirfd, const char *path)
+{
+	/* O_NONBLOCK: a fifo must not hold us up */
+	return (int)sys_call4(SYS_NR_openat, dirfd, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+			      0);
+}
+
+static void close_fd(int fd)
+{
+	(void)sys_call3(SYS_NR_close, fd, 0, 0);
+}
+
+enum program_verdict program_judge_fd(int fd)
+{
+	enum program_verdict verdict;
+	char path[SCRIPT_LINE];
+	unsigned depth;
+
+	if (!is_script(fd, &verdict, path))
+		return verdict;
+	for (depth = 1; depth < SCRIPT_DEPTH; depth++) {
+		bool script;
+		int next = open_at(AT_FDCWD, path);
+
+		if (next < 0)
+			return PROGRAM_UNKNOWN;
+		script = is_script(next, &verdict, path);
+		close_fd(next);
+		if (!script)
+			return verdict;
+	}
+	return PROGRAM_UNKNOWN;
+}
+
+enum program_verdict program_judge_at(int dirfd, const char *path)
+{
+	enum program_verdict verdict;
+	int fd = open_at(dirfd, path);
+
+	if (fd < 0)
+		return PROGRAM_UNKNOWN;
+	verdict = program_judge_fd(fd);
+	close_fd(fd);
+	return verdict;
+}
+
+static bool is_executable(const char *path)
+{
+	return sys_call3(SYS_faccessat, AT_FDCWD, (long)path, X_OK) == 0;
+}
+
+/* The value of PATH, or what execvp takes without it. */
+static const char *search_path(void)
+{
+	static const char name[] = "PATH=";
+	char **entry;
+
+	for (entry = environ; entry && *entry; entry++)
+		if (strncmp(*entry, name, sizeof(name) - 1) == 0)
+			return *entry + sizeof(name) - 1;
+	return "/bin:/usr/bin";
+}
+
+enum program_verdict program_judge_name(const char *name)
+{
+	char path[NAME_BUFFER];
+	size_t length = strlen(name), folder;
+	const char *list;
+
+	if (length == 0 || length >= sizeof(path))
+		return PROGRAM_UNKNOWN;
+	if (memchr(name, '/', length))
+		return program_judge_at(AT_FDCWD, name);
+	for (list = search_path();; list += folder + 1) {
+		folder = strcspn(list, ":");
+		if (folder + 1 + length < sizeof(path)) {
+			memcpy(path, list, folder);
+			/* an empty folder is the current one */
+			path[folder] = '/';
+			memcpy(path + folder + (folder > 0), name, length + 1);
+			if (is_executable(path)) {
+				enum program_verdict verdict = program_judge_at(AT_FDCWD, path);
+
+				if (verdict != PROGRAM_UNKNOWN)
+					return verdict;
+			}
+		}
+		if (!list[folder])
+			return PROGRAM_UNKNOWN;
+	}
+}
