@@ -143,13 +143,12 @@ static uint32_t keep_path(const char *name, const char **ret)
 	return prefix + length;
 }
 
+/* All of the region's entry but its end, without which readers pass it over. */
 static void write_entry(const struct known *known)
 {
-	uint32_t index = known->module.index;
-	struct mt_module *entry = &writer.modules[index];
-	uint32_t n;
+	struct mt_module *entry = &writer.modules[known->module.index];
 
-	if (!writer.modules || index >= writer.modules_capacity)
+	if (!writer.modules || known->module.index >= writer.modules_capacity)
 		return;
 	entry->start = known->module.start;
 	entry->bias = known->bias;
@@ -159,9 +158,16 @@ static void write_entry(const struct known *known)
 	entry->path_length = entry->path ? known->path_length : 0;
 	entry->build_id_size = known->build_id_size;
 	__builtin_memcpy(entry->build_id, known->build_id, sizeof(entry->build_id));
-	/* makes the entry visible to readers */
-	__atomic_store_n(&entry->end, known->module.end, __ATOMIC_RELEASE);
+}
 
+static void show_entry(const struct known *known)
+{
+	uint32_t index = known->module.index, n;
+
+	if (!writer.modules || index >= writer.modules_capacity)
+		return;
+	/* makes the entry visible to readers */
+	__atomic_store_n(&writer.modules[index].end, known->module.end, __ATOMIC_RELEASE);
 	n = __atomic_load_n(&writer.header->n_modules, __ATOMIC_RELAXED);
 	while (n <= index &&
 	       !__atomic_compare_exchange_n(&writer.header->n_modules, &n, index + 1, false,
@@ -232,6 +238,8 @@ static struct known *add(const struct image *image, struct known *searched)
 					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	known = &list.known[index];
 	fill(known, index, image);
+	/* before anybody else can find it and note that it is gone */
+	write_entry(known);
 	for (;;) {
 		uint32_t expected = head ? head->module.index : 0;
 		struct known *other;
@@ -246,7 +254,7 @@ static struct known *add(const struct image *image, struct known *searched)
 			return other;
 		head = &list.known[expected];
 	}
-	write_entry(known);
+	show_entry(known);
 	put_event(known, MT_EVENT_MODULE_LOAD);
 	return known;
 }
@@ -283,6 +291,8 @@ struct known *known_note_present(const struct image *image, const struct loader_
 
 void known_publish_all(void)
 {
-	for (struct known *known = known_newest(); known; known = known_older(known))
+	for (struct known *known = known_newest(); known; known = known_older(known)) {
 		write_entry(known);
+		show_entry(known);
+	}
 }
