@@ -30,7 +30,7 @@ static const uint8_t session_magic[8] = {0x89, 'M', 'T', 'S', 'E', 'S', '\r', '\
 enum {
 	SESSION_MAJOR = 1,
 	SESSION_MINOR = 0,
-	SESSION_LEVEL = 6, /* of compression: a tenth of the time of the highest, nearly its size */
+	SESSION_LEVEL = 3,        /* of compression: a program that ended is waited for */
 	SESSION_MAX_RATIO = 4096, /* real sessions stay below 100 */
 };
 static const uint64_t SESSION_SLACK = 1 << 20;  /* bytes that are allowed at any ratio */

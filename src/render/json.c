@@ -138,8 +138,20 @@ static json_t *make_frame(const struct profile *profile, const struct profile_lo
 			 text(frame->why));
 }
 
+/*
+ * A frame stands in many stacks; it is made once and shared, which saves most of the time and the memory
+ * of a big report.
+ */
+static json_t *share_frame(const struct profile *profile, const struct profile_location *location,
+			   uint32_t frame, json_t **frames)
+{
+	if (!frames[frame])
+		frames[frame] = make_frame(profile, location, &profile->frames[frame]);
+	return json_incref(frames[frame]);
+}
+
 static json_t *make_stack(const struct profile *profile, const struct render_options *options,
-			  const struct profile_site *site)
+			  const struct profile_site *site, json_t **frames)
 {
 	json_t *stack = json_array();
 
@@ -150,8 +162,8 @@ static json_t *make_stack(const struct profile *profile, const struct render_opt
 			if (options->depth > 0 && json_array_size(stack) >= options->depth)
 				return stack;
 			json_array_append_new(
-				stack, make_frame(profile, location,
-						  &profile->frames[location->first_frame + f]));
+				stack,
+				share_frame(profile, location, location->first_frame + f, frames));
 		}
 	}
 	return stack;
@@ -173,7 +185,7 @@ static json_t *make_threads(const struct profile *profile, const struct profile_
 }
 
 static json_t *make_site(const struct profile *profile, const struct render_options *options,
-			 const struct view_row *row)
+			 const struct view_row *row, json_t **frames)
 {
 	const struct profile_site *site = &profile->sites[row->site];
 	json_t *json;
@@ -187,7 +199,7 @@ static json_t *make_site(const struct profile *profile, const struct render_opti
 			 number(site->allocated_blocks), "oldest_age_s", seconds(row->oldest_age_s),
 			 "youngest_age_s", seconds(row->youngest_age_s), "growth_bytes_per_s",
 			 real(site->growth), "threads", make_threads(profile, site), "stack",
-			 make_stack(profile, options, site));
+			 make_stack(profile, options, site, frames));
 	if (!json)
 		return NULL;
 	json_object_set_new(json, "truncated", json_boolean(site->flags & MT_STACK_TRUNCATED));
@@ -198,19 +210,23 @@ static json_t *make_site(const struct profile *profile, const struct render_opti
 static int make_sites(const struct profile *profile, const struct render_options *options,
 		      json_t **ret)
 {
+	_cleanup_free_ json_t **frames = calloc(profile->n_frames + 1, sizeof(*frames));
 	_cleanup_(view_deinit) struct view view = {};
 	struct render_options by_site = *options;
-	json_t *sites = json_array();
+	json_t *sites;
 	int r;
 
+	if (!frames)
+		return -ENOMEM;
 	by_site.by = RENDER_BY_SITE;
 	r = view_make(profile, &by_site, VIEW_ALL, 0, &view);
-	if (r < 0) {
-		json_decref(sites);
+	if (r < 0)
 		return r;
-	}
+	sites = json_array();
 	for (size_t i = 0; i < view.n_rows; i++)
-		json_array_append_new(sites, make_site(profile, options, &view.rows[i]));
+		json_array_append_new(sites, make_site(profile, options, &view.rows[i], frames));
+	for (size_t i = 0; i < profile->n_frames; i++)
+		json_decref(frames[i]);
 	*ret = sites;
 	return 0;
 }
@@ -323,6 +339,12 @@ static int make_report(const struct profile *profile, const struct render_option
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* jansson writes byte by byte; a stream of stdio takes a lock for each of them. */
+static int write_unlocked(const char *bytes, size_t size, void *stream)
+{
+	return fwrite_unlocked(bytes, 1, size, stream) == size ? 0 : -1;
+}
+
 int render_json(const struct profile *profile, const struct render_options *options, FILE *out)
 {
 	json_t *report;
@@ -332,7 +354,8 @@ int render_json(const struct profile *profile, const struct render_options *opti
 	if (r < 0)
 		return r;
 	errno = 0;
-	r = json_dumpf(report, out, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+	r = json_dump_callback(report, write_unlocked, out,
+			       JSON_INDENT(1) | JSON_REAL_PRECISION(15));
 	json_decref(report);
 	if (r < 0)
 		return errno ? -errno : -EIO;
