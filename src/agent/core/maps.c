@@ -210,9 +210,24 @@ static bool maps_take_lock(void)
 	return false;
 }
 
+/* Applies what handlers left; they may go on leaving more meanwhile. */
+static void maps_apply_left(struct thread *thread)
+{
+	uint8_t n_applied = 0;
+
+	while (n_applied < __atomic_load_n(&thread->n_map_ops, __ATOMIC_RELAXED)) {
+		uint8_t n = n_applied + 1;
+
+		maps_apply_locked(&thread->map_ops[n_applied++]);
+		/* from the first again, if none came since */
+		if (__atomic_compare_exchange_n(&thread->n_map_ops, &n, 0, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			n_applied = 0;
+	}
+}
+
 void maps_apply(struct thread *thread, const struct maps_op *op)
 {
-	unsigned n_applied = 0;
 	bool done = false;
 
 	if (thread->maps_busy && thread->depth > 1) {
@@ -234,16 +249,12 @@ void maps_apply(struct thread *thread, const struct maps_op *op)
 		if (!done)
 			maps_apply_locked(op);
 		done = true;
-		for (; n_applied < thread->n_map_ops; n_applied++) {
-			maps_apply_locked(&thread->map_ops[n_applied]);
-			__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		}
+		maps_apply_left(thread);
 		sys_lock_drop(&maps_lock);
 		thread->maps_busy = false;
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		/* a handler may have come after the loop and before busy was cleared */
-	} while (thread->n_map_ops > n_applied);
-	thread->n_map_ops = 0;
+		/* a handler may have come between the last look and busy's end */
+	} while (__atomic_load_n(&thread->n_map_ops, __ATOMIC_RELAXED) > 0);
 }
 
 static void maps_inherit(uint32_t number, struct mapindex_range *range)

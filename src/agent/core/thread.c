@@ -4,7 +4,7 @@
  *
  * The core may not use TLS (the injected image has none, and a late-loaded library has little), so the
  * state is found by the thread pointer in a hash table of fixed size: open addressing, a window of
- * THREAD_WINDOW places, no deletion. Only a thread itself looks for its own thread pointer, so two threads
+ * THREAD_WINDOW places, no deletion. A place, once it has a state, keeps it. Only a thread itself looks for its own thread pointer, so two threads
  * never insert the same key and a key, once there, stays until its owner has ended.
  *
  * A thread that ends leaves its state behind as THREAD_ENDED. The next thread with the same thread
@@ -154,14 +154,9 @@ static uint32_t thread_take_index(int tid, uint64_t now_ns)
 	return 0;
 }
 
-/*
- * Fills in a state for the calling thread, which may be found in place from here on: a handler that comes
- * before this has finished is a nested user.
- */
-static void thread_begin(struct thread *thread, struct thread_place *place, uintptr_t tp)
+/* What a state needs before it can be found: a handler that comes then is a nested user of it. */
+static void thread_prepare(struct thread *thread, uintptr_t tp)
 {
-	uint64_t now_ns = sys_clock_coarse_ns();
-
 	thread->depth = 1;
 	thread->stack = thread->other = (struct unwind_stack){0};
 	thread->index = 0;
@@ -173,11 +168,17 @@ static void thread_begin(struct thread *thread, struct thread_place *place, uint
 	thread->n_samples = 0;
 	thread->next_name = 1;
 	thread->tp = tp;
+}
+
+/* Makes it so that the state is found, and finishes it. */
+static void thread_begin(struct thread *thread, struct thread_place *place)
+{
+	uint64_t now_ns = sys_clock_coarse_ns();
+
 	thread->place = place;
-	__atomic_store_n(&thread->status, THREAD_ACTIVE, __ATOMIC_RELAXED);
-	__atomic_store_n(&place->tp, tp, __ATOMIC_RELAXED);
-	/* release pairs with the acquire in thread_register, which may take it over one day */
-	__atomic_store_n(&place->state, thread, __ATOMIC_RELEASE);
+	/* release pairs with the acquire in thread_for_each */
+	__atomic_store_n(&thread->status, THREAD_ACTIVE, __ATOMIC_RELEASE);
+	__atomic_store_n(&place->tp, thread->tp, __ATOMIC_RELAXED);
 
 	thread->tid = sys_gettid();
 	thread->random ^= (uint64_t)thread->tid << 32;
@@ -191,6 +192,13 @@ static void thread_begin(struct thread *thread, struct thread_place *place, uint
 					    .aux = (uint64_t)thread->tid,
 					    .thread = (uint16_t)thread->index});
 	thread->depth = 0;
+}
+
+/* The thread pointer is the same, the thread is another. */
+static void thread_restart(struct thread *thread)
+{
+	thread_prepare(thread, thread->tp);
+	thread_begin(thread, thread->place);
 }
 
 static bool thread_take_over(struct thread *thread)
@@ -219,6 +227,7 @@ static struct thread *thread_new_state(void)
 	return &thread_states[n];
 }
 
+/* A handler that comes before the place has its thread pointer registers once more; that is all. */
 static _noinline_ struct thread *thread_register(uintptr_t tp)
 {
 	uint32_t hash = thread_hash(tp);
@@ -226,19 +235,20 @@ static _noinline_ struct thread *thread_register(uintptr_t tp)
 
 	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
 		struct thread_place *place = &thread_places[(hash + i) & thread_mask];
-		uintptr_t empty = 0;
+		struct thread *none = NULL;
 
-		if (__atomic_load_n(&place->tp, __ATOMIC_RELAXED) != 0)
+		if (__atomic_load_n(&place->state, __ATOMIC_RELAXED))
 			continue;
 		if (!state)
 			state = thread_new_state();
 		if (!state)
 			break;
-		if (!__atomic_compare_exchange_n(&place->tp, &empty, tp, false, __ATOMIC_RELAXED,
-						 __ATOMIC_RELAXED))
+		thread_prepare(state, tp);
+		/* release pairs with the acquire below, by whoever takes it over one day */
+		if (!__atomic_compare_exchange_n(&place->state, &none, state, false,
+						 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			continue;
-		/* a handler that comes now finds no state, and does not record */
-		thread_begin(state, place, tp);
+		thread_begin(state, place);
 		return state;
 	}
 	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
@@ -247,7 +257,8 @@ static _noinline_ struct thread *thread_register(uintptr_t tp)
 		state = __atomic_load_n(&place->state, __ATOMIC_ACQUIRE);
 		if (!state || !thread_take_over(state))
 			continue;
-		thread_begin(state, place, tp);
+		thread_prepare(state, tp);
+		thread_begin(state, place);
 		return state;
 	}
 	return NULL;
@@ -266,15 +277,13 @@ static struct thread *thread_find(uintptr_t tp)
 			break;
 		if (found != tp)
 			continue;
-		thread = place->state;
-		if (unlikely(!thread))
-			return NULL; /* interrupted while it is made */
+		thread = __atomic_load_n(&place->state, __ATOMIC_RELAXED);
 		if (likely(__atomic_load_n(&thread->status, __ATOMIC_RELAXED) == THREAD_ACTIVE))
 			return thread;
 		if (!thread_take_over(thread))
 			break;
 		if (sys_gettid() != thread->tid)
-			thread_begin(thread, place, tp);
+			thread_restart(thread);
 		return thread;
 	}
 	return thread_register(tp);
@@ -408,7 +417,7 @@ void thread_check_identity(struct thread *thread)
 {
 	if (thread->depth != 1 || sys_gettid() == thread->tid)
 		return;
-	thread_begin(thread, thread->place, thread->tp);
+	thread_restart(thread);
 	thread->depth = 1;
 }
 
