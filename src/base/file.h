@@ -30,7 +30,7 @@ int file_write_fd(int fd, const void *bytes, size_t size);
  *	r = file_draft_commit(&draft);
  *
  * A path that is no regular file (a pipe, /dev/stdout) is written to directly; a symbolic link is
- * followed. A full disk shows at the latest in commit, which waits until the bytes are on disk.
+ * followed. A full disk shows at the latest in commit, which does not wait for the disk.
  */
 struct file_draft {
 	int fd;

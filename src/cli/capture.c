@@ -18,37 +18,18 @@
 #include "process/procinfo.h"
 #include "profile/build.h"
 #include "profile/session.h"
-#include "symbolize/symbolizer.h"
 
 enum { SMAPS_MAX = 64 * 1024 * 1024, YAMA_FILE_MAX = 64 };
 
-static void deinit_symbolizer(struct symbolizer **symbolizer)
-{
-	if (*symbolizer)
-		symbolizer_free(*symbolizer);
-}
-
-static int open_symbolizer(const struct origin *origin, struct symbolizer **ret)
-{
-	struct symbolizer_options options = {.pid = origin->pid, .ns_pid = origin->ns_pid};
-	char root[64];
-
-	if (origin->root_fd >= 0) {
-		snprintf(root, sizeof(root), "/proc/self/fd/%d", origin->root_fd);
-		options.root = root;
-	}
-	return symbolizer_new(&options, ret);
-}
-
 int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
-		     bool symbolize, struct profile **ret)
+		     struct names *names, struct profile **ret)
 {
-	_cleanup_(deinit_symbolizer) struct symbolizer *symbolizer = NULL;
+	struct symbolizer *symbolizer = NULL;
 	struct profile *profile;
 	int r;
 
-	if (symbolize) {
-		r = open_symbolizer(origin, &symbolizer);
+	if (names) {
+		r = names_open(names, origin, live, &symbolizer);
 		if (r < 0)
 			return r;
 	}
@@ -68,7 +49,7 @@ int capture_snapshot(const struct region_snapshot *snapshot, const struct origin
 	return 0;
 }
 
-int capture(struct region *region, const struct origin *origin, bool live, bool symbolize,
+int capture(struct region *region, const struct origin *origin, bool live, struct names *names,
 	    struct profile **ret)
 {
 	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {};
@@ -76,7 +57,7 @@ int capture(struct region *region, const struct origin *origin, bool live, bool 
 
 	if (r < 0)
 		return r;
-	return capture_snapshot(&snapshot, origin, live, symbolize, ret);
+	return capture_snapshot(&snapshot, origin, live, names, ret);
 }
 
 /* Why the kernel will not let us look, and what would help. */
@@ -170,6 +151,7 @@ int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
 int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error)
 {
 	_cleanup_(origin_deinit) struct origin origin = {.root_fd = -EBADF};
+	_cleanup_(names_deinit) struct names names = {};
 	struct region *region;
 	int r = capture_open_pid(pid, &region, error);
 
@@ -177,7 +159,7 @@ int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *
 		return r;
 	origin_init(&origin, pid);
 	origin_refresh(&origin);
-	r = capture(region, &origin, true, symbolize, ret);
+	r = capture(region, &origin, true, symbolize ? &names : NULL, ret);
 	region_free(region);
 	if (r < 0)
 		strbuf_addf(error, "%d: its region cannot be read: %s; try again", (int)pid,

@@ -11,18 +11,19 @@
 #include <sys/types.h>
 
 #include "base/strbuf.h"
+#include "cli/names.h"
 #include "cli/origin.h"
 #include "profile/profile.h"
 #include "region/region.h"
 
 /*
- * A profile of a snapshot. live: the process is there, so its maps are read as well. Frames have names
- * if symbolize is set.
+ * A profile of a snapshot. live: the process is there, so its maps are read as well. Without names
+ * frames have addresses only.
  */
 int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
-		     bool symbolize, struct profile **ret);
+		     struct names *names, struct profile **ret);
 /* The same of what the region holds now. */
-int capture(struct region *region, const struct origin *origin, bool live, bool symbolize,
+int capture(struct region *region, const struct origin *origin, bool live, struct names *names,
 	    struct profile **ret);
 
 /* A profile of a living process. On failure error says what, why and the way out. */

@@ -68,6 +68,7 @@ static int wait_for_end(int pidfd, const struct signals *signals, uint64_t durat
 			continue;
 		if (n < 0)
 			return -errno;
+		signals_consume(signals);
 		return (fds[0].revents & POLLIN) && !(fds[1].revents & POLLIN);
 	}
 }
@@ -76,6 +77,7 @@ static int observe(const struct values *values, pid_t pid, struct region *region
 		   struct profile **ret)
 {
 	_cleanup_(origin_deinit) struct origin origin = {.root_fd = -EBADF};
+	_cleanup_(names_deinit) struct names names = {};
 	_cleanup_(signals_deinit) struct signals signals;
 	_cleanup_close_ int pidfd = -EBADF;
 	struct profile *last;
@@ -89,7 +91,7 @@ static int observe(const struct values *values, pid_t pid, struct region *region
 	if (pidfd < 0)
 		return -errno;
 	origin_init(&origin, pid);
-	r = capture(region, &origin, true, true, ret);
+	r = capture(region, &origin, true, &names, ret);
 	if (r < 0)
 		return r;
 	if (values->record.duration_ns == 0)
@@ -103,7 +105,7 @@ static int observe(const struct values *values, pid_t pid, struct region *region
 		origin_forget_usage(&origin);
 	else
 		origin_refresh(&origin);
-	r = capture(region, &origin, !ended, true, &last);
+	r = capture(region, &origin, !ended, &names, &last);
 	if (r < 0) {
 		log_warning("attach: %d has ended; the report is of when it was attached to",
 			    (int)pid);

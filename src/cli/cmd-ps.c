@@ -4,13 +4,16 @@
  * not. Root sees everybody's. A process that ends while it is looked at is left out.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/macro.h"
 #include "base/units.h"
+#include "cli/print.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 #include "process/procinfo.h"
@@ -127,20 +130,22 @@ static int rows_collect(struct rows *rows)
 	return 0;
 }
 
-/* The arguments with blanks between them, cut to what a line holds, nothing unprintable. */
+/* The arguments with blanks between them, cut to what a line of the terminal holds, nothing unprintable. */
 static void print_command(const struct procinfo *info)
 {
-	enum { MAX = 60 };
+	enum { COLUMNS_BEFORE = 44, COLUMNS_LEAST = 20 };
+	unsigned width = print_width(stdout);
+	int max = width ? MAX((int)width - COLUMNS_BEFORE, COLUMNS_LEAST) : INT_MAX;
 	int length = 0;
 
 	if (!info->cmdline || !info->cmdline[0]) {
 		printf("[%s]\n", info->comm);
 		return;
 	}
-	for (char **argument = info->cmdline; *argument && length < MAX; argument++) {
+	for (char **argument = info->cmdline; *argument && length < max; argument++) {
 		if (argument != info->cmdline)
 			length += printf(" ");
-		for (const char *c = *argument; *c && length < MAX; c++, length++)
+		for (const char *c = *argument; *c && length < max; c++, length++)
 			putchar((unsigned char)*c < ' ' || *c == 127 ? '?' : *c);
 	}
 	putchar('\n');

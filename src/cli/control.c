@@ -25,7 +25,8 @@ static int find_region(pid_t pid, uint64_t *ret_address)
 	for (size_t i = 0; i < maps.n_mappings; i++) {
 		const struct mapping *mapping = &maps.mappings[i];
 
-		if (mapping->offset == 0 && strcmp(mapping->path, "/memfd:" MT_REGION_NAME) == 0) {
+		if (mapping->write && mapping->offset == 0 &&
+		    strcmp(mapping->path, "/memfd:" MT_REGION_NAME) == 0) {
 			*ret_address = mapping->start;
 			return 0;
 		}

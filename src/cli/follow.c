@@ -68,6 +68,7 @@ void follower_deinit(struct follower *follower)
 	while (follower->processes)
 		followed_remove(follower, follower->processes);
 	listener_deinit(&follower->listener);
+	names_deinit(&follower->names);
 	cleanup_close(&follower->epoll_fd);
 	cleanup_close(&follower->timer_fd);
 	cleanup_close(&follower->root_fd);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "cli/listener.h"
+#include "cli/names.h"
 #include "cli/origin.h"
 #include "cli/signals.h"
 #include "profile/profile.h"
@@ -38,6 +39,7 @@ struct followed;
 struct follower {
 	struct follow_settings settings;
 	struct listener listener;
+	struct names names;
 	int epoll_fd;
 	int timer_fd;
 	struct signals *signals;

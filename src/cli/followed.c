@@ -196,7 +196,7 @@ void followed_finish(struct follower *follower, struct followed *process,
 
 	if (r > 0) {
 		origin_forget_usage(&process->origin);
-		r = capture(process->region, &process->origin, false, true, &profile);
+		r = capture(process->region, &process->origin, false, &follower->names, &profile);
 		if (r >= 0) {
 			set_end(profile, end);
 			leave_session(follower, process, profile);
@@ -216,7 +216,7 @@ void followed_stop(struct follower *follower, struct followed *process)
 
 	if (r > 0) {
 		origin_refresh(&process->origin);
-		r = capture(process->region, &process->origin, true, true, &profile);
+		r = capture(process->region, &process->origin, true, &follower->names, &profile);
 		if (r >= 0)
 			leave_session(follower, process, profile);
 	}

@@ -64,11 +64,22 @@ static pid_t read_ns_pid(pid_t pid)
 	return last;
 }
 
+/* A process that has ended meanwhile has no arguments any more; the region has them. */
+static void drop_empty_cmdline(struct procinfo *info)
+{
+	if (info->cmdline && !info->cmdline[0]) {
+		free(info->cmdline);
+		info->cmdline = NULL;
+	}
+}
+
 void origin_init(struct origin *origin, pid_t pid)
 {
 	*origin =
 		(struct origin){.pid = pid, .root_fd = open_root(pid), .ns_pid = read_ns_pid(pid)};
 	origin->has_info = procinfo_read_brief(pid, &origin->info) >= 0;
+	if (origin->has_info)
+		drop_empty_cmdline(&origin->info);
 }
 
 void origin_deinit(struct origin *origin)

@@ -61,6 +61,14 @@ void signals_restore(const struct signals *signals)
 	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
 }
 
+void signals_consume(const struct signals *signals)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+	}
+}
+
 void signals_deinit(struct signals *signals)
 {
 	cleanup_close(&signals->fd);

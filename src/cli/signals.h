@@ -25,6 +25,8 @@ struct signals {
 int signals_init_forwarding(struct signals *signals);
 /* For `attach`: INT and TERM come through fd and end the observation. */
 int signals_init_ending(struct signals *signals);
+/* Takes away what has come; what is left would be delivered by signals_deinit. */
+void signals_consume(const struct signals *signals);
 void signals_deinit(struct signals *signals);
 
 /* In the forked child, before exec: everything as memtrace found it. Async-signal-safe. */

@@ -50,7 +50,9 @@ int target_has_agent(pid_t pid)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < maps.n_mappings && !found; i++)
-		found = strcmp(maps.mappings[i].path, "/memfd:" MT_REGION_NAME) == 0;
+		/* a memtrace that reads a region maps it as well, but cannot write to it */
+		found = maps.mappings[i].write &&
+			strcmp(maps.mappings[i].path, "/memfd:" MT_REGION_NAME) == 0;
 	maps_deinit(&maps);
 	return found;
 }
