@@ -26,7 +26,7 @@
 #include "region/abi.h"
 #include "tests/support/oracle.h"
 
-enum { FRAMES_MAX = 400, SHOWN = 5 };
+enum { FRAMES_MAX = 400, SHOWN = 5, SHOWN_EACH = 64 * 1024 };
 
 extern void *__libc_malloc(size_t size);
 void *malloc(size_t size);
@@ -34,7 +34,7 @@ void *malloc(size_t size);
 static unsigned every;
 static unsigned long calls, traces, different, truncated, frame_pointers, signals, frames, longer;
 static unsigned long our_ns, their_ns, warm_ns;
-static char shown[SHOWN * 64 * 1024];
+static char shown[SHOWN * SHOWN_EACH];
 static size_t shown_size;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread struct unwind_stack stack __attribute__((tls_model("initial-exec")));
@@ -108,14 +108,14 @@ static __attribute__((noinline)) void compare(void)
 		return;
 	}
 	different++;
-	if (shown_size + 64 * 1024 < sizeof(shown))
+	if (shown_size + SHOWN_EACH < sizeof(shown))
 		show(n, m, flags);
 }
 
 __attribute__((constructor)) static void start(void)
 {
 	const char *number = getenv("UNWIND_CHECK_EVERY"), *mask = getenv("UNWIND_CHECK_LOADER");
-	int without = mask ? atoi(mask) : 0;
+	long without = mask ? strtol(mask, NULL, 10) : 0;
 	struct modules_loader loader;
 
 	is_inside++;
@@ -126,7 +126,7 @@ __attribute__((constructor)) static void start(void)
 	if (without & 2)
 		loader.find_object = NULL;
 	modules_init(&loader);
-	every = number ? (unsigned)atoi(number) : 97;
+	every = number ? (unsigned)strtoul(number, NULL, 10) : 97;
 	is_inside--;
 }
 

@@ -260,22 +260,26 @@ static int evaluate(const uint8_t *operations, size_t size, const uint64_t *init
 	return eh_expression_run(&tables, 16, &regs, &memory, initial, ret);
 }
 
-#define ASSERT_VALUE(expected, ...)                                                             \
-	do {                                                                                    \
-		const uint8_t operations_[] = {__VA_ARGS__};                                    \
-		uint64_t value_ = 0;                                                            \
-		assert_int_equal(evaluate(operations_, sizeof(operations_), NULL, &value_), 0); \
-		assert_int_equal(value_, (uint64_t)(expected));                                 \
-	} while (0)
-#define ASSERT_FAILS(error, ...)                                                            \
-	do {                                                                                \
-		const uint8_t operations_[] = {__VA_ARGS__};                                \
-		uint64_t value_ = 0;                                                        \
-		assert_int_equal(evaluate(operations_, sizeof(operations_), NULL, &value_), \
-				 error);                                                    \
-	} while (0)
+static void assert_value(uint64_t expected, const uint8_t *operations, size_t size)
+{
+	uint64_t value = 0;
 
-static void test_expressions_compute(void **state)
+	assert_int_equal(evaluate(operations, size, NULL, &value), 0);
+	assert_int_equal(value, expected);
+}
+
+static void assert_fails(int error, const uint8_t *operations, size_t size)
+{
+	uint64_t value = 0;
+
+	assert_int_equal(evaluate(operations, size, NULL, &value), error);
+}
+
+#define BYTES(...)                  (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
+#define ASSERT_VALUE(expected, ...) assert_value((uint64_t)(expected), BYTES(__VA_ARGS__))
+#define ASSERT_FAILS(error, ...)    assert_fails(error, BYTES(__VA_ARGS__))
+
+static void test_expressions_push(void **state)
 {
 	ASSERT_VALUE(7, 0x37);
 	ASSERT_VALUE(-2, 0x09, 0xfe);
@@ -286,9 +290,13 @@ static void test_expressions_compute(void **state)
 	ASSERT_VALUE(0x0807060504030201, 0x0e, 1, 2, 3, 4, 5, 6, 7, 8);
 	ASSERT_VALUE(300, 0x10, 0xac, 0x02);
 	ASSERT_VALUE(-129, 0x11, 0xff, 0x7e);
-	ASSERT_VALUE(96, 0x76, 0x7c);             /* rbp - 4 */
-	ASSERT_VALUE(100, 0x56);                  /* rbp */
-	ASSERT_VALUE(104, 0x92, 6, 4);            /* bregx */
+	ASSERT_VALUE(96, 0x76, 0x7c);  /* rbp - 4 */
+	ASSERT_VALUE(100, 0x56);       /* rbp */
+	ASSERT_VALUE(104, 0x92, 6, 4); /* bregx */
+}
+
+static void test_expressions_compute(void **state)
+{
 	ASSERT_VALUE(6, 0x33, 0x32, 0x1e);        /* 3 * 2 */
 	ASSERT_VALUE(-1, 0x32, 0x33, 0x1c);       /* 2 - 3 */
 	ASSERT_VALUE(-2, 0x36, 0x1f, 0x33, 0x1b); /* -6 / 3 */
@@ -309,6 +317,10 @@ static void test_expressions_compute(void **state)
 	ASSERT_VALUE(1, 0x32, 0x32, 0x2a);
 	ASSERT_VALUE(1, 0x32, 0x32, 0x2c);
 	ASSERT_VALUE(1, 0x32, 0x31, 0x2e);
+}
+
+static void test_expressions_move_and_jump(void **state)
+{
 	ASSERT_VALUE(4, 0x32, 0x12, 0x22);             /* dup plus */
 	ASSERT_VALUE(2, 0x32, 0x33, 0x13);             /* drop */
 	ASSERT_VALUE(2, 0x32, 0x33, 0x14);             /* over */
@@ -511,7 +523,9 @@ int main(void)
 		cmocka_unit_test(test_signal_frames_are_marked),
 		cmocka_unit_test(test_what_is_damaged_is_refused),
 		cmocka_unit_test(test_a_header_without_a_table_is_searched_in_full),
+		cmocka_unit_test(test_expressions_push),
 		cmocka_unit_test(test_expressions_compute),
+		cmocka_unit_test(test_expressions_move_and_jump),
 		cmocka_unit_test(test_expressions_read_the_stack),
 		cmocka_unit_test(test_plt_expression),
 		cmocka_unit_test(test_expressions_that_are_refused),

@@ -176,7 +176,7 @@ static void test_callbacks_through_libc(void **state)
 	for (int i = 0; i < 64; i++)
 		numbers[i] = (i * 37) % 64;
 	qsort(numbers, 64, sizeof(int), compare_checking);
-	bsearch(&key, numbers, 64, sizeof(int), compare_checking);
+	assert_non_null(bsearch(&key, numbers, 64, sizeof(int), compare_checking));
 	assert_true(checks > before + 10);
 }
 

@@ -48,7 +48,7 @@ static inline uint64_t eh_take(struct eh_cursor *c, unsigned size)
 {
 	uint64_t value = 0;
 
-	if (unlikely(c->bad || c->end - c->at < size)) {
+	if (unlikely(c->bad || !c->at || c->end - c->at < size)) {
 		c->bad = true;
 		return 0;
 	}

@@ -378,49 +378,68 @@ bool eh_is_fp_deref(const struct eh_tables *tables, int32_t place, bool is_word,
 	return true;
 }
 
-static int find_cfa(const struct eh_tables *tables, const struct eh_row *row,
-		    struct unwind_memory *memory, const struct unwind_regs *regs, uint64_t *ret)
+/* One step from a frame to its caller. */
+struct frame_step {
+	const struct eh_tables *tables;
+	const struct eh_row *row;
+	struct unwind_memory *memory;
+	const struct unwind_regs *regs;
+	uint64_t cfa;
+};
+
+static bool is_known(const struct frame_step *step, uint64_t reg)
 {
+	return reg < UNWIND_N_REGS && step->regs->valid & UNWIND_BIT(reg);
+}
+
+static int run_expression(const struct frame_step *step, int32_t place, bool has_cfa, uint64_t *ret)
+{
+	return eh_expression_run(step->tables, (uint32_t)place, step->regs, step->memory,
+				 has_cfa ? &step->cfa : NULL, ret);
+}
+
+static int find_cfa(const struct frame_step *step, uint64_t *ret)
+{
+	const struct eh_row *row = step->row;
+
 	if (row->cfa_is_expression)
-		return eh_expression_run(tables, (uint32_t)row->cfa_value, regs, memory, NULL, ret);
-	if (!(regs->valid & UNWIND_BIT(row->cfa_register)))
+		return run_expression(step, row->cfa_value, false, ret);
+	if (!is_known(step, row->cfa_register))
 		return EH_UNKNOWN;
-	*ret = regs->value[row->cfa_register] + (uint64_t)(int64_t)row->cfa_value;
+	*ret = step->regs->value[row->cfa_register] + (uint64_t)(int64_t)row->cfa_value;
 	return 0;
 }
 
 /* The caller's value of register number reg. */
-static int find_value(const struct eh_tables *tables, const struct eh_row *row, unsigned reg,
-		      struct unwind_memory *memory, const struct unwind_regs *regs, uint64_t cfa,
-		      uint64_t *ret)
+static int find_value(const struct frame_step *step, unsigned reg, uint64_t *ret)
 {
-	int32_t value = row->value[reg];
-	uint64_t address = cfa + (uint64_t)(int64_t)value;
+	int32_t value = step->row->value[reg];
+	uint64_t address = step->cfa + (uint64_t)(int64_t)value;
 	int r;
 
-	switch (row->kind[reg]) {
+	switch (step->row->kind[reg]) {
 	case EH_SAME:
-		if (!(regs->valid & UNWIND_BIT(reg)))
+		if (!is_known(step, reg))
 			return EH_UNKNOWN;
-		*ret = regs->value[reg];
+		*ret = step->regs->value[reg];
 		return 0;
 	case EH_OFFSET:
-		return unwind_memory_read(memory, address, ret) ? 0 : EH_UNREADABLE;
+		return unwind_memory_read(step->memory, address, ret) ? 0 : EH_UNREADABLE;
 	case EH_VAL_OFFSET:
 		*ret = address;
 		return 0;
 	case EH_REGISTER:
-		if (value < 0 || value >= UNWIND_N_REGS || !(regs->valid & UNWIND_BIT(value)))
+		if (value < 0 || !is_known(step, (uint64_t)value))
 			return EH_UNKNOWN;
-		*ret = regs->value[value];
+		*ret = step->regs->value[value];
 		return 0;
 	case EH_VAL_EXPRESSION:
-		return eh_expression_run(tables, (uint32_t)value, regs, memory, &cfa, ret);
+		return run_expression(step, value, true, ret);
 	case EH_EXPRESSION:
-		r = eh_expression_run(tables, (uint32_t)value, regs, memory, &cfa, &address);
+		r = run_expression(step, value, true, &address);
 		if (r < 0)
 			return r;
-		return unwind_memory_read(memory, address, ret) ? 0 : EH_UNREADABLE;
+		return unwind_memory_read(step->memory, address, ret) ? 0 : EH_UNREADABLE;
 	default:
 		return EH_UNKNOWN;
 	}
@@ -430,12 +449,12 @@ int eh_row_apply(const struct eh_tables *tables, const struct eh_row *row,
 		 struct unwind_memory *memory, const struct unwind_regs *regs,
 		 struct unwind_regs *ret)
 {
-	uint64_t cfa;
+	struct frame_step step = {tables, row, memory, regs, 0};
 	int r;
 
 	if (row->kind[row->ra] == EH_UNDEFINED)
 		return 1;
-	r = find_cfa(tables, row, memory, regs, &cfa);
+	r = find_cfa(&step, &step.cfa);
 	if (r < 0)
 		return r;
 	ret->valid = 0;
@@ -444,9 +463,9 @@ int eh_row_apply(const struct eh_tables *tables, const struct eh_row *row,
 		if (reg == row->ra)
 			continue;
 		if (reg == UNWIND_SP && row->kind[reg] == EH_SAME) {
-			ret->value[reg] = cfa;
+			ret->value[reg] = step.cfa;
 		} else {
-			r = find_value(tables, row, reg, memory, regs, cfa, &ret->value[reg]);
+			r = find_value(&step, reg, &ret->value[reg]);
 			if (r == EH_DAMAGED)
 				return r;
 			if (r < 0)
@@ -454,7 +473,7 @@ int eh_row_apply(const struct eh_tables *tables, const struct eh_row *row,
 		}
 		ret->valid |= UNWIND_BIT(reg);
 	}
-	r = find_value(tables, row, row->ra, memory, regs, cfa, &ret->value[UNWIND_PC]);
+	r = find_value(&step, row->ra, &ret->value[UNWIND_PC]);
 	if (r < 0)
 		return r;
 	if (!(ret->valid & UNWIND_BIT(UNWIND_SP)))

@@ -58,7 +58,7 @@ static uintptr_t search_table(const struct eh_tables *tables, const struct heade
 	struct eh_bases bases = {tables->hdr, 0, tables->start, tables->end};
 	uint64_t low = 0, high = header->n;
 
-	if (size == 0 || header->n > (header->table.end - header->table.at) / (2 * size))
+	if (size == 0 || header->n > (header->table.end - header->table.at) / (2ull * size))
 		return 0;
 	/* entries below low begin at or before pc, those from high on after it */
 	while (low < high) {
@@ -144,8 +144,8 @@ static bool parse_cie(const struct eh_tables *tables, uintptr_t address, struct 
 		;
 	if (c.bad || (version != 1 && version != 3 && version != 4))
 		return false;
-	if (version == 4 && (eh_take_u8(&c) != 8 || eh_take_u8(&c) != 0))
-		return false; /* other sizes of addresses and segments than ours */
+	if (version == 4 && eh_take(&c, 2) != 8)
+		return false; /* addresses of another size than ours, or segments */
 
 	ret->code_align = eh_take_uleb(&c);
 	ret->data_align = eh_take_sleb(&c);

@@ -216,7 +216,7 @@ static bool decode(struct machine *machine, struct eh_cursor *c, struct instruct
 
 	if (c->bad || machine->left-- == 0)
 		return false;
-	i->effect = EFFECT_NONE;
+	*i = (struct instruction){.effect = EFFECT_NONE};
 	switch (op & 0xc0) {
 	case CFA_ADVANCE_LOC:
 		set_advance(machine, i, low);

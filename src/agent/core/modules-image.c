@@ -187,8 +187,9 @@ bool image_read(struct image *ret, uintptr_t start, uintptr_t end, const struct 
 	hash = hash_bytes(hash, &ret->end, sizeof(ret->end));
 	hash = hash_bytes(hash, &ret->bias, sizeof(ret->bias));
 	hash = hash_bytes(hash, ret->name, string_length(ret->name));
-	hash = hash_bytes(hash, ret->build_id, ret->build_id_size);
-	if (!ret->build_id_size)
+	if (ret->build_id)
+		hash = hash_bytes(hash, ret->build_id, ret->build_id_size);
+	if (!ret->build_id_size && headers)
 		hash = hash_bytes(hash, headers, n * sizeof(*headers));
 	ret->identity = hash | 1;
 	return true;

@@ -7,7 +7,9 @@
  * Why looking at a module's headers and name is safe: it is done for a pc on the calling thread's stack.
  * The program may not unload code that a thread is inside of. Only the walk over the loader's list, for
  * glibc before 2.35, meets modules that another thread may be unloading. It leaves the list alone
- * while the loader says that it is taking entries out, and asks the kernel before it touches each.
+ * while the loader says that it is taking entries out, and asks the kernel before it touches each. What
+ * is left is a thread that is stopped between the question and the read for as long as another one needs
+ * to unload that module and its allocator to unmap the page.
  */
 #include "agent/core/modules.h"
 

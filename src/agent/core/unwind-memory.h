@@ -41,7 +41,7 @@ static _always_inline_ bool unwind_memory_has(const struct unwind_memory *memory
 __attribute__((no_sanitize_address)) static inline bool
 unwind_memory_read(struct unwind_memory *memory, uintptr_t address, uint64_t *ret)
 {
-	if (unlikely(address & 7))
+	if (unlikely((address & 7) || address == 0))
 		return false;
 	if (unlikely(!unwind_memory_has(memory, address)) &&
 	    !unwind_memory_reach(memory, address, 8))

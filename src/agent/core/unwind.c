@@ -218,7 +218,7 @@ static enum outcome step_signal(struct walk *w)
 	uint64_t sp = w->regs.value[UNWIND_SP];
 
 	for (unsigned i = 0; i < UNWIND_SIGFRAME_N; i++)
-		if (!unwind_memory_read(&w->memory, sp + UNWIND_SIGFRAME_REGS + 8 * i,
+		if (!unwind_memory_read(&w->memory, sp + UNWIND_SIGFRAME_REGS + 8ull * i,
 					&w->regs.value[unwind_sigframe_register(i)]))
 			return WALK_TRUNCATED;
 	w->regs.valid = UNWIND_ALL;
