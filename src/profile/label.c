@@ -102,11 +102,36 @@ bool label_is_start(const char *function)
 	return false;
 }
 
-/* The first call, from the inside, that has a line. */
-static const struct profile_frame *find_line(const struct profile *profile,
-					     const struct profile_site *site,
-					     const struct profile_location **ret_location)
+static bool begins_with(const char *text, const char *prefix)
 {
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Whether the call stands in code that came with the system: in a library or, inlined, in a header. */
+static bool is_of_system(const struct profile *profile, const struct profile_location *location,
+			 const struct profile_frame *frame)
+{
+	static const char *const directories[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"};
+
+	if (frame->file && begins_with(frame->file, "/usr/include/"))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(directories) && location->module != PROFILE_NO_MODULE;
+	     i++)
+		if (begins_with(profile->modules[location->module].path, directories[i]))
+			return true;
+	return false;
+}
+
+/*
+ * The call that is named as the place: the first, from the inside, in the program's own code that has a
+ * line; else the first in its own code; else the innermost.
+ */
+static const struct profile_frame *find_place(const struct profile *profile,
+					      const struct profile_site *site,
+					      const struct profile_location **ret_location)
+{
+	const struct profile_frame *found = NULL;
+
 	for (uint32_t i = 0; i < site->n_locations; i++) {
 		const struct profile_location *location = profile_location_get(profile, site, i);
 
@@ -114,37 +139,76 @@ static const struct profile_frame *find_line(const struct profile *profile,
 			const struct profile_frame *frame =
 				&profile->frames[location->first_frame + f];
 
-			if (!frame->file)
+			if (is_of_system(profile, location, frame) ||
+			    label_is_start(frame->function))
 				continue;
-			*ret_location = location;
-			return frame;
+			if (frame->file || !found) {
+				*ret_location = location;
+				found = frame;
+			}
+			if (frame->file)
+				return found;
 		}
 	}
-	return NULL;
+	if (!found) {
+		*ret_location = profile_location_get(profile, site, 0);
+		found = &profile->frames[(*ret_location)->first_frame];
+	}
+	return found;
+}
+
+/* In a sentence parameters are in the way: up to the first bracket that is not part of the name. */
+static int add_short_function(const struct profile *profile,
+			      const struct profile_location *location,
+			      const struct profile_frame *frame, struct strbuf *buffer)
+{
+	const size_t start = buffer->length;
+	unsigned depth = 0;
+	int r = label_function(profile, location, frame, buffer);
+
+	if (r < 0 || !frame->function)
+		return r;
+	for (size_t i = start; i < buffer->length; i++) {
+		const char *at = buffer->text + i;
+
+		if (begins_with(at, "operator")) {
+			at += strlen("operator");
+			i += strlen("operator") - 1 +
+			     (begins_with(at, "()") ? 2 : strspn(at, "<>-="));
+		} else if (begins_with(at, "(anonymous namespace)")) {
+			i += strlen("(anonymous namespace)") - 1;
+		} else if (*at == '<') {
+			depth++;
+		} else if (*at == '>' && depth > 0) {
+			depth--;
+		} else if (*at == '(' && depth == 0 && i > start) {
+			buffer->length = i;
+			buffer->text[i] = '\0';
+		}
+	}
+	return 0;
 }
 
 int label_site(const struct profile *profile, const struct profile_site *site,
 	       struct strbuf *buffer)
 {
-	const struct profile_location *location, *place = NULL;
-	const struct profile_frame *frame, *line;
+	const struct profile_location *location, *outer = NULL;
+	const struct profile_frame *frame, *place;
 
 	if (site->n_locations == 0)
 		return strbuf_adds(buffer, "an unknown place");
-	location = place = profile_location_get(profile, site, 0);
+	location = profile_location_get(profile, site, 0);
 	frame = &profile->frames[location->first_frame];
-	line = find_line(profile, site, &place);
-	label_function(profile, location, frame, buffer);
-	if (!line) {
-		if (!frame->function)
-			return buffer->error;
-		place = location;
-		line = frame;
-	} else if (line != frame) {
+	place = find_place(profile, site, &outer);
+	add_short_function(profile, location, frame, buffer);
+	if (place != frame) {
 		strbuf_adds(buffer, " for ");
-		label_function(profile, place, line, buffer);
+		add_short_function(profile, outer, place, buffer);
 	}
+	/* module+offset is a place already */
+	if (!place->function && !place->file)
+		return buffer->error;
 	strbuf_adds(buffer, " (");
-	label_place(profile, place, line, buffer);
+	label_place(profile, outer, place, buffer);
 	return strbuf_adds(buffer, ")");
 }

@@ -30,8 +30,8 @@ int label_place(const struct profile *profile, const struct profile_location *lo
 		const struct profile_frame *frame, struct strbuf *buffer);
 
 /*
- * Who allocated, in a few words: "make_node (src/list.c:42)", or, where the innermost function has no line
- * and one further out has, "strdup for parse_line (src/config.c:88)".
+ * Who allocated, in a few words: "make_node (src/list.c:42)", or, where the innermost function is not the
+ * program's own or has no line, and one further out is and has: "strdup for parse_line (src/config.c:88)".
  */
 int label_site(const struct profile *profile, const struct profile_site *site,
 	       struct strbuf *buffer);

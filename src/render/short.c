@@ -3,39 +3,112 @@
  * The few lines at the end of a run, on a terminal that belongs to somebody else's program: what is
  * outstanding, the three heaviest places, and where the rest is.
  */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/units.h"
+#include "base/map.h"
+#include "profile/grow.h"
 #include "profile/label.h"
 #include "render/text.h"
 #include "render/words.h"
 
-enum { SHORT_SITES = 3 };
+enum { SHORT_PLACES = 3 };
 
-static int add_sites(struct strbuf *buffer, const struct profile *profile,
-		     const struct render_options *options, const struct view *view)
+/* Sites that read the same in a line are one place: they differ further out. */
+struct place {
+	const char *label; /* in names */
+	bool is_mapping;
+	uint64_t bytes, blocks;
+	double variance;
+};
+
+struct places {
+	struct string_pool *names;
+	struct map by_label; /* pointer in names, and whether it is a mapping: index */
+	struct place *places;
+	size_t n_places;
+};
+
+static void places_deinit(struct places *places)
 {
-	for (size_t i = 0; i < view->n_rows; i++) {
-		const struct view_row *row = &view->rows[i];
-		const struct profile_site *site = &profile->sites[row->site];
-		_cleanup_(strbuf_deinit) struct strbuf bytes = {};
+	string_pool_free(places->names);
+	map_deinit(&places->by_label);
+	free(places->places);
+}
 
-		words_add_bytes(&bytes, options, row->live_bytes, row->live_stderr);
-		strbuf_adds(buffer, "  ");
-		strbuf_add_repeated(buffer, ' ',
-				    words_columns(strbuf_text(&bytes)) < 10
-					    ? 10 - words_columns(strbuf_text(&bytes))
-					    : 0);
-		words_add_styled(buffer, options, WORDS_STRONG, strbuf_text(&bytes));
-		strbuf_adds(buffer, "  ");
-		label_site(profile, site, buffer);
-		strbuf_adds(buffer, ", ");
-		words_add_count(buffer, row->live_blocks,
-				site->kind == MT_SITE_MMAP ? "mapping" : "block",
-				site->kind == MT_SITE_MMAP ? "mappings" : "blocks");
-		strbuf_addc(buffer, '\n');
+static int add_row(struct places *places, const struct profile *profile, const struct view_row *row)
+{
+	const struct profile_site *site = &profile->sites[row->site];
+	const bool is_mapping = site->kind == MT_SITE_MMAP;
+	_cleanup_(strbuf_deinit) struct strbuf label = {};
+	uint64_t *index;
+	int r;
+
+	if (label_site(profile, site, &label) < 0)
+		return -ENOMEM;
+	const char *name = string_pool_add(places->names, strbuf_text(&label));
+	if (!name)
+		return -ENOMEM;
+	r = map_add(&places->by_label, (uintptr_t)name << 1 | is_mapping, places->n_places, &index);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		if (GROW(places->places, places->n_places) < 0)
+			return -ENOMEM;
+		places->places[places->n_places++] =
+			(struct place){.label = name, .is_mapping = is_mapping};
 	}
-	return buffer->error;
+	struct place *place = &places->places[*index];
+
+	place->bytes += row->live_bytes;
+	place->blocks += row->live_blocks;
+	place->variance += row->live_stderr * row->live_stderr;
+	return 0;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? 1 : -1;
+	return strcmp(x->label, y->label);
+}
+
+static int collect_places(const struct profile *profile, const struct view *view,
+			  struct places *places)
+{
+	int r = 0;
+
+	places->names = string_pool_new();
+	if (!places->names)
+		return -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < view->n_rows; i++)
+		r = add_row(places, profile, &view->rows[i]);
+	if (places->n_places > 0)
+		qsort(places->places, places->n_places, sizeof(*places->places), compare_places);
+	return r;
+}
+
+static int add_place(struct strbuf *buffer, const struct render_options *options,
+		     const struct place *place)
+{
+	_cleanup_(strbuf_deinit) struct strbuf bytes = {};
+	const size_t width = 10;
+
+	words_add_bytes(&bytes, options, place->bytes, sqrt(place->variance));
+	size_t columns = words_columns(strbuf_text(&bytes));
+	strbuf_adds(buffer, "  ");
+	strbuf_add_repeated(buffer, ' ', width - MIN(width, columns));
+	words_add_styled(buffer, options, WORDS_STRONG, strbuf_text(&bytes));
+	strbuf_addf(buffer, "  %s, ", place->label);
+	if (place->is_mapping)
+		words_add_count(buffer, place->blocks, "mapping", "mappings");
+	else
+		words_add_count(buffer, place->blocks, "block", "blocks");
+	return strbuf_addc(buffer, '\n');
 }
 
 static int add_verdict(struct strbuf *buffer, const struct profile *profile)
@@ -52,12 +125,16 @@ int render_short(const struct profile *profile, const struct render_options *opt
 		 const char *session, FILE *out)
 {
 	_cleanup_(strbuf_deinit) struct strbuf buffer = {};
+	_cleanup_(places_deinit) struct places places = {};
 	_cleanup_(view_deinit) struct view view = {};
 	int r;
 
 	if (!options)
 		options = &view_default_options;
-	r = view_make(profile, options, VIEW_OUTSTANDING, SHORT_SITES, &view);
+	r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
+	if (r < 0)
+		return r;
+	r = collect_places(profile, &view, &places);
 	if (r < 0)
 		return r;
 	strbuf_adds(&buffer, "memtrace: ");
@@ -69,17 +146,18 @@ int render_short(const struct profile *profile, const struct render_options *opt
 	if (view.total_bytes == 0) {
 		strbuf_adds(&buffer, "  nothing is outstanding\n");
 	} else {
-		const size_t n_places = view.n_rows + view.n_more;
+		const size_t n_shown = MIN(places.n_places, (size_t)SHORT_PLACES);
 
 		strbuf_adds(&buffer, "  ");
 		words_add_bytes(&buffer, options, view.total_bytes, profile->heap.live_stderr);
 		strbuf_adds(&buffer, " outstanding in ");
-		words_add_count(&buffer, n_places, "place", "places");
-		strbuf_addf(&buffer, "%s\n",
-			    n_places > 1 && view.n_more > 0 ? ", the heaviest:" : ":");
-		r = add_sites(&buffer, profile, options, &view);
-		if (r < 0)
-			return r;
+		words_add_count(&buffer, places.n_places, "place", "places");
+		strbuf_adds(&buffer, n_shown < places.n_places ? ", the heaviest:\n" : ":\n");
+		for (size_t i = 0; i < n_shown; i++) {
+			r = add_place(&buffer, options, &places.places[i]);
+			if (r < 0)
+				return r;
+		}
 	}
 	if (session)
 		strbuf_addf(&buffer, "  all of it: memtrace report %s\n", session);

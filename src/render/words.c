@@ -58,7 +58,7 @@ int words_pad(struct strbuf *buffer, size_t line, size_t column)
 {
 	size_t at = line_columns(strbuf_text(buffer) + line);
 
-	return strbuf_add_repeated(buffer, ' ', at < column ? column - at : 1);
+	return strbuf_add_repeated(buffer, ' ', at < column ? column - at : 2);
 }
 
 /* What units.h writes has one letter that is not ASCII. */

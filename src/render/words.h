@@ -19,7 +19,7 @@ size_t words_columns(const char *text);
 
 int words_add_styled(struct strbuf *buffer, const struct render_options *options,
 		     enum words_style style, const char *text);
-/* Spaces up to column, or one if text is there already; line is where the line begins in buffer. */
+/* Spaces up to column, or two if text is there already; line is where the line begins in buffer. */
 int words_pad(struct strbuf *buffer, size_t line, size_t column);
 
 /* "1.5 MiB", "1.5 MiB ± 12.0 KiB". */

@@ -24,6 +24,26 @@ static void a_site_is_who_allocated_and_where(void **state)
 	profile_free(profile);
 }
 
+static void the_programs_own_code_goes_before_the_systems(void **state)
+{
+	struct profile *profile = sample_profile();
+
+	/* with the debug information of libc and of templates there are lines further in */
+	profile->frames[5].file = "string/strdup.c";
+	assert_site(profile, 2, "strdup for parse_line (src/config.c:88)");
+	profile->frames[0].function =
+		"std::vector<int, std::allocator<int> >::reserve(unsigned long)";
+	profile->frames[0].file = "/usr/include/c++/12/bits/vector.tcc";
+	profile->frames[1].function = "(anonymous namespace)::build(list<node>&, int)";
+	assert_site(profile, 0,
+		    "std::vector<int, std::allocator<int> >::reserve for (anonymous "
+		    "namespace)::build (src/list.c:60)");
+	profile->frames[0].function = "pool::operator()(unsigned long)";
+	profile->frames[0].file = "/srv/app/src/pool.cc";
+	assert_site(profile, 0, "pool::operator() (src/pool.cc:42)");
+	profile_free(profile);
+}
+
 static void without_any_line_it_is_the_module(void **state)
 {
 	struct profile *profile = sample_profile();
@@ -31,8 +51,12 @@ static void without_any_line_it_is_the_module(void **state)
 	for (size_t i = 0; i < profile->n_frames; i++)
 		profile->frames[i].file = NULL;
 	assert_site(profile, 0, "make_node (leaky)");
-	assert_site(profile, 2, "strdup (libc.so.6)");
+	assert_site(profile, 2, "strdup for parse_line (leaky)");
 	assert_site(profile, 3, "plugin.so+0x1233");
+	profile->sites[2].n_locations = 1;
+	assert_site(profile, 2, "strdup (libc.so.6)");
+	profile->frames[5].file = "string/strdup.c";
+	assert_site(profile, 2, "strdup (string/strdup.c)");
 	profile->sites[0].n_locations = 0;
 	assert_site(profile, 0, "an unknown place");
 	profile_free(profile);
@@ -62,6 +86,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_site_is_who_allocated_and_where),
+		cmocka_unit_test(the_programs_own_code_goes_before_the_systems),
 		cmocka_unit_test(without_any_line_it_is_the_module),
 		cmocka_unit_test(paths_are_as_long_as_they_need_to_be),
 		cmocka_unit_test(control_characters_are_replaced),

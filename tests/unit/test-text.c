@@ -237,6 +237,21 @@ static void the_end_of_a_run_is_a_few_lines(void **state)
 		       "  all of it: memtrace report memtrace.leaky.4711.memtrace\n");
 }
 
+static void sites_that_read_the_same_are_one_line_at_the_end_of_a_run(void **state)
+{
+	struct profile *profile = sample_profile();
+
+	/* the same call, reached in another way */
+	profile->sites[2].first_location = profile->sites[0].first_location;
+	profile->sites[2].n_locations = 1;
+	assert_renders(render_short_with_file, profile, &plain,
+		       "memtrace: leaky (pid 4711), exited with status 0 after 12 s: leak\n"
+		       "  1.1 MiB outstanding in 2 places:\n"
+		       "     1.0 MiB  make_node (src/list.c:42), 44 blocks\n"
+		       "    64.0 KiB  map_cache (src/cache.c:9), 1 mapping\n"
+		       "  all of it: memtrace report memtrace.leaky.4711.memtrace\n");
+}
+
 static void csv_has_plain_numbers_and_quotes_where_needed(void **state)
 {
 	struct profile *profile = sample_profile();
@@ -359,6 +374,7 @@ int main(void)
 		cmocka_unit_test(nothing_outstanding_is_said),
 		cmocka_unit_test(groups_are_tables),
 		cmocka_unit_test(the_end_of_a_run_is_a_few_lines),
+		cmocka_unit_test(sites_that_read_the_same_are_one_line_at_the_end_of_a_run),
 		cmocka_unit_test(csv_has_plain_numbers_and_quotes_where_needed),
 		cmocka_unit_test(folded_runs_from_the_outside_in),
 		cmocka_unit_test(escape_sequences_do_not_reach_the_terminal),
