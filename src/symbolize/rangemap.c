@@ -150,7 +150,7 @@ int rangemap_build(struct rangemap *map)
 
 	if (map->n_ranges == 0)
 		return 0;
-	items = reallocarray(NULL, map->n_ranges, sizeof(*items));
+	items = reallocarray(NULL, map->n_ranges, sizeof(const struct range *));
 	map->segments = reallocarray(NULL, 2 * map->n_ranges + 1, sizeof(*map->segments));
 	if (!items || !map->segments)
 		return -ENOMEM;

@@ -39,11 +39,10 @@ struct symbolizer_frame {
 	const char *function;     /* demangled, with parameters; NULL if unknown */
 	const char *linkage_name; /* as in the symbol table; NULL if unknown */
 	const char *file;         /* NULL if unknown */
-	uint32_t line;            /* 0 if unknown */
-	uint64_t offset;          /* of the address in the function's symbol */
-	bool inlined;             /* this call was inlined into the next frame */
-	/* why there is no function or no line ("no debug information"), NULL if there is */
-	const char *why;
+	const char *why; /* why there is no function or no line ("no debug information"); or NULL */
+	uint64_t offset; /* of the address in the function's symbol */
+	uint32_t line;   /* 0 if unknown */
+	bool inlined;    /* this call was inlined into the next frame */
 };
 
 int symbolizer_new(const struct symbolizer_options *options, struct symbolizer **ret);

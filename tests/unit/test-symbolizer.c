@@ -334,6 +334,33 @@ static void a_separate_file_is_found_by_link_if_the_checksum_is_right(void **sta
 	}
 }
 
+static void what_dwz_shares_between_files_is_found(void **state)
+{
+	struct symbolizer_options options = {.root = temp, .no_debuginfod = true};
+	_cleanup_(subject_deinit) struct subject subject = {};
+
+	if (system("command -v dwz >/dev/null") != 0)
+		skip();
+	run("mkdir -p %s/usr/lib/debug/.dwz %s/usr/bin", temp, temp);
+	run("cp %s %s/usr/bin/a; cp %s %s/usr/bin/b", SUBJECT_CXX, temp, SUBJECT_CXX, temp);
+	run("dwz -m %s/usr/lib/debug/.dwz/common -M /usr/lib/debug/.dwz/common %s/usr/bin/[ab]",
+	    temp, temp);
+	subject = open_with(&options, "/usr/bin/a", NULL);
+	assert_probe(&subject, SUBJECT_CXX, "probe_method",
+		     "shop::Basket::total(char const*) const", "subject.cc", "PROBE(method)");
+	resolve(&subject, address_of(SUBJECT_CXX, "probe_deep"));
+	assert_int_equal(subject.n_frames, 2);
+	assert_non_null(strstr(subject.frames[0].function, "deep"));
+	assert_frame(&subject, 1, "shop::with_deep(int)", "subject.cc", "calls deep");
+	/* the names were in the common file */
+	run("rm %s/usr/lib/debug/.dwz/common", temp);
+	subject_deinit(&subject);
+	subject = open_with(&options, "/usr/bin/a", NULL);
+	resolve(&subject, address_of(SUBJECT_CXX, "probe_deep"));
+	assert_int_equal(subject.n_frames, 2);
+	assert_null(subject.frames[0].function);
+}
+
 static void a_server_is_asked_only_if_one_is_configured_and_allowed(void **state)
 {
 	struct build_id build_id = build_id_of(SUBJECT_DWARF5);
@@ -644,6 +671,7 @@ int main(void)
 		cmocka_unit_test_setup(a_separate_file_is_found_by_build_id, set_up),
 		cmocka_unit_test_setup(a_separate_file_is_found_by_link_if_the_checksum_is_right,
 				       set_up),
+		cmocka_unit_test_setup(what_dwz_shares_between_files_is_found, set_up),
 		cmocka_unit_test_setup(a_server_is_asked_only_if_one_is_configured_and_allowed,
 				       set_up),
 		cmocka_unit_test_setup(a_stripped_file_has_the_symbols_that_are_packed_into_it,
