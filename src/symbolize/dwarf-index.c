@@ -124,13 +124,13 @@ int dwarf_index_find(struct dwarf_index *index, uint64_t address,
 	int n;
 
 	*ret_why = NULL;
-	calls[0].place = (struct dwarf_place){};
+	calls[0].place = NULL;
 	if (i == RANGE_NONE) {
 		*ret_why = "no debug information for this part of the file";
 		return 0;
 	}
 	n = dwarf_unit_find(&index->units[i], address, calls, ret_entry);
-	if (n == 0 || !calls[0].place.line)
+	if (n == 0 || !calls[0].place->line)
 		*ret_why = index->units[i].why ?: "no line is known";
 	return n;
 }

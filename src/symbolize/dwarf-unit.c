@@ -361,7 +361,8 @@ int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,
 
 	if (!unit->content.addr)
 		open_content(unit);
-	locate(unit, address, &calls[0].place);
+	locate(unit, address, &unit->place);
+	calls[0].place = &unit->place;
 	r = find_function(unit, address, &function);
 	if (r < 0 || !function)
 		return r;
@@ -378,7 +379,7 @@ int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,
 			locate_caller(unit, &inlined->name.die, &inlined->caller);
 		learn_name(unit, &inlined->name);
 		calls[n++].name = &inlined->name;
-		calls[n].place = inlined->caller;
+		calls[n].place = &inlined->caller;
 	}
 	learn_name(unit, &function->name);
 	calls[n++].name = &function->name;

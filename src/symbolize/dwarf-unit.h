@@ -18,6 +18,7 @@ struct dwarf_name {
 	const char *linkage; /* NULL if unknown */
 	bool is_scoped;      /* the language has scopes, which name does not tell */
 	bool is_known;       /* the above is; set before anybody outside sees it */
+	const char *shown;   /* NULL at first; whoever asks may keep there how name is shown */
 };
 
 /* A line of source. */
@@ -25,12 +26,13 @@ struct dwarf_place {
 	const char *file; /* NULL: unknown */
 	const char *dir;  /* what file is relative to, if it is; NULL if unknown */
 	uint32_t line;    /* 0: unknown */
+	const char *path; /* NULL at first; whoever asks may keep there how file is shown */
 };
 
-/* A function that is active at an address. */
+/* A function that is active at an address. Both live until the next question to the unit. */
 struct dwarf_call {
-	const struct dwarf_name *name; /* lives until the next question to the unit */
-	struct dwarf_place place;      /* that runs, or that calls the next inner one */
+	struct dwarf_name *name;
+	struct dwarf_place *place; /* that runs, or that calls the next inner one */
 };
 
 /* No compiler inlines as deep; what lies deeper is attributed to what is here. */
@@ -54,8 +56,9 @@ struct dwarf_unit {
 	const struct elffile *code;
 	enum { DWARF_UNIT_NEW, DWARF_UNIT_SHALLOW, DWARF_UNIT_DEEP } state;
 	bool is_scoped;
-	const char *dir; /* where the compiler ran; NULL if unknown */
-	const char *why; /* why there are no functions; NULL if there are, or may be */
+	const char *dir;          /* where the compiler ran; NULL if unknown */
+	struct dwarf_place place; /* the last one that was asked for */
+	const char *why;          /* why there are no functions; NULL if there are, or may be */
 	struct dwarf_function *functions;
 	size_t n_functions, functions_capacity;
 	struct rangemap function_map;
@@ -66,7 +69,7 @@ void dwarf_unit_deinit(struct dwarf_unit *unit);
 
 /*
  * The calls that are active at address, innermost first: n - 1 inlined ones and the function. 0 if no
- * function covers address; then calls[0] has the place if it is known. ret_entry is the first
+ * function covers address; then calls[0] has a place, maybe unknown. ret_entry is the first
  * address of the function. -ENOMEM.
  */
 int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,

@@ -171,77 +171,92 @@ static int without_clone(struct string_pool *pool, const char **name)
 	return *name ? 0 : -ENOMEM;
 }
 
-/* What the symbol knows better than the debug information about a function that was not inlined. */
+/*
+ * Sets the function if the symbol knows it better than debug information, which calls it name (maybe
+ * NULL). It was not inlined.
+ */
 static int name_by_symbol(struct module_context *context, const struct symbol *symbol,
-			  uint64_t entry, struct symbolizer_frame *frame)
+			  uint64_t entry, const char *name, struct symbolizer_frame *frame)
 {
-	const char *name = frame->function, *readable;
+	const char *known_as = frame->linkage_name;
 	int r;
 
-	if (demangle_is_mangled(frame->linkage_name) &&
-	    (!name || strstr(frame->linkage_name, name))) {
-		r = demangler_get(&context->demangler, context->pool, frame->linkage_name,
-				  &readable);
-		if (r == 0 && readable)
-			r = without_clone(context->pool, &readable);
-		if (r < 0)
+	if (demangle_is_mangled(known_as) && (!name || strstr(known_as, name))) {
+		r = demangler_get(&context->demangler, context->pool, known_as, &frame->function);
+		if (r < 0 || !frame->function)
 			return r;
-		if (readable)
-			frame->function = readable;
-	} else if (!name || (symbol->start == entry && !strchr(frame->linkage_name, '.') &&
-			     symtab_count_underscores(frame->linkage_name) <
-				     symtab_count_underscores(name))) {
-		frame->function = frame->linkage_name;
+		return without_clone(context->pool, &frame->function);
 	}
+	if (!name || (symbol->start == entry && !strchr(known_as, '.') &&
+		      symtab_count_underscores(known_as) < symtab_count_underscores(name)))
+		frame->function = known_as;
 	return 0;
 }
 
-static int locate_frame(struct module_context *context, const struct dwarf_place *place,
+/* place may be NULL. */
+static int locate_frame(struct module_context *context, struct dwarf_place *place,
 			struct symbolizer_frame *frame)
 {
-	*frame = (struct symbolizer_frame){.line = place->line};
+	*frame = (struct symbolizer_frame){};
+	if (!place)
+		return 0;
+	frame->line = place->line;
 	if (!place->file)
 		return 0;
-	frame->file = source_paths_get(&context->paths, context->pool, place->dir, place->file);
+	if (!place->path)
+		place->path =
+			source_paths_get(&context->paths, context->pool, place->dir, place->file);
+	frame->file = place->path;
 	return frame->file ? 0 : -ENOMEM;
+}
+
+/* Sets name->shown if the linkage name says it all. */
+static int show_linkage_name(struct module_context *context, struct dwarf_name *name)
+{
+	if (name->shown || !name->linkage)
+		return 0;
+	return demangler_get(&context->demangler, context->pool, name->linkage, &name->shown);
+}
+
+/* Sets name->shown, if there is a name at all. */
+static int show_name(struct module_context *context, struct dwarf_name *name)
+{
+	if (name->shown)
+		return 0;
+	if (name->name && name->is_scoped)
+		return dwarf_scopes_get(&context->scopes, context->pool, &name->die, &name->shown);
+	name->shown = name->name ?: name->linkage;
+	return 0;
 }
 
 /* A frame of a call that debug information tells. symbol is NULL for one that was inlined. */
 static int make_frame(struct module_context *context, const struct dwarf_call *call,
 		      const struct symbol *symbol, uint64_t entry, struct symbolizer_frame *frame)
 {
-	const struct dwarf_name *name = call->name;
-	const char *readable = NULL;
+	struct dwarf_name *name = call->name;
 	int r;
 
-	r = locate_frame(context, &call->place, frame);
+	r = locate_frame(context, call->place, frame);
+	if (r >= 0)
+		r = show_linkage_name(context, name);
 	if (r < 0)
 		return r;
 	frame->linkage_name = name->linkage;
-	if (name->linkage) {
-		r = demangler_get(&context->demangler, context->pool, name->linkage, &readable);
-		if (r < 0)
-			return r;
-	}
-	frame->function = readable ?: name->name ?: name->linkage;
 	if (symbol) {
 		r = symbol_name(context->pool, symbol, &frame->linkage_name);
-		if (r == 0 && !readable)
-			r = name_by_symbol(context, symbol, entry, frame);
-		if (r < 0)
+		if (r >= 0 && !name->shown)
+			r = name_by_symbol(context, symbol, entry, name->name, frame);
+		if (r < 0 || frame->function)
 			return r;
 	}
-	if (frame->function && frame->function == name->name && name->is_scoped) {
-		Dwarf_Die die = name->die;
-
-		return dwarf_scopes_get(&context->scopes, context->pool, &die, &frame->function);
-	}
-	return 0;
+	r = show_name(context, name);
+	frame->function = name->shown;
+	return r;
 }
 
 /* The only frame where debug information tells no function. */
 static int make_symbol_frame(struct module *module, struct module_context *context,
-			     const struct symbol *symbol, const struct dwarf_place *place,
+			     const struct symbol *symbol, struct dwarf_place *place,
 			     const char *why, struct symbolizer_frame *frame)
 {
 	const char *readable;
@@ -277,14 +292,14 @@ int module_resolve(struct module *module, struct module_context *context, uint64
 	if (r < 0)
 		return r;
 	symbol = symtab_find(&module->symtab, address);
-	calls[0].place = (struct dwarf_place){};
+	calls[0].place = NULL;
 	if (module->dwarf) {
 		n = dwarf_index_find(module->dwarf, address, calls, &entry, &why);
 		if (n < 0)
 			return n;
 	}
 	if (n == 0) {
-		r = make_symbol_frame(module, context, symbol, &calls[0].place, why, &frames[0]);
+		r = make_symbol_frame(module, context, symbol, calls[0].place, why, &frames[0]);
 		if (r < 0)
 			return r;
 	}
