@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * inline.h: the fast paths of heap.h, for embedders whose malloc and free should not pay for one more
- * call. heap_alloc_inline is heap_alloc; heap_free_fast frees what can be freed fast, and says if it did:
+ * call. heap_alloc_inline is heap_alloc; heap_alloc_fast gives NULL where it takes more than a list's head,
+ * without having changed anything, which is also so for a thread that never used the heap: an embedder
+ * with more than one allocator needs no test of its own before it. heap_free_fast frees what can be freed
+ * fast, and says if it did:
  *
  *   void free(void *block)
  *   {
@@ -25,7 +28,7 @@
 void *heap_alloc_slow(size_t size);
 bool heap_free_owned_slow(void *block);
 
-static _always_inline_ void *heap_alloc_inline(size_t size)
+static _always_inline_ void *heap_alloc_fast(size_t size)
 {
 	struct threadcache *cache = threadcache_self;
 	struct threadcache_bin *bin;
@@ -33,16 +36,23 @@ static _always_inline_ void *heap_alloc_inline(size_t size)
 	void *block;
 
 	if (unlikely(size > SIZECLASS_FINE_MAX))
-		return heap_alloc_slow(size);
+		return NULL;
 	bin = &cache->bins[sizeclass_fine[(size + 15) >> 4]];
 	left = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED) - (int64_t)size;
 	block = bin->head;
 	if (unlikely(left <= 0) || unlikely(!block))
-		return heap_alloc_slow(size);
+		return NULL;
 	bin->head = *(void **)block;
 	bin->room++;
 	__atomic_store_n(&cache->countdown, left, __ATOMIC_RELAXED);
 	return block;
+}
+
+static _always_inline_ void *heap_alloc_inline(size_t size)
+{
+	void *block = heap_alloc_fast(size);
+
+	return likely(block) ? block : heap_alloc_slow(size);
 }
 
 static _always_inline_ bool heap_free_fast(void *block)

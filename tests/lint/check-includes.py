@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "region/ring.h": ["base/macro.h", "region/abi.h"],
     "heap": ["base/macro.h"],
     "agent/core": ["base/macro.h", "region/abi.h", "region/ring.h"],
-    "agent/preload": ["agent/core", "heap/heap.h", "base/macro.h", "region/abi.h"],
+    "agent/preload": ["agent/core", "heap/heap.h", "heap/inline.h", "base/macro.h", "region/abi.h"],
     "agent/inject": ["agent/core", "base/macro.h", "region/abi.h"],
     "process": ["base"],
     "symbolize": ["base", "process/memory.h"],

@@ -3,10 +3,11 @@
  * entry.c: the functions that programs call instead of libc's: the allocation family of C and the
  * operators of C++. The only file that defines them.
  *
- * Fast mode is the short way: one test of the mode, which is always the same, then the heap. Whatever
- * else there is (the first call of the process, the program's own allocator, blocks that are not ours)
- * is behind one call of a cold function. free does not even test the mode: the heap says whether a
- * block is its own, which it has to look up anyway, and in system mode no block is.
+ * malloc, free, new and delete begin with the heap's fast paths, without asking for the mode: a thread
+ * has no cache until the heap has served it, and then its lists are empty; a block that is not the
+ * heap's is not in its range. So what the agent can do besides costs nothing where the heap is in use,
+ * and is decided behind the one branch that leads to the slow half: the first call of the process, the
+ * program's own allocator, blocks that are not ours.
  *
  * Errors are glibc's: NULL and ENOMEM where memory or arithmetic runs out, EINVAL for alignments, errno
  * kept by free. Alignments that are no power of two are rounded up as its memalign does.
@@ -26,27 +27,33 @@
 #include "agent/preload/operators.h"
 #include "base/macro.h"
 #include "heap/heap.h"
+#include "heap/inline.h"
 
 enum {
 	PAGE = 4096,
 };
 
-/* Decides where a call goes that is not known to be for the heap: true if it is after all. */
-static _cold_ _noinline_ bool is_fast_slow(void)
+/* Whether the heap serves the program, where that is not known yet. */
+static _cold_ _noinline_ bool is_fast_at_first(void)
 {
 	return boot() == BOOT_FAST;
 }
 
 static _always_inline_ bool is_fast(void)
 {
-	return likely(boot_mode == BOOT_FAST) || (boot_mode == BOOT_NEW && is_fast_slow());
+	return likely(boot_mode == BOOT_FAST) || (boot_mode == BOOT_NEW && is_fast_at_first());
+}
+
+static _noinline_ void *malloc_slow(size_t size)
+{
+	return is_fast() ? heap_alloc_slow(size) : backend_alloc(size);
 }
 
 _export_ void *malloc(size_t size)
 {
-	if (is_fast())
-		return heap_alloc(size);
-	return backend_alloc(size);
+	void *block = heap_alloc_fast(size);
+
+	return likely(block) ? block : malloc_slow(size);
 }
 
 _export_ void *calloc(size_t n, size_t size)
@@ -56,23 +63,20 @@ _export_ void *calloc(size_t n, size_t size)
 	return backend_alloc_zeroed(n, size);
 }
 
-/* A block that is not the heap's: the backend's, or NULL. */
-static _noinline_ void free_other(void *block)
+static _noinline_ void free_slow(void *block)
 {
 	int saved = errno;
 
-	if (!block)
+	if (is_fast() && heap_free_owned_slow(block))
 		return;
-	if (boot_mode == BOOT_NEW)
-		(void)boot();
 	backend_free(block);
 	errno = saved;
 }
 
 static _always_inline_ void free_any(void *block)
 {
-	if (unlikely(!heap_free_owned(block)))
-		free_other(block);
+	if (unlikely(!heap_free_fast(block)))
+		free_slow(block);
 }
 
 _export_ void free(void *block)
@@ -103,11 +107,8 @@ _export_ void *realloc(void *block, size_t size)
 {
 	if (!block)
 		return malloc(size);
-	if (unlikely(!heap_owns(block))) {
-		if (boot_mode == BOOT_NEW)
-			(void)boot();
+	if (!is_fast() || unlikely(!heap_owns(block)))
 		return backend_realloc(block, size);
-	}
 	if (unlikely(size == 0)) {
 		heap_free(block);
 		return NULL;
@@ -205,12 +206,10 @@ _export_ void *pvalloc(size_t size)
 
 _export_ size_t malloc_usable_size(void *block)
 {
-	if (heap_owns(block))
-		return heap_usable_size(block);
 	if (!block)
 		return 0;
-	if (boot_mode == BOOT_NEW)
-		(void)boot();
+	if (is_fast() && likely(heap_owns(block)))
+		return heap_usable_size(block);
 	return backend.usable_size(block);
 }
 
@@ -267,12 +266,19 @@ _export_ int mallopt(int option, int value)
  * std::nothrow_t are spelled out.
  */
 #define OPERATOR_NEW(name)                                                        \
+	static _noinline_ void *name##_slow(size_t size)                          \
+	{                                                                         \
+		void *block = malloc_slow(size);                                  \
+                                                                                  \
+		return likely(block) ? block : operators_new_failed(#name, size); \
+	}                                                                         \
+                                                                                  \
 	_export_ void *name(size_t size);                                         \
 	_export_ void *name(size_t size)                                          \
 	{                                                                         \
-		void *block = malloc(size);                                       \
+		void *block = heap_alloc_fast(size);                              \
                                                                                   \
-		return likely(block) ? block : operators_new_failed(#name, size); \
+		return likely(block) ? block : name##_slow(size);                 \
 	}
 
 #define OPERATOR_NEW_NOTHROW(name)                                                                 \
@@ -293,15 +299,15 @@ _export_ int mallopt(int option, int value)
 		return likely(block) ? block : operators_new_failed_aligned(#name, size, align); \
 	}
 
-#define OPERATOR_NEW_ALIGNED_NOTHROW(name)                                                      \
-	_export_ void *name(size_t size, size_t align, const void *nothrow);                    \
-	_export_ void *name(size_t size, size_t align, const void *nothrow)                     \
-	{                                                                                       \
-		void *block = memalign(align, size);                                            \
-                                                                                                \
-		return likely(block) ? block                                                    \
-				     : operators_new_failed_aligned_nothrow(#name, size, align, \
-									    nothrow);           \
+#define OPERATOR_NEW_ALIGNED_NOTHROW(name)                                                \
+	_export_ void *name(size_t size, size_t align, const void *nothrow);              \
+	_export_ void *name(size_t size, size_t align, const void *nothrow)               \
+	{                                                                                 \
+		void *block = memalign(align, size);                                      \
+                                                                                          \
+		if (likely(block))                                                        \
+			return block;                                                     \
+		return operators_new_failed_aligned_nothrow(#name, size, align, nothrow); \
 	}
 
 /* The sized and aligned forms say nothing that the heap needs; arguments are left where they are. */
