@@ -399,7 +399,8 @@ struct unwind_stack *thread_stack(struct thread *thread, struct unwind_stack *sc
 	/* glibc has the control block at the upper end of a thread's stack; the main thread's is not */
 	end = thread->tp;
 	if (thread_main_stack_end && sp < thread_main_stack_end &&
-	    thread_main_stack_end - sp < thread_stack_probed && thread->tid == sys_getpid())
+	    thread_main_stack_end - sp < thread_stack_probed &&
+	    (uint32_t)thread->tid == writer.header->pid)
 		end = thread_main_stack_end;
 	return thread_extend_stack(&thread->stack, sp, end) ? &thread->stack : &thread->other;
 }
