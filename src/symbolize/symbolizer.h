@@ -31,7 +31,7 @@ struct symbolizer_options {
 struct symbolizer_module {
 	const char *path;
 	const uint8_t *build_id;
-	size_t build_id_size; /* 0 if unknown: the file is taken as it is and the frame says so */
+	size_t build_id_size; /* 0 if unknown: the file at path is taken as it is */
 	uint64_t bias;        /* address in memory - address in the file */
 };
 

@@ -192,6 +192,7 @@ int symtab_build(struct symtab *symtab)
 {
 	static const uint64_t SIZED = UINT64_C(1) << 63;
 	struct symbol *symbols = symtab->symbols;
+	uint64_t sized_end = 0;
 	size_t n = 0;
 
 	if (symtab->n_symbols == 0)
@@ -206,10 +207,15 @@ int symtab_build(struct symtab *symtab)
 		uint64_t end = symbols[i].end, rank = symbols[i].start;
 		int r;
 
-		if (symbols[i].sized)
+		if (symbols[i].sized) {
 			rank |= SIZED;
-		else if (i + 1 < n)
+			sized_end = MAX(sized_end, end);
+		} else if (symbols[i].start < sized_end) {
+			/* a label in a function, and not what follows the function */
+			continue;
+		} else if (i + 1 < n) {
 			end = MIN(end, symbols[i + 1].start);
+		}
 		r = rangemap_add(&symtab->map, symbols[i].start, end, rank, (uint32_t)i);
 		if (r < 0)
 			return r;

@@ -83,16 +83,16 @@ static void random_ranges_give_what_looking_at_each_gives(void **state)
 
 	for (int round = 0; round < ROUNDS; round++) {
 		_cleanup_(rangemap_deinit) struct rangemap map = {};
-		uint64_t starts[N], ends[N];
+		uint64_t starts[N], ends[N], longest = round % 2 ? 20 : 200;
 
 		for (uint32_t i = 0; i < N; i++) {
 			starts[i] = (uint64_t)rand_r(&seed) % SPACE;
-			ends[i] = starts[i] + (uint64_t)rand_r(&seed) % (round % 2 ? 20 : 200);
+			ends[i] = starts[i] + (uint64_t)rand_r(&seed) % longest;
 			assert_int_equal(rangemap_add(&map, starts[i], ends[i], scattered(i), i),
 					 0);
 		}
 		assert_int_equal(rangemap_build(&map), 0);
-		for (uint64_t address = 0; address < 2 * SPACE; address++) {
+		for (uint64_t address = 0; address < UINT64_C(2) * SPACE; address++) {
 			uint32_t best = RANGE_NONE;
 
 			for (uint32_t i = 0; i < N; i++)

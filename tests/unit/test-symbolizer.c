@@ -260,6 +260,43 @@ static void cxx_functions_have_scopes_and_parameters(void **state)
 	assert_frame(&subject, 1, "shop::with_lambda(int)", "subject.cc", "calls the lambda");
 }
 
+static void assert_symbol(struct subject *subject, const char *from, uint64_t offset,
+			  const char *function, uint64_t function_offset)
+{
+	const struct symbolizer_frame *frame;
+
+	resolve(subject, address_of(SUBJECT_LABELS, from) + offset);
+	frame = &subject->frames[0];
+	assert_int_equal(subject->n_frames, 1);
+	if (!function) {
+		assert_null(frame->function);
+		assert_string_equal(frame->why, "no symbol covers this address");
+		return;
+	}
+	assert_string_equal(frame->function, function);
+	assert_int_equal(frame->offset, function_offset);
+	assert_string_equal(frame->why, "no debug information");
+}
+
+static void of_many_symbols_the_right_one_is_taken(void **state)
+{
+	_cleanup_(subject_deinit) struct subject subject = open_subject(SUBJECT_LABELS);
+
+	/* a label in a function that has a size is not another function */
+	assert_symbol(&subject, "sized", 0, "sized", 0);
+	assert_symbol(&subject, "sized", 12, "sized", 12);
+	assert_symbol(&subject, "sized", 16, NULL, 0);
+	/* without a size it reaches up to the next symbol, and the last one to the section's end */
+	assert_symbol(&subject, "unsized", 0, "unsized", 0);
+	assert_symbol(&subject, "unsized", 15, "unsized", 15);
+	assert_symbol(&subject, "label", 0, "label", 0);
+	assert_symbol(&subject, "last", 15, "last", 15);
+	assert_symbol(&subject, "last", 64, NULL, 0);
+	/* the public name is visible outside and has no underscores */
+	assert_symbol(&subject, "twin", 3, "twin", 3);
+	assert_symbol(&subject, "variable", 0, NULL, 0);
+}
+
 /* temp/usr/bin/subject is stripped, temp/debug has what it had. */
 static void strip_into_temp(const char *path)
 {
@@ -668,6 +705,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_way_to_write_debug_information_is_read, set_up),
 		cmocka_unit_test_setup(cxx_functions_have_scopes_and_parameters, set_up),
+		cmocka_unit_test_setup(of_many_symbols_the_right_one_is_taken, set_up),
 		cmocka_unit_test_setup(a_separate_file_is_found_by_build_id, set_up),
 		cmocka_unit_test_setup(a_separate_file_is_found_by_link_if_the_checksum_is_right,
 				       set_up),
