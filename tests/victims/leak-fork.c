@@ -53,6 +53,6 @@ int main(int argc, char **argv)
 	leak_in_parent();
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 7)
 		return 1;
-	printf("%d\n", (int)pid);
+	dprintf(1, "%d\n", (int)pid); /* without a buffer that would be outstanding at the end */
 	return 0;
 }
