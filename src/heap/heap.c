@@ -28,7 +28,7 @@
 
 static void *alloc(size_t size, size_t align, bool *ret_zero)
 {
-	const struct request request = {.size = MAX(size, 1), .align = align};
+	const struct request request = {.asked = size, .size = MAX(size, 1), .align = align};
 	struct threadcache *cache = threadcache_enter();
 	void *block = NULL;
 

@@ -95,7 +95,7 @@ void *place_block(struct threadcache *cache, const struct request *request, bool
 		tag = block ? &span->tag : NULL;
 	}
 	if (block && chosen)
-		sample_allocated(cache, block, request->size, tag);
+		sample_allocated(cache, block, request->asked, tag);
 	return block;
 }
 

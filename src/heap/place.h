@@ -10,6 +10,7 @@
 #include "heap/threadcache.h"
 
 struct request {
+	size_t asked; /* bytes, as the hooks are told */
 	size_t size;  /* bytes, not 0 */
 	size_t align; /* a power of two */
 };

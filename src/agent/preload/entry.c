@@ -200,7 +200,7 @@ _export_ void *pvalloc(size_t size)
 	if (is_fast())
 		return heap_alloc_aligned(PAGE, rounded);
 	if (backend.allocate_pages)
-		return backend_observe(backend.allocate_pages(size), size);
+		return backend_observe(backend.allocate_pages(size), rounded);
 	return memalign(PAGE, rounded);
 }
 
