@@ -106,7 +106,7 @@ int agent_path_find(char **ret, struct strbuf *error)
 
 	if (asked && asked[0]) {
 		r = take_readable(asked, &path);
-		if (r < 0) {
+		if (!path) {
 			strbuf_addf(error, "%s: %s; MEMTRACE_AGENT has to name the agent's library",
 				    asked, strerror(-r));
 			return r;
@@ -115,7 +115,7 @@ int agent_path_find(char **ret, struct strbuf *error)
 		r = find_beside(&path);
 		if (r == -ENOENT)
 			r = take_readable(MEMTRACE_LIBDIR "/" AGENT_NAME, &path);
-		if (r < 0) {
+		if (!path) {
 			strbuf_addf(error,
 				    AGENT_NAME ": %s beside this memtrace or in " MEMTRACE_LIBDIR
 					       "; install memtrace whole, or set MEMTRACE_AGENT to "
@@ -144,7 +144,7 @@ int agent_path_find_library(const char *name, char **ret, struct strbuf *error)
 			return r;
 		r = take_readable(candidate.text, &path);
 	}
-	if (r < 0) {
+	if (!path) {
 		strbuf_addf(error, "--allocator=%s: %s; give fast, system or the path of a library",
 			    name, strerror(-r));
 		return r;

@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/recent.h"
 #include "process/procinfo.h"
 #include "profile/build.h"
 #include "profile/session.h"
@@ -60,36 +62,46 @@ int capture(struct region *region, const struct origin *origin, bool live, struc
 	return capture_snapshot(&snapshot, origin, live, names, ret);
 }
 
+/* Yama's restriction; 0: there is none. */
+static long ptrace_scope(void)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (file_read("/proc/sys/kernel/yama/ptrace_scope", YAMA_FILE_MAX, &text, NULL) < 0)
+		return 0;
+	return strtol(text, NULL, 10);
+}
+
+static uid_t owner_of(pid_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return stat(path, &st) < 0 ? geteuid() : st.st_uid;
+}
+
 /* Why the kernel will not let us look, and what would help. */
 static void explain_permission(pid_t pid, struct strbuf *error)
 {
-	_cleanup_free_ char *scope = NULL;
-	struct procinfo info;
-	uid_t uid = (uid_t)-1;
+	uid_t owner = owner_of(pid);
+	long scope = ptrace_scope();
 
-	if (procinfo_read_brief(pid, &info) >= 0) {
-		uid = info.uid;
-		procinfo_deinit(&info);
-	}
-	if (uid != (uid_t)-1 && uid != geteuid()) {
+	strbuf_addf(error, "%d: ", (int)pid);
+	if (owner != geteuid())
+		strbuf_addf(
+			error,
+			"belongs to another user (uid %u); run memtrace as that user or as root",
+			(unsigned)owner);
+	else if (scope > 0)
 		strbuf_addf(error,
-			    "%d: belongs to another user (uid %u); run memtrace as that user or "
-			    "as root",
-			    (int)pid, (unsigned)uid);
-		return;
-	}
-	if (file_read("/proc/sys/kernel/yama/ptrace_scope", YAMA_FILE_MAX, &scope, NULL) >= 0 &&
-	    atoi(scope) > 0) {
-		strbuf_addf(error,
-			    "%d: the kernel forbids it (kernel.yama.ptrace_scope is %d); run "
-			    "memtrace as root, or set it to 0",
-			    (int)pid, atoi(scope));
-		return;
-	}
-	strbuf_addf(error,
-		    "%d: the kernel forbids it (the process has other privileges, or made itself "
-		    "undumpable); run memtrace as root",
-		    (int)pid);
+			    "the kernel forbids it (kernel.yama.ptrace_scope is %ld); run memtrace "
+			    "as root, or set it to 0",
+			    scope);
+	else
+		strbuf_adds(error,
+			    "the kernel forbids it (the process has other privileges, or made "
+			    "itself undumpable); run memtrace as root");
 }
 
 static void explain_no_agent(pid_t pid, struct strbuf *error)
@@ -107,6 +119,7 @@ static void explain_no_agent(pid_t pid, struct strbuf *error)
 
 int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
 {
+	struct region *region = NULL;
 	struct procinfo info;
 	int r = procinfo_read_brief(pid, &info);
 
@@ -114,13 +127,15 @@ int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
 		strbuf_adds(error, "/proc is not mounted; mount it: mount -t proc proc /proc");
 		return r;
 	}
-	if (r >= 0)
+	if (r >= 0) {
 		procinfo_deinit(&info);
-	if (r == 0)
-		r = region_open_pid(pid, ret);
-	switch (r) {
-	case 0:
+		r = region_open_pid(pid, &region);
+	}
+	if (region) {
+		*ret = region;
 		return 0;
+	}
+	switch (r) {
 	case -ESRCH:
 		strbuf_addf(error,
 			    "%d: there is no such process; \"memtrace ps\" lists those with the "
@@ -152,7 +167,7 @@ int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *
 {
 	_cleanup_(origin_deinit) struct origin origin = {.root_fd = -EBADF};
 	_cleanup_(names_deinit) struct names names = {};
-	struct region *region;
+	struct region *region = NULL;
 	int r = capture_open_pid(pid, &region, error);
 
 	if (r < 0)
@@ -208,4 +223,27 @@ int capture_write(const char *verb, const struct profile *profile, const char *p
 	log_error("%s: %s: the session file cannot be written: %s; %s", verb, path, strerror(-r),
 		  way_out);
 	return r;
+}
+
+int capture_keep(const char *verb, const struct profile *profile, const char *output,
+		 char **ret_path)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (output)
+		r = (path = strdup(output)) ? 0 : -ENOMEM;
+	else
+		r = capture_default_path(profile->process.comm ?: "", (pid_t)profile->process.pid,
+					 &path);
+	if (r < 0) {
+		log_error("%s: no memory for the name of the session file; there is none", verb);
+		return r;
+	}
+	r = capture_write(verb, profile, path);
+	if (r < 0)
+		return r;
+	(void)recent_add(path);
+	*ret_path = TAKE_PTR(path);
+	return 0;
 }

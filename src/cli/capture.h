@@ -40,6 +40,13 @@ int capture_default_path(const char *comm, pid_t pid, char **ret);
  */
 int capture_child_path(const char *output, const char *comm, pid_t pid, char **ret);
 
+/*
+ * Writes the session to output, or under its default name if that is NULL, and remembers it as the
+ * newest. ret_path is the caller's. On failure the line that says so was logged.
+ */
+int capture_keep(const char *verb, const struct profile *profile, const char *output,
+		 char **ret_path);
+
 /* Writes the session file; on failure logs the line that says so. */
 int capture_write(const char *verb, const struct profile *profile, const char *path);
 

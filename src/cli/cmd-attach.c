@@ -3,9 +3,8 @@
  * cmd-attach.c: `memtrace attach PID`: observes a process that has the agent until Ctrl-C, the end of
  * --duration or its own end, then writes a session and reports. Nothing in the process is touched.
  *
- * What can be read of the region when the process is gone depends on how it was opened: a mapping
- * outlives the process, a copy does not. So a profile is taken at the beginning, too, and used if
- * there is no later one.
+ * Root maps the region, and the mapping outlives the process. Others can only copy it while the process
+ * lives, so they do it every second, and if the process ends the newest copy is what is reported.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,9 +15,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/macro.h"
 #include "cli/capture.h"
 #include "cli/print.h"
-#include "cli/recent.h"
 #include "cli/record-options.h"
 #include "cli/signals.h"
 #include "cli/target.h"
@@ -44,78 +43,128 @@ static const struct option_group groups[] = {
 	{NULL},
 };
 
+enum { NS_PER_S = 1000000000, COPY_EVERY_NS = NS_PER_S };
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* Waits for Ctrl-C, the process's end or the duration. Returns 1 if the process has ended, else 0. */
-static int wait_for_end(int pidfd, const struct signals *signals, uint64_t duration_ns)
+struct observation {
+	struct origin origin;
+	struct region *region;
+	struct region_snapshot snapshot; /* the newest; empty until there is one */
+	struct signals signals;
+	int pidfd;
+	bool ended; /* the process, not the observation */
+};
+
+static void observation_deinit(struct observation *observation)
 {
-	uint64_t end_ns = now_ns() + duration_ns;
+	origin_deinit(&observation->origin);
+	region_snapshot_deinit(&observation->snapshot);
+	cleanup_close(&observation->pidfd);
+}
+
+static int take_snapshot(struct observation *observation)
+{
+	struct region_snapshot snapshot;
+	int r = region_snapshot(observation->region, 0, &snapshot);
+
+	if (r < 0)
+		return r;
+	region_snapshot_deinit(&observation->snapshot);
+	observation->snapshot = snapshot;
+	return 0;
+}
+
+/* Nanoseconds until there is something to do, or none if there is nothing but waiting. */
+static const struct timespec *next_timeout(const struct observation *observation, uint64_t end_ns,
+					   struct timespec *storage)
+{
+	uint64_t now = now_ns(), left_ns = end_ns > now ? end_ns - now : 0;
+
+	if (!region_outlives(observation->region))
+		left_ns = MIN(left_ns, (uint64_t)COPY_EVERY_NS);
+	else if (end_ns == UINT64_MAX)
+		return NULL;
+	*storage = (struct timespec){(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
+	return storage;
+}
+
+/* Waits for Ctrl-C, the process's end or the duration. */
+static int wait_for_end(struct observation *observation, uint64_t duration_ns)
+{
+	uint64_t end_ns = duration_ns ? now_ns() + duration_ns : UINT64_MAX;
 
 	for (;;) {
-		struct pollfd fds[] = {{pidfd, POLLIN, 0}, {signals->fd, POLLIN, 0}};
-		uint64_t now = now_ns(), left_ns = end_ns > now ? end_ns - now : 0;
-		struct timespec left = {(time_t)(left_ns / 1000000000u),
-					(long)(left_ns % 1000000000u)};
-		int n = ppoll(fds, 2, duration_ns ? &left : NULL, NULL);
+		struct pollfd fds[] = {{observation->pidfd, POLLIN, 0},
+				       {observation->signals.fd, POLLIN, 0}};
+		struct timespec storage;
+		int n = ppoll(fds, 2, next_timeout(observation, end_ns, &storage), NULL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
-		signals_consume(signals);
-		return (fds[0].revents & POLLIN) && !(fds[1].revents & POLLIN);
+		if (n == 0 && now_ns() < end_ns) {
+			/* the newest copy is what is left if the process ends now */
+			(void)take_snapshot(observation);
+			continue;
+		}
+		observation->ended = fds[0].revents & POLLIN;
+		signals_consume(&observation->signals);
+		return 0;
 	}
+}
+
+static int observe_with_signals(const struct values *values, struct observation *observation,
+				struct profile **ret)
+{
+	_cleanup_(names_deinit) struct names names = {};
+	struct origin *origin = &observation->origin;
+	int r;
+
+	observation->pidfd = (int)syscall(SYS_pidfd_open, origin->pid, 0);
+	if (observation->pidfd < 0)
+		return -errno;
+	r = take_snapshot(observation);
+	if (r < 0)
+		return r;
+	if (values->record.duration_ns == 0)
+		log_notice("attach: observing %d (%s); Ctrl-C ends it", (int)origin->pid,
+			   origin->has_info ? origin->info.comm : "?");
+	r = wait_for_end(observation, values->record.duration_ns);
+	if (r < 0)
+		return r;
+	if (take_snapshot(observation) < 0)
+		log_warning("attach: %d has ended; the report is of the last second before",
+			    (int)origin->pid);
+	if (observation->ended)
+		origin_forget_usage(origin);
+	else
+		origin_refresh(origin);
+	r = capture_snapshot(&observation->snapshot, origin, !observation->ended, &names, ret);
+	if (r >= 0 && observation->ended && (*ret)->process.state == PROFILE_RUNNING)
+		(*ret)->process.state = PROFILE_EXITED;
+	return r;
 }
 
 static int observe(const struct values *values, pid_t pid, struct region *region,
 		   struct profile **ret)
 {
-	_cleanup_(origin_deinit) struct origin origin = {.root_fd = -EBADF};
-	_cleanup_(names_deinit) struct names names = {};
-	_cleanup_(signals_deinit) struct signals signals;
-	_cleanup_close_ int pidfd = -EBADF;
-	struct profile *last;
-	bool ended;
-	int r;
+	_cleanup_(observation_deinit) struct observation observation = {.pidfd = -EBADF};
+	int r = signals_init_ending(&observation.signals);
 
-	r = signals_init_ending(&signals);
-	if (r < 0)
-		return r;
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0)
-		return -errno;
-	origin_init(&origin, pid);
-	r = capture(region, &origin, true, &names, ret);
-	if (r < 0)
-		return r;
-	if (values->record.duration_ns == 0)
-		log_notice("attach: observing %d (%s); Ctrl-C ends it", (int)pid,
-			   origin.has_info ? origin.info.comm : "?");
-	r = wait_for_end(pidfd, &signals, values->record.duration_ns);
-	if (r < 0)
-		return r;
-	ended = r > 0;
-	if (ended)
-		origin_forget_usage(&origin);
-	else
-		origin_refresh(&origin);
-	r = capture(region, &origin, !ended, &names, &last);
-	if (r < 0) {
-		log_warning("attach: %d has ended; the report is of when it was attached to",
-			    (int)pid);
-		return 0;
-	}
-	if (ended && last->process.state == PROFILE_RUNNING)
-		last->process.state = PROFILE_EXITED;
-	profile_free(*ret);
-	*ret = last;
-	return 0;
+	observation.region = region;
+	origin_init(&observation.origin, pid);
+	if (r >= 0)
+		r = observe_with_signals(values, &observation, ret);
+	signals_deinit(&observation.signals);
+	return r;
 }
 
 static void warn_about_ignored(const struct record_values *values, pid_t pid)
@@ -130,11 +179,10 @@ static void warn_about_ignored(const struct record_values *values, pid_t pid)
 static int attach_main(const void *values_, int n_operands, char **operands)
 {
 	const struct values *values = values_;
+	_cleanup_(profile_freep) struct profile *profile = NULL;
+	_cleanup_(region_freep) struct region *region = NULL;
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
-	_cleanup_free_ char *default_path = NULL;
-	const char *path = values->record.output;
-	struct profile *profile = NULL;
-	struct region *region;
+	_cleanup_free_ char *path = NULL;
 	pid_t pid;
 	int r;
 
@@ -148,20 +196,13 @@ static int attach_main(const void *values_, int n_operands, char **operands)
 	}
 	warn_about_ignored(&values->record, pid);
 	r = observe(values, pid, region, &profile);
-	region_free(region);
-	if (r < 0) {
+	if (!profile) {
 		log_error("attach: %d: cannot be observed: %s; try again", (int)pid, strerror(-r));
-		profile_free(profile);
 		return STATUS_FAILED;
 	}
-	if (!path && capture_default_path(profile->process.comm ?: "", pid, &default_path) >= 0)
-		path = default_path;
-	r = path ? capture_write("attach", profile, path) : -ENOMEM;
-	if (r >= 0)
-		(void)recent_add(path);
+	r = capture_keep("attach", profile, values->record.output, &path);
 	if (!values->record.quiet)
-		print_short(profile, &values->print, r >= 0 ? path : NULL);
-	profile_free(profile);
+		print_short(profile, &values->print, path);
 	return r < 0 ? STATUS_FAILED : STATUS_DONE;
 }
 
@@ -173,7 +214,7 @@ const struct verb verb_attach = {
 		"Observes the process PID until Ctrl-C, for the time of --duration, or until it ends; then\n"
 		"writes a session file and a short report. The process goes on. It must have been started\n"
 		"with `memtrace run`, or be a child of one that was.\n",
-	.groups = groups,
+	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,
 	.min_operands = 1,

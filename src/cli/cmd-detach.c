@@ -47,7 +47,7 @@ const struct verb verb_detach = {
 	.description =
 		"Stops the recording in the process PID, for good. The process goes on, its agent stays\n"
 		"loaded and idle, and what was recorded can still be reported on.\n",
-	.groups = groups,
+	.syntax = {groups},
 	.min_operands = 1,
 	.max_operands = 1,
 	.main = detach_main,

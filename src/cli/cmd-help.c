@@ -26,7 +26,7 @@ const struct verb verb_help = {
 	.operands = "[VERB]",
 	.summary = "list the verbs, or show the help of one",
 	.description = "Lists the verbs, or shows the options of VERB.\n",
-	.groups = groups,
+	.syntax = {groups},
 	.max_operands = 1,
 	.main = help_main,
 };

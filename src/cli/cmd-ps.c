@@ -196,7 +196,7 @@ const struct verb verb_ps = {
 	.description =
 		"Lists the processes of this user (root: of everybody) that have the agent, and the\n"
 		"biggest that have not.\n",
-	.groups = groups,
+	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,
 	.main = ps_main,

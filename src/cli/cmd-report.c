@@ -46,7 +46,7 @@ const struct verb verb_report = {
 		"Shows what is outstanding, by the stack that allocated it. TARGET is the PID of a process\n"
 		"that has the agent, or a session file. Without it the newest session of this user is taken:\n"
 		"a running one if there is one, else the newest file that `run` or `attach` wrote.\n",
-	.groups = groups,
+	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,
 	.max_operands = 1,

@@ -305,10 +305,9 @@ const struct verb verb_run = {
 		"Starts PROGRAM with the agent. At its end its session goes to a file, and a short report to\n"
 		"stderr. The exit status is the program's, 128+N if signal N ended it; 1 if it could not be\n"
 		"started.\n",
-	.groups = groups,
+	.syntax = {groups, .stop_at_operand = true},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,
-	.stop_at_operand = true,
 	.min_operands = 1,
 	.max_operands = -1,
 	.main = run_main,

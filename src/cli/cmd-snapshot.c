@@ -6,7 +6,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/capture.h"
-#include "cli/recent.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 
@@ -25,10 +24,9 @@ static const struct option_group groups[] = {{options, 0, "Options"}, {NULL}};
 static int snapshot_main(const void *values_, int n_operands, char **operands)
 {
 	const struct values *values = values_;
+	_cleanup_(profile_freep) struct profile *profile = NULL;
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
-	_cleanup_free_ char *default_path = NULL;
-	const char *path = values->output;
-	struct profile *profile;
+	_cleanup_free_ char *path = NULL;
 	pid_t pid;
 	int r;
 
@@ -39,13 +37,8 @@ static int snapshot_main(const void *values_, int n_operands, char **operands)
 		log_error("snapshot: %s", strbuf_text(&error));
 		return STATUS_FAILED;
 	}
-	if (!path && capture_default_path(profile->process.comm ?: "", pid, &default_path) >= 0)
-		path = default_path;
-	r = path ? capture_write("snapshot", profile, path) : -1;
-	profile_free(profile);
-	if (r < 0)
+	if (capture_keep("snapshot", profile, values->output, &path) < 0)
 		return STATUS_FAILED;
-	(void)recent_add(path);
 	puts(path);
 	return verb_finish_output();
 }
@@ -57,7 +50,7 @@ const struct verb verb_snapshot = {
 	.description =
 		"Writes a session file of the process PID, which has the agent and goes on, and prints\n"
 		"the file's name.\n",
-	.groups = groups,
+	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.min_operands = 1,
 	.max_operands = 1,

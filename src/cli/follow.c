@@ -210,7 +210,6 @@ static int start_clock(struct follower *follower)
 static bool waited_for_nobody(pid_t pid)
 {
 	_cleanup_free_ char *text = NULL;
-	unsigned long faults = 1;
 	char path[64];
 	const char *at;
 
@@ -220,7 +219,7 @@ static bool waited_for_nobody(pid_t pid)
 	at = strrchr(text, ')');
 	for (int field = 2; at && field < 11; field++)
 		at = strchr(at + 1, ' ');
-	return at && sscanf(at, "%lu", &faults) == 1 && faults == 0;
+	return at && strtoul(at, NULL, 10) == 0;
 }
 
 static int reap(struct follower *follower)

@@ -54,9 +54,6 @@ static struct cursor cursor_next(struct cursor at)
 	return cursor_settle(at);
 }
 
-#define options_for_each(at, groups) \
-	for (struct cursor at = cursor_first(groups); (at).spec; at = cursor_next(at))
-
 static bool may_be_left_out(const struct option_spec *spec)
 {
 	return spec->value && spec->value[0] == '[';
@@ -195,7 +192,7 @@ static int complain_unknown(struct parser *parser, const char *name, size_t leng
 	if (length < sizeof(word)) {
 		memcpy(word, name, length);
 		word[length] = 0;
-		options_for_each(at, parser->groups)
+		for (struct cursor at = cursor_first(parser->groups); at.spec; at = cursor_next(at))
 			suggestion_offer(&suggestion, word, at.spec->name);
 		suggestion_offer(&suggestion, word, "help");
 	}
@@ -217,8 +214,7 @@ static int find_long(struct parser *parser, const char *name, size_t length, str
 	struct cursor found = {};
 	const char *other = NULL;
 
-	options_for_each(at, parser->groups)
-	{
+	for (struct cursor at = cursor_first(parser->groups); at.spec; at = cursor_next(at)) {
 		if (strncmp(at.spec->name, name, length) != 0)
 			continue;
 		if (!at.spec->name[length]) {
@@ -245,7 +241,7 @@ static int parse_long(struct parser *parser, const char *name)
 {
 	size_t length = strcspn(name, "=");
 	const char *text = name[length] ? name + length + 1 : NULL;
-	struct cursor at;
+	struct cursor at = {};
 	int r;
 
 	if (strcmp(name, "help") == 0)
@@ -253,7 +249,7 @@ static int parse_long(struct parser *parser, const char *name)
 	r = find_long(parser, name, length, &at);
 	if (r < 0)
 		return r;
-	if (r == 0)
+	if (r == 0 || !at.spec)
 		return complain_unknown(parser, name, length);
 	if (text && !at.spec->type->has_value) {
 		strbuf_addf(parser->error, "--%s: takes no value; write --%s", at.spec->name,
@@ -271,11 +267,10 @@ static int parse_letters(struct parser *parser, const char *letters)
 
 		if (*letters == 'h')
 			return OPTIONS_HELP;
-		options_for_each(at, parser->groups) if (at.spec->letter == *letters)
-		{
-			found = at;
-			break;
-		}
+		for (struct cursor at = cursor_first(parser->groups); at.spec && !found.spec;
+		     at = cursor_next(at))
+			if (at.spec->letter == *letters)
+				found = at;
 		if (!found.spec) {
 			strbuf_addf(parser->error,
 				    "-%c: there is no such option; --help lists them", *letters);
@@ -293,10 +288,10 @@ static int parse_letters(struct parser *parser, const char *letters)
 	return OPTIONS_DONE;
 }
 
-int options_parse(const struct option_group *groups, bool stop_at_operand, int argc, char **argv,
-		  void *values, int *ret_n_operands, struct strbuf *error)
+int options_parse(const struct option_syntax *syntax, int argc, char **argv, void *values,
+		  int *ret_n_operands, struct strbuf *error)
 {
-	struct parser parser = {groups, argc, 0, argv, values, error};
+	struct parser parser = {syntax->groups, argc, 0, argv, values, error};
 	int n_operands = 0;
 	bool ended = false;
 
@@ -306,7 +301,7 @@ int options_parse(const struct option_group *groups, bool stop_at_operand, int a
 
 		if (ended || argument[0] != '-' || !argument[1]) {
 			argv[n_operands++] = argument;
-			ended |= stop_at_operand;
+			ended |= syntax->stop_at_operand;
 			continue;
 		}
 		if (strcmp(argument, "--") == 0) {
@@ -340,8 +335,7 @@ void options_print_help(const struct option_group *groups, FILE *out)
 	enum { COLUMN = 32 };
 	char left[128];
 
-	options_for_each(at, groups)
-	{
+	for (struct cursor at = cursor_first(groups); at.spec; at = cursor_next(at)) {
 		int length = help_left(at.spec, left, sizeof(left));
 
 		if (at.group != last && at.group->title)

@@ -68,14 +68,18 @@ enum options_result {
 	OPTIONS_HELP, /* -h or --help was met; nothing behind it was looked at */
 };
 
+struct option_syntax {
+	const struct option_group *groups;
+	bool stop_at_operand; /* everything from the first operand on is one, as `run` needs it */
+};
+
 /*
  * Parses argv[0..argc) (without program and verb). Operands are moved to the front of argv and counted
- * in ret_n_operands; with stop_at_operand everything from the first operand on is one, as `run` needs
- * it. Returns enum options_result, or -EINVAL and one line in error that says what is wrong and what
- * was meant, or -ENOMEM.
+ * in ret_n_operands. Returns enum options_result, or -EINVAL and one line in error that says what is
+ * wrong and what was meant, or -ENOMEM.
  */
-int options_parse(const struct option_group *groups, bool stop_at_operand, int argc, char **argv,
-		  void *values, int *ret_n_operands, struct strbuf *error);
+int options_parse(const struct option_syntax *syntax, int argc, char **argv, void *values,
+		  int *ret_n_operands, struct strbuf *error);
 
 /* The options part of --help: two columns, a title a group. */
 void options_print_help(const struct option_group *groups, FILE *out);

@@ -22,6 +22,7 @@ static int take(struct signals *signals, const int *wanted, size_t n)
 {
 	sigset_t set;
 
+	signals->fd = -EBADF;
 	sigemptyset(&set);
 	for (size_t i = 0; i < n; i++)
 		sigaddset(&set, wanted[i]);

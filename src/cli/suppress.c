@@ -71,19 +71,11 @@ static char *strip(char *line)
 	return line;
 }
 
-/* text is taken over, also on failure. */
-int suppressions_parse(char *text, struct suppressions *ret, struct strbuf *error)
+static int parse_lines(struct suppressions *suppressions, struct strbuf *error)
 {
-	_cleanup_(suppressions_deinit) struct suppressions made = {.text = text};
-	size_t n_lines = 1;
+	char *next = suppressions->text, *line;
 	unsigned number = 0;
-	char *next = text, *line;
 
-	for (const char *c = text; *c; c++)
-		n_lines += *c == '\n';
-	made.patterns = calloc(n_lines, sizeof(*made.patterns));
-	if (!made.patterns)
-		return -ENOMEM;
 	while ((line = strsep(&next, "\n"))) {
 		number++;
 		line = strip(line);
@@ -91,11 +83,25 @@ int suppressions_parse(char *text, struct suppressions *ret, struct strbuf *erro
 			continue;
 		if (strncmp(line, "leak:", 5) != 0 || !line[5])
 			return complain(error, number, line);
-		made.patterns[made.n_patterns++] = line + 5;
+		suppressions->patterns[suppressions->n_patterns++] = line + 5;
 	}
-	*ret = made;
-	made = (struct suppressions){};
 	return 0;
+}
+
+int suppressions_parse(char *text, struct suppressions *ret, struct strbuf *error)
+{
+	size_t n_lines = 1;
+	int r = -ENOMEM;
+
+	for (const char *c = text; *c; c++)
+		n_lines += *c == '\n';
+	*ret = (struct suppressions){.text = text};
+	ret->patterns = calloc(n_lines, sizeof(*ret->patterns));
+	if (ret->patterns)
+		r = parse_lines(ret, error);
+	if (r < 0)
+		suppressions_deinit(ret);
+	return r;
 }
 
 int suppressions_read(const char *path, struct suppressions *ret, struct strbuf *error)

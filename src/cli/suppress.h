@@ -22,6 +22,7 @@ struct suppressions {
 
 /* On failure error holds the line that says what, why and the way out. */
 int suppressions_read(const char *path, struct suppressions *ret, struct strbuf *error);
+/* text is taken over, also on failure. */
 int suppressions_parse(char *text, struct suppressions *ret, struct strbuf *error);
 void suppressions_deinit(struct suppressions *suppressions);
 

@@ -63,7 +63,7 @@ int verb_print_overview(FILE *out)
 int verb_print_help(const struct verb *verb, FILE *out)
 {
 	fprintf(out, "Usage: memtrace %s %s\n\n%s", verb->name, verb->operands, verb->description);
-	options_print_help(verb->groups, out);
+	options_print_help(verb->syntax.groups, out);
 	return STATUS_DONE;
 }
 
@@ -106,8 +106,7 @@ static int verb_main(const struct verb *verb, int argc, char **argv)
 	}
 	if (verb->defaults)
 		memcpy(values, verb->defaults, verb->values_size);
-	r = options_parse(verb->groups, verb->stop_at_operand, argc, argv, values, &n_operands,
-			  &error);
+	r = options_parse(&verb->syntax, argc, argv, values, &n_operands, &error);
 	if (r < 0) {
 		log_error("%s: %s", verb->name, error.error ? "no memory" : strbuf_text(&error));
 		return r == -ENOMEM ? STATUS_FAILED : STATUS_USAGE;

@@ -25,10 +25,9 @@ struct verb {
 	const char *operands;    /* as in the usage line: "[OPTION…] PID" */
 	const char *summary;     /* one line, lower case, for the list of verbs */
 	const char *description; /* a few lines for --help, each ending in a newline */
-	const struct option_group *groups;
+	struct option_syntax syntax;
 	size_t values_size;             /* of the struct that the options are stored in */
 	const void *defaults;           /* what that struct is at first; NULL: zeros */
-	bool stop_at_operand;           /* the first operand ends the options */
 	int min_operands, max_operands; /* max -1: any number */
 	/* Returns the exit status. operands is NULL terminated. */
 	int (*main)(const void *values, int n_operands, char **operands);

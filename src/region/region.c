@@ -113,6 +113,11 @@ struct region *region_free(struct region *region)
 	return NULL;
 }
 
+bool region_outlives(const struct region *region)
+{
+	return source_outlives(region->source);
+}
+
 uint64_t region_address(const struct region *region)
 {
 	return source_address(region->source);

@@ -35,6 +35,9 @@ DEFINE_CLEANUP(struct region *, region_free)
 /* Where in the process's address space the region is, for region_open_pid; 0 if not known. */
 uint64_t region_address(const struct region *region);
 
+/* Whether it can still be read when its process is gone: a mapping and a copy can, another's memory not. */
+bool region_outlives(const struct region *region);
+
 struct region_snapshot {
 	struct mt_header header; /* strings in it are zero terminated */
 	uint64_t taken_ns;       /* CLOCK_MONOTONIC when it was taken */

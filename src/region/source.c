@@ -295,6 +295,11 @@ uint64_t source_address(const struct source *source)
 	return source->address;
 }
 
+bool source_outlives(const struct source *source)
+{
+	return source->kind != SOURCE_PROCESS;
+}
+
 pid_t source_inner_pid(const struct source *source)
 {
 	return source->inner_pid;

@@ -6,6 +6,7 @@
 #ifndef REGION_SOURCE_H
 #define REGION_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,6 +30,9 @@ uint64_t source_filled(const struct source *source);
 uint64_t source_address(const struct source *source);
 /* The process's own idea of its pid, to be compared with what the region says; 0 if not known. */
 pid_t source_inner_pid(const struct source *source);
+
+/* Whether there is anything to copy from when the process is gone. */
+bool source_outlives(const struct source *source);
 
 /*
  * Copies size bytes from offset, in 64-bit words that are not torn where the source allows that: aligned

@@ -44,7 +44,7 @@ def run_victim(tmp_path):
 
 @pytest.fixture
 def as_nobody(tmp_path_factory):
-    """A folder, a copy of the tool in it, and options of subprocess.run that make it another user's."""
+    """A folder, a copy of tool and agent in it, and options of subprocess that make it another user's."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     folder = tmp_path_factory.mktemp("nobody")
@@ -54,7 +54,11 @@ def as_nobody(tmp_path_factory):
     tool = folder / "memtrace"
     shutil.copy(leaks.MEMTRACE, tool)
     tool.chmod(0o755)
-    return folder, tool, {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    agent = folder / "agent.so"
+    shutil.copy(os.path.join(leaks.BUILD, "src", "agent", "preload", "libmemtrace-agent.so"), agent)
+    agent.chmod(0o755)
+    return folder, tool, {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": folder,
+                          "env": os.environ | {"MEMTRACE_AGENT": str(agent)}}
 
 
 @pytest.fixture

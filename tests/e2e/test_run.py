@@ -237,16 +237,50 @@ def test_what_outlives_the_program_is_said(memtrace, leaky, tmp_path):
 
 # what can go wrong
 
-def test_read_only_folder(as_nobody, tmp_path_factory):
-    folder, tool, user = as_nobody
-    agent = folder / "agent.so"
-    agent.write_bytes(open(os.path.join(leaks.BUILD, "src/agent/preload/libmemtrace-agent.so"), "rb").read())
-    agent.chmod(0o755)
-    done = subprocess.run([tool, "run", "sh", "-c", "echo out; exit 9"], cwd=folder, capture_output=True, text=True,
-                          check=False, env=os.environ | {"MEMTRACE_AGENT": str(agent)}, timeout=60, **user)
+def test_read_only_folder(as_nobody):
+    _, tool, user = as_nobody
+    done = subprocess.run([tool, "run", "sh", "-c", "echo out; exit 9"], capture_output=True, text=True, check=False,
+                          timeout=60, **user)
     assert done.returncode == 9 and done.stdout == "out\n"
     lines = [line for line in done.stderr.splitlines() if line.startswith("memtrace: run: ")]
     assert len(lines) == 1 and "Permission denied" in lines[0] and "-o FILE" in lines[0], done.stderr
+
+
+def test_other_users_than_root(as_nobody, leaky):
+    """Nobody but root can map the region of a running process: it is copied, while the process lives."""
+    folder, tool, user = as_nobody
+    folder.chmod(0o777)
+    program = folder / "leaky"
+    program.write_bytes(leaky.read_bytes())
+    program.chmod(0o755)
+
+    def run(*arguments):
+        done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60,
+                              **user)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    with subprocess.Popen([tool, "run", "-q", "--sample=all", "-o", "run.memtrace", program, "wait"],
+                          stdout=subprocess.PIPE, **user) as runner:
+        assert runner.stdout.readline() == b"ready\n"
+        child, = open(f"/proc/{runner.pid}/task/{runner.pid}/children", encoding="ascii").read().split()
+        try:
+            assert f"{child} " in run("ps")
+            assert leaked(json.loads(run("report", "--format=json", child))) == 10000
+            assert leaked(json.loads(run("report", "--format=json"))) == 10000
+            assert run("snapshot", "-o", "snap.memtrace", child) == "snap.memtrace\n"
+            with subprocess.Popen([tool, "attach", "-o", "attach.memtrace", child], stderr=subprocess.PIPE, text=True,
+                                  **user) as observer:
+                assert "Ctrl-C ends it" in observer.stderr.readline()
+                os.kill(int(child), signal.SIGKILL)
+                assert "attach.memtrace" in observer.stderr.read()
+                assert observer.wait(timeout=30) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+        assert runner.wait(timeout=30) == 137
+    for name in ("run", "snap", "attach"):
+        assert leaked(json.loads(run("report", "--format=json", f"{name}.memtrace"))) == 10000
+    run("ps")
 
 
 def test_full_disk(memtrace, leaky):

@@ -72,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *line, *words[N_WORDS + 1] = {0}, *operands[N_WORDS + 1] = {0};
 	struct strbuf error = {0};
 	struct values values = {0};
+	const struct option_syntax syntax = {groups, size > 0 && (data[0] & 1)};
 	int n = 0, n_operands = -1, r;
 
 	if (size == 0)
@@ -85,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		words[n++] = word;
 	memcpy(operands, words, sizeof(words));
 
-	r = options_parse(groups, data[0] & 1, n, operands, &values, &n_operands, &error);
+	r = options_parse(&syntax, n, operands, &values, &n_operands, &error);
 	if (r == OPTIONS_DONE) {
 		check(error.length == 0 && n_operands >= 0 && n_operands <= n);
 		check_values(&values, n_operands, operands, words, n);

@@ -62,6 +62,7 @@ static struct strbuf error;
 
 static int parse(const char *line, bool stop_at_operand)
 {
+	const struct option_syntax syntax = {groups, stop_at_operand};
 	char *next = line_buffer, *word;
 
 	strcpy(line_buffer, line);
@@ -72,7 +73,7 @@ static int parse(const char *line, bool stop_at_operand)
 	while ((word = strsep(&next, " ")))
 		if (word[0])
 			words[n_words++] = strcmp(word, "''") == 0 ? word + 2 : word;
-	return options_parse(groups, stop_at_operand, n_words, words, &values, &n_operands, &error);
+	return options_parse(&syntax, n_words, words, &values, &n_operands, &error);
 }
 
 static void assert_wrong(const char *line, const char *said)
@@ -179,6 +180,7 @@ static void mistakes_are_named(void **state)
 static void samples_are_words_or_intervals(void **state)
 {
 	static const struct option_group recording[] = {{record_options, 0, NULL}, {NULL}};
+	static const struct option_syntax syntax = {recording};
 	static const struct {
 		const char *text, *stored;
 	} cases[] = {
@@ -193,7 +195,7 @@ static void samples_are_words_or_intervals(void **state)
 
 		strcat(argument, cases[i].text);
 		strbuf_reset(&error);
-		r = options_parse(recording, false, 1, argv, &record, &n, &error);
+		r = options_parse(&syntax, 1, argv, &record, &n, &error);
 		assert_int_equal(r, cases[i].stored ? OPTIONS_DONE : -EINVAL);
 		assert_string_equal(record.sample, cases[i].stored ?: "");
 	}
