@@ -158,15 +158,36 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 	return taken;
 }
 
-/* Sorts a block back into its span. Returns an enum heap_error, or -1 if all is well. */
-static int put_back(struct central *central, unsigned class, void *block, uint32_t *empties)
+/* The span that blocks are being put back into: neighbours on a list are often neighbours in memory. */
+struct target {
+	struct span *span;
+	uintptr_t start;
+	size_t size;    /* bytes of its blocks; 0 as long as there is no span */
+	unsigned n_put; /* not yet counted in the span */
+};
+
+/* Counts what was put back, and retires the span if all of it is free. */
+static void leave(struct central *central, struct target *target, uint32_t *empties)
 {
-	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct span *span = target->span;
+	const struct sizeclass *sizeclass;
+
+	if (!span)
+		return;
+	sizeclass = sizeclass_get(span->class);
+	span->n_free = (uint16_t)(span->n_free + target->n_put);
+	central->n_free += target->n_put;
+	settle(central, span, sizeclass->n_blocks);
+	if (span->n_free == sizeclass->n_blocks &&
+	    (central->n_free > sizeclass->n_blocks || sizeclass->n_pages > KEEP_PAGES))
+		retire(central, span, empties);
+}
+
+/* Makes the span of a block the target. Returns an enum heap_error, or -1 if all is well. */
+static int enter(struct target *target, unsigned class, const void *block)
+{
 	const size_t offset = pagemap_offset(block);
 	struct span *span;
-	unsigned index;
-	uint64_t bit;
-	size_t inside;
 
 	if (!pagemap_has(offset))
 		return HEAP_ERROR_CORRUPT;
@@ -176,38 +197,54 @@ static int put_back(struct central *central, unsigned class, void *block, uint32
 	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
 	if (!span || span->class != class)
 		return HEAP_ERROR_CORRUPT;
-	inside = (uintptr_t)block - span_start(span);
-	index = sizeclass_index(sizeclass, inside);
-	if (index * sizeclass->size != inside)
+	*target = (struct target){
+		.span = span,
+		.start = span_start(span),
+		.size = (size_t)sizeclass_get(class)->n_blocks * sizeclass_get(class)->size,
+	};
+	return (uintptr_t)block - target->start < target->size ? -1 : HEAP_ERROR_MISALIGNED;
+}
+
+/* Marks a block of the target as free. Returns an enum heap_error, or -1 if all is well. */
+static int put(struct target *target, const struct sizeclass *sizeclass, const void *block)
+{
+	const size_t inside = (uintptr_t)block - target->start;
+	const unsigned index = sizeclass_index(sizeclass, inside);
+	const uint64_t bit = 1ull << (index % 64);
+
+	if (unlikely(index * sizeclass->size != inside))
 		return HEAP_ERROR_MISALIGNED;
-	bit = 1ull << (index % 64);
-	if (index >= sizeclass->n_blocks || span->free[index / 64] & bit)
+	if (unlikely(target->span->free[index / 64] & bit))
 		return HEAP_ERROR_DOUBLE_FREE;
-	span->free[index / 64] |= bit;
-	span->n_free++;
-	central->n_free++;
-	settle(central, span, sizeclass->n_blocks);
-	if (span->n_free == sizeclass->n_blocks &&
-	    (central->n_free > sizeclass->n_blocks || sizeclass->n_pages > KEEP_PAGES))
-		retire(central, span, empties);
+	target->span->free[index / 64] |= bit;
+	target->n_put++;
 	return -1;
 }
 
-/* Takes and drops the lock. */
 static void put_all_back(struct central *central, unsigned class, void *list, unsigned n,
 			 uint32_t *empties)
 {
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct target target = {0};
+
 	for (unsigned i = 0; i < n; i++) {
 		/* a list of one has no link */
 		void *next = i + 1 < n ? *(void **)list : NULL;
-		int error = put_back(central, class, list, empties);
+		int error = -1;
 
-		if (error >= 0) {
+		if ((uintptr_t)list - target.start >= target.size) {
+			leave(central, &target, empties);
+			error = enter(&target, class, list);
+		}
+		if (likely(error < 0))
+			error = put(&target, sizeclass, list);
+		if (unlikely(error >= 0)) {
 			lock_drop(&central->lock);
 			hooks_corruption((enum heap_error)error, list);
 		}
 		list = next;
 	}
+	leave(central, &target, empties);
 }
 
 void central_give(unsigned class, void *list, unsigned n)

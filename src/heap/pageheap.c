@@ -25,7 +25,7 @@
 #define DECAY_NS       1000000000ull
 #define DECAY_RUNS     8u         /* given back by age in one visit, at most */
 #define DIRTY_MIN      (4ul << 8) /* pages: 4 MiB may always stay */
-#define DIRTY_FRACTION 8u         /* of the pages in use may stay */
+#define DIRTY_FRACTION 4u         /* of the pages in use may stay */
 
 static struct {
 	struct lock lock;

@@ -14,7 +14,8 @@
 #include "heap/pagemap.h"
 #include "heap/sample.h"
 
-#define HUGE_MIN (16ul << 20)
+/* From here on, not to keep a freed block is worth the page faults of the next one. */
+#define HUGE_MIN (32ul << 20)
 
 bool place_is_alone(size_t size)
 {
