@@ -88,7 +88,7 @@ static bool free_other(void *block)
 		return false;
 	if (found.tag)
 		sample_freed(block, found.tag);
-	cache = threadcache_enter();
+	cache = threadcache_enter_to_give();
 	if (!cache && threadcache_self->busy)
 		return true;
 	if (found.class)
@@ -111,7 +111,7 @@ _noinline_ bool heap_free_owned_slow(void *block)
 	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
 	if (class - 1 >= SIZECLASS_N - 1)
 		return free_other(block);
-	cache = threadcache_enter();
+	cache = threadcache_enter_to_give();
 	if (cache) {
 		threadcache_give(cache, class, block);
 		threadcache_leave(cache);

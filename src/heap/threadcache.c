@@ -27,7 +27,8 @@
 #define FIRST_BYTES 512u /* of blocks that a list's first refill asks for */
 #define RESTARTS    3u
 
-static const struct threadcache nobody;
+/* What a thread has before its first allocation, and after its end. */
+static const struct threadcache nobody, ended;
 __thread struct threadcache *threadcache_self = (struct threadcache *)&nobody;
 
 static struct lock list_lock;
@@ -41,12 +42,17 @@ static struct threadcache *newest(void)
 	return (struct threadcache *)__atomic_load_n(&heap_published.caches, __ATOMIC_ACQUIRE);
 }
 
+/*
+ * A cache for the calling thread. One that says to be its own was left behind by a thread that had the
+ * same memory for its stack and vanished without a word, or allocated behind its end.
+ */
 static struct threadcache *adopt(void)
 {
+	const uintptr_t self = os_thread_pointer();
 	struct threadcache *cache;
 
 	lock_take(&list_lock);
-	for (cache = newest(); cache && cache->owner; cache = cache->next)
+	for (cache = newest(); cache && cache->owner && cache->owner != self; cache = cache->next)
 		;
 	if (!cache) {
 		cache = meta_alloc(sizeof(*cache));
@@ -101,7 +107,7 @@ struct threadcache *threadcache_enter(void)
 	struct threadcache *cache = threadcache_self;
 	uint32_t epoch;
 
-	if (unlikely(cache == &nobody)) {
+	if (unlikely(cache == &nobody || cache == &ended)) {
 		cache = begin();
 		if (!cache)
 			return NULL;
@@ -114,6 +120,12 @@ struct threadcache *threadcache_enter(void)
 	if (unlikely(cache->epoch != epoch))
 		catch_up(cache, epoch);
 	return cache;
+}
+
+struct threadcache *threadcache_enter_to_give(void)
+{
+	/* what libc frees of the thread's own, after the last destructor, is not worth a new cache */
+	return unlikely(threadcache_self == &ended) ? NULL : threadcache_enter();
 }
 
 void threadcache_leave(struct threadcache *cache)
@@ -222,13 +234,13 @@ void threadcache_end(void)
 {
 	struct threadcache *cache = threadcache_self;
 
-	if (cache == &nobody || cache->busy)
+	if (cache == &nobody || cache == &ended || cache->busy)
 		return;
 	cache->busy = 1;
 	threadcache_flush(cache);
 	cache->busy = 0;
 	cache->countdown = 0;
-	threadcache_self = (struct threadcache *)&nobody;
+	threadcache_self = (struct threadcache *)&ended;
 	/* its next owner may run as soon as it is seen to be free */
 	lock_take(&list_lock);
 	cache->owner = 0;

@@ -23,6 +23,8 @@ _hidden_;
  * cache up to date with heap_restart_countdowns and heap_trim.
  */
 struct threadcache *threadcache_enter(void);
+/* The same for a thread that only frees: NULL if it has ended. */
+struct threadcache *threadcache_enter_to_give(void);
 void threadcache_leave(struct threadcache *cache);
 
 /* A block of the class, NULL if there is no memory. */
