@@ -4,11 +4,13 @@
  *
  * Other keys' destructors free and allocate too, and those of C++ thread_local objects ran before. To be
  * behind as many as possible the destructor asks to be called again until the last round that POSIX
- * grants (PTHREAD_DESTRUCTOR_ITERATIONS), by setting its value anew; the value counts the rounds.
+ * grants (PTHREAD_DESTRUCTOR_ITERATIONS), by setting its value anew; the value counts the rounds. And it
+ * has the highest key that libc keeps in the thread's own block (so that pthread_setspecific does not
+ * allocate), since libc goes through the keys in their order: all lower ones are taken for a moment when
+ * it is made. Without one (others were faster) ends of threads go unnoticed.
  *
- * Context: threadend_register is called inside malloc, signal handlers included. The key is made at the
- * start of the process, when few are in use: the first 32 have their values in the thread's own block,
- * so that pthread_setspecific does not allocate. A later one is not used.
+ * Context: threadend_register is called inside malloc, signal handlers included; threadend_init once, at
+ * the start of the process.
  */
 #include "agent/preload/threadend.h"
 
@@ -23,7 +25,7 @@
 #include "heap/heap.h"
 
 enum {
-	KEYS_WITHOUT_ALLOCATION = 32, /* PTHREAD_KEY_2NDLEVEL_SIZE of glibc */
+	LAST_KEY = 31, /* PTHREAD_KEY_2NDLEVEL_SIZE - 1 of glibc */
 	LAST_ROUND = PTHREAD_DESTRUCTOR_ITERATIONS,
 };
 
@@ -45,13 +47,18 @@ static void end(void *value)
 
 void threadend_init(void)
 {
-	if (pthread_key_create(&key, end) != 0)
-		return;
-	if (key >= KEYS_WITHOUT_ALLOCATION) {
-		(void)pthread_key_delete(key);
-		return;
+	pthread_key_t keys[LAST_KEY + 1];
+	unsigned n = 0;
+
+	while (n <= LAST_KEY && pthread_key_create(&keys[n], end) == 0)
+		if (keys[n++] >= LAST_KEY)
+			break;
+	if (n > 0 && keys[n - 1] == LAST_KEY) {
+		key = keys[--n];
+		key_made = true;
 	}
-	key_made = true;
+	while (n > 0)
+		(void)pthread_key_delete(keys[--n]);
 }
 
 void threadend_register(void)

@@ -5,7 +5,7 @@
 #ifndef AGENT_PRELOAD_THREADEND_H
 #define AGENT_PRELOAD_THREADEND_H
 
-/* Makes the key. Without one (the process has used them up) ends of threads go unnoticed. */
+/* Makes the key. */
 void threadend_init(void);
 
 /* The calling thread has state that wants to be given back at its end. Keeps errno. */

@@ -4,6 +4,7 @@
  * while others fork; blocks that outlive their thread.
  */
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -53,6 +54,8 @@ static void *end_with_keys(void *unused)
 		CHECK(pthread_setspecific(keys[i], value) == 0);
 	}
 	strcpy(block, "outlives its thread");
+	/* libc keeps the text for the thread and frees it behind all destructors */
+	CHECK(strerror(12345));
 	return block;
 }
 
@@ -69,6 +72,40 @@ static void *churn(void *unused)
 	for (i = 0; i < 50; i++)
 		free(blocks[i]);
 	return NULL;
+}
+
+/* Bytes of the fast heap's metadata, 0 with another allocator. */
+static size_t metadata(void)
+{
+	char *text = NULL, *found;
+	size_t size = 0, bytes = 0;
+	FILE *stream = open_memstream(&text, &size);
+
+	CHECK(stream && malloc_info(0, stream) == 0 && fclose(stream) == 0);
+	found = strstr(text, "<system type=\"metadata\" size=\"");
+	if (found)
+		bytes = strtoul(strchr(found, '"') + 17, NULL, 10);
+	free(text);
+	return bytes;
+}
+
+/* Threads that allocate until their very end leave no caches behind. */
+static void check_many(void)
+{
+	size_t before = 0;
+	int i;
+
+	for (i = 0; i < 2000; i++) {
+		pthread_t thread;
+		void *block;
+
+		if (i == 100)
+			before = metadata();
+		CHECK(pthread_create(&thread, NULL, end_with_keys, NULL) == 0);
+		CHECK(pthread_join(thread, &block) == 0);
+		free(block);
+	}
+	CHECK(metadata() <= before + (64 << 10));
 }
 
 static void check_destructors(void)
@@ -126,6 +163,7 @@ static void check_forks(void)
 int main(void)
 {
 	check_destructors();
+	check_many();
 	check_forks();
 	return 0;
 }
