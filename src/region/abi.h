@@ -19,6 +19,7 @@
  *
  * Estimates. A block of Z bytes that was sampled at mean interval R stands for Z/p bytes and 1/p blocks
  * with p = 1 - exp(-Z/R), and adds Z²(1-p)/p² to the variance of the sum (Horvitz and Thompson 1952).
+ * A block of no bytes is sampled as if it had one, and adds none.
  * R = 0 means that everything was recorded: p = 1, and figures are exact.
  */
 #ifndef REGION_ABI_H
@@ -238,6 +239,8 @@ enum mt_map_flags {
 
 /*
  * A range that was mapped and is not unmapped, or the part that is left of it. Ranges do not overlap.
+ * A range that falls in two by a partial unmap counts as one more block of its site; what a range grows
+ * by is allocated by its site, without a block.
  * Visible while start is not zero, as in struct mt_live.
  */
 struct mt_map {

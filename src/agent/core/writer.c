@@ -71,7 +71,10 @@ static uint64_t writer_lay_out(const struct core_config *config, uint64_t memory
 		/* auto keeps its samples far fewer than this (sampler.c) */
 		[WRITER_LIVE] = config->sampling == MT_SAMPLING_AUTO ? MIN(live, 65536) : live,
 		[WRITER_MAPS] = memory / 64 / sizeof(struct mt_map),
-		[WRITER_RING] = MIN(memory / 64 / sizeof(struct mt_event), 8192),
+		/* a power of two (region/ring.h) */
+		[WRITER_RING] = memory >= 32 << 20  ? 8192
+				: memory >= 8 << 20 ? 2048
+						    : 256,
 		[WRITER_MODULES] = MIN(memory / 64 / sizeof(struct mt_module), 4096),
 		[WRITER_THREADS] = MIN(memory / 64 / sizeof(struct mt_thread), 65535),
 		[WRITER_STRINGS] = MIN(memory / 64, 1 << 20),
