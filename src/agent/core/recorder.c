@@ -167,14 +167,14 @@ static void recorder_gather_freed(struct thread *thread, const struct sites_weig
 	recorder_flush_if_due(thread);
 }
 
-/* How many events the cost of the next one stands for; 0 if it is not measured. */
-static unsigned recorder_cost_factor(const struct thread *thread)
+/* How many events the cost of this one stands for; 0 if it is not measured. */
+static unsigned recorder_cost_factor(struct thread *thread)
 {
 	if (thread->depth > 1)
 		return 0;
-	if (thread->n_samples < RECORDER_COST_FIRST)
+	if (++thread->n_events <= RECORDER_COST_FIRST)
 		return 1;
-	return thread->n_samples % RECORDER_COST_EACH == 0 ? RECORDER_COST_EACH : 0;
+	return thread->n_events % RECORDER_COST_EACH == 0 ? RECORDER_COST_EACH : 0;
 }
 
 static void recorder_count_cost(struct thread *thread, unsigned factor, uint64_t began_ns)

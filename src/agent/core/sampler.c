@@ -10,11 +10,12 @@
  * Control, for MT_SAMPLING_AUTO. It begins with 0, everything, and looks again whenever recording has
  * taken another SAMPLER_CHECK_NS. Two budgets:
  *
- *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS, which lets small programs be
- *		recorded exactly, plus 1 % of the process's CPU time. When it does, the interval becomes
- *		what would have cost 0.7 % since the last look: bytes allocated · time per sample / (0.7 % of the
- *		CPU time). It is halved again when a quarter of it would do. What lies between these is the
- *		hysteresis.
+ *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 1 % of the process's CPU
+ *		time; until SAMPLER_EXACT samples are taken, SAMPLER_PATIENCE_NS plus that, so that whether
+ *		a small program is recorded exactly does not depend on how busy the machine is. When it
+ *		does, the interval becomes what would have cost 0.7 % since the last look: bytes allocated ·
+ *		time per sample / (0.7 % of the CPU time that was not ours). It is halved again when a
+ *		quarter of it would do. What lies between these is the hysteresis.
  *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
  *		used, none; beyond, the interval doubles with each further 1/16 of what is left of the table.
  *
@@ -35,7 +36,9 @@
 
 enum {
 	SAMPLER_CHECK_NS = 250000,
-	SAMPLER_CREDIT_NS = 25000000,
+	SAMPLER_CREDIT_NS = 10000000,
+	SAMPLER_EXACT = 20000,
+	SAMPLER_PATIENCE_NS = 40000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
 	SAMPLER_MAX = 1 << 30,
 	SAMPLER_FULL_NS = 10000000, /* between two widenings for full tables */
@@ -58,6 +61,11 @@ struct sampler_state {
 };
 
 static struct sampler_state sampler;
+
+static uint64_t sampler_read(const uint64_t *total)
+{
+	return __atomic_load_n(total, __ATOMIC_RELAXED);
+}
 
 static void sampler_set_interval(uint64_t interval)
 {
@@ -133,25 +141,36 @@ static uint32_t sampler_memory_level(void)
 	return MAX(slots, MAX(sites, frames));
 }
 
+/* Whether recording has taken more than it may. */
+static bool sampler_is_over_budget(uint64_t cpu_ns)
+{
+	uint64_t allowed_ns = (cpu_ns - sampler.first_cpu_ns) / 100;
+
+	allowed_ns += sampler_read(&sampler.samples) < SAMPLER_EXACT ? SAMPLER_PATIENCE_NS
+								     : SAMPLER_CREDIT_NS;
+	return sampler_read(&sampler.own_ns) > allowed_ns;
+}
+
 /* What the time since the last look asks for. */
 static uint64_t sampler_time_interval(uint64_t cpu_ns)
 {
-	uint64_t samples = sampler.samples - sampler.seen_samples;
-	uint64_t own_ns = sampler.own_ns - sampler.seen_own_ns;
-	uint64_t allocated = sampler.allocated - sampler.seen_allocated;
-	uint64_t passed_ns = MAX(cpu_ns - sampler.seen_cpu_ns, 1000);
-	uint64_t interval = sampler.interval;
-	uint64_t allowed_ns = SAMPLER_CREDIT_NS + (cpu_ns - sampler.first_cpu_ns) / 100;
-	double wanted;
+	uint64_t samples = sampler_read(&sampler.samples) - sampler.seen_samples;
+	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.seen_own_ns;
+	uint64_t allocated = sampler_read(&sampler.allocated) - sampler.seen_allocated;
+	uint64_t passed_ns = MAX(cpu_ns - sampler.seen_cpu_ns, 1000), wanted;
+	uint64_t interval = sampler_interval();
+	bool over = sampler_is_over_budget(cpu_ns);
 
 	if (samples == 0)
 		return interval;
-	wanted = (double)allocated * ((double)own_ns / (double)samples) /
-		 (0.007 * (double)passed_ns);
-	wanted = MIN(wanted, (double)SAMPLER_MAX);
-	if (sampler.own_ns > allowed_ns && wanted > (double)interval)
-		return sampler_round_up((uint64_t)wanted);
-	if (interval > SAMPLER_MIN && wanted * 4 < (double)interval && sampler.own_ns < allowed_ns)
+	/* while everything is recorded hardly any of the time is the program's own */
+	passed_ns = passed_ns > own_ns ? MAX(passed_ns - own_ns, passed_ns / 32) : passed_ns / 32;
+	wanted = (uint64_t)MIN((double)allocated * (double)own_ns /
+				       ((double)samples * 0.007 * (double)passed_ns),
+			       (double)SAMPLER_MAX);
+	if (over && wanted > interval)
+		return sampler_round_up(wanted);
+	if (!over && interval > SAMPLER_MIN && wanted < interval / 4)
 		return interval / 2;
 	return interval;
 }
@@ -168,11 +187,10 @@ static void sampler_look(void)
 		interval = MAX(interval, SAMPLER_MIN) << (level - sampler.memory_level);
 	sampler.memory_level = level;
 	sampler_set_interval(interval);
-	sampler.seen_samples = sampler.samples;
-	sampler.seen_allocated = sampler.allocated;
-	sampler.seen_own_ns = sampler.own_ns;
+	sampler.seen_samples = sampler_read(&sampler.samples);
+	sampler.seen_allocated = sampler_read(&sampler.allocated);
 	sampler.seen_cpu_ns = cpu_ns;
-	__atomic_store_n(&writer.header->own_ns, sampler.own_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&sampler.seen_own_ns, sampler_read(&sampler.own_ns), __ATOMIC_RELAXED);
 }
 
 static bool sampler_take_control(void)

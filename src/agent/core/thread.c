@@ -165,7 +165,7 @@ static void thread_prepare(struct thread *thread, uintptr_t tp)
 	thread->armed = thread->ended = thread->maps_busy = false;
 	thread->n_map_ops = 0;
 	thread->interval = 0;
-	thread->n_samples = 0;
+	thread->n_samples = thread->n_events = 0;
 	thread->next_name = 1;
 	thread->tp = tp;
 }

@@ -60,6 +60,7 @@ struct thread {
 
 	/* outermost */
 	uint64_t n_samples;
+	uint64_t n_events;  /* samples and their frees */
 	uint64_t next_name; /* n_samples at which the name is read again */
 	uint32_t n_slots;
 	uint32_t slots[THREAD_SLOTS];
