@@ -32,7 +32,8 @@
 enum {
 	RECORDER_BATCH = 64,
 	RECORDER_BATCH_MIN = 8,
-	RECORDER_LIVE_SHIFT = 9, /* 1/512 of live bytes matters */
+	RECORDER_LIVE_SHIFT = 9,  /* 1/512 of live bytes matters */
+	RECORDER_WEIGHTY = 65536, /* bytes; samples that stand for more are added at once */
 	RECORDER_COST_FIRST = 64,
 	RECORDER_COST_EACH = 64,
 	RECORDER_COST_MAX_NS = 8000,
@@ -40,14 +41,16 @@ enum {
 
 static bool recorder_tags;
 static uintptr_t recorder_text_start, recorder_text_end;
-static int64_t recorder_live; /* bytes; may be below zero for a moment, the header's copy is not */
+/* Of all threads; may be below zero for a moment, the header's copy is not. */
+static int64_t recorder_live;          /* bytes */
+static int64_t recorder_live_variance; /* KiB² */
 
 int recorder_init(const struct core_config *config)
 {
 	recorder_tags = config->tags;
 	recorder_text_start = config->text_start;
 	recorder_text_end = config->text_end;
-	recorder_live = 0;
+	recorder_live = recorder_live_variance = 0;
 	return config->tags ? 0 : blockindex_init(writer.live_capacity);
 }
 
@@ -74,11 +77,23 @@ uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned f
 	return site;
 }
 
-static void recorder_add_live(int64_t bytes)
+static int64_t recorder_variance(const struct sites_weight *weight)
+{
+	return (int64_t)(weight->variance * 0x1p-20);
+}
+
+/*
+ * The peak is the highest of many estimates, which would be too high by about their error: it is taken
+ * of the estimate less its standard error. Exact where the estimate is.
+ */
+static void recorder_add_live(int64_t bytes, int64_t variance)
 {
 	int64_t live = __atomic_add_fetch(&recorder_live, bytes, __ATOMIC_RELAXED);
 
 	__atomic_store_n(&writer.header->live_bytes, (uint64_t)MAX(live, 0), __ATOMIC_RELAXED);
+	variance = __atomic_add_fetch(&recorder_live_variance, variance, __ATOMIC_RELAXED);
+	if (variance > 0)
+		live -= (int64_t)(__builtin_sqrt((double)variance) * 1024);
 	if (live > 0)
 		writer_raise64(&writer.header->peak_live_bytes, (uint64_t)live);
 }
@@ -86,7 +101,8 @@ static void recorder_add_live(int64_t bytes)
 static void recorder_write_own_bytes(void)
 {
 	uint64_t bytes = live_own_bytes() + sites_own_bytes() + thread_own_bytes() +
-			 blockindex_own_bytes() + maps_own_bytes() + unwind_own_bytes();
+			 blockindex_own_bytes() + maps_own_bytes() + unwind_own_bytes() +
+			 modules_own_bytes();
 
 	__atomic_store_n(&writer.header->own_bytes, bytes, __ATOMIC_RELAXED);
 }
@@ -100,14 +116,15 @@ void recorder_flush(struct thread *thread)
 	};
 	uint64_t freed = __atomic_exchange_n(&thread->pending_freed, 0, __ATOMIC_RELAXED);
 	int64_t live = __atomic_exchange_n(&thread->pending_live, 0, __ATOMIC_RELAXED);
+	int64_t variance = __atomic_exchange_n(&thread->pending_variance, 0, __ATOMIC_RELAXED);
 
 	__atomic_store_n(&thread->n_pending, 0, __ATOMIC_RELAXED);
 	if (account.samples)
 		__atomic_fetch_add(&writer.header->samples, account.samples, __ATOMIC_RELAXED);
 	if (freed)
 		__atomic_fetch_add(&writer.header->samples_freed, freed, __ATOMIC_RELAXED);
-	if (live)
-		recorder_add_live(live);
+	if (live || variance)
+		recorder_add_live(live, variance);
 	sampler_add(&account);
 	recorder_write_own_bytes();
 }
@@ -117,11 +134,16 @@ void recorder_flush(struct thread *thread)
 	__atomic_store_n(&(counter), __atomic_load_n(&(counter), __ATOMIC_RELAXED) + (n), \
 			 __ATOMIC_RELAXED)
 
-static void recorder_flush_if_due(struct thread *thread)
+static void recorder_flush_if_due(struct thread *thread, const struct sites_weight *weight)
 {
 	int64_t live, threshold;
 
 	recorder_bump(thread->n_pending, 1);
+	/* at wide intervals samples are few, and each is worth much */
+	if (weight->variance > 0 && weight->bytes >= RECORDER_WEIGHTY) {
+		recorder_flush(thread);
+		return;
+	}
 	if (likely(thread->n_pending < RECORDER_BATCH_MIN))
 		return;
 	live = __atomic_load_n(&thread->pending_live, __ATOMIC_RELAXED);
@@ -137,18 +159,19 @@ static void recorder_gather_allocated(struct thread *thread, const struct sites_
 
 	if (unlikely(thread->depth > 1)) {
 		__atomic_fetch_add(&writer.header->samples, 1, __ATOMIC_RELAXED);
-		recorder_add_live((int64_t)weight->bytes);
+		recorder_add_live((int64_t)weight->bytes, recorder_variance(weight));
 		return;
 	}
 	recorder_bump(thread->pending_samples, 1);
 	recorder_bump(thread->pending_allocated, weight->bytes);
 	recorder_bump(thread->pending_live, (int64_t)weight->bytes);
+	recorder_bump(thread->pending_variance, recorder_variance(weight));
 	if (likely(thread->index)) {
 		recorder_bump(entry->alloc_bytes, weight->bytes);
 		recorder_bump(entry->samples, 1);
 	}
 	thread_count_sample(thread, now_ns);
-	recorder_flush_if_due(thread);
+	recorder_flush_if_due(thread, weight);
 }
 
 static void recorder_gather_freed(struct thread *thread, const struct sites_weight *weight)
@@ -157,14 +180,15 @@ static void recorder_gather_freed(struct thread *thread, const struct sites_weig
 
 	if (unlikely(thread->depth > 1)) {
 		__atomic_fetch_add(&writer.header->samples_freed, 1, __ATOMIC_RELAXED);
-		recorder_add_live(-(int64_t)weight->bytes);
+		recorder_add_live(-(int64_t)weight->bytes, -recorder_variance(weight));
 		return;
 	}
 	recorder_bump(thread->pending_freed, 1);
 	recorder_bump(thread->pending_live, -(int64_t)weight->bytes);
+	recorder_bump(thread->pending_variance, -recorder_variance(weight));
 	if (likely(thread->index))
 		recorder_bump(entry->freed_bytes, weight->bytes);
-	recorder_flush_if_due(thread);
+	recorder_flush_if_due(thread, weight);
 }
 
 /* How many events the cost of this one stands for; 0 if it is not measured. */
@@ -300,14 +324,15 @@ static void recorder_inherit(uint32_t slot, uintptr_t addr, const struct live_bl
 
 	sites_add_inherited(block->site, &weight);
 	recorder_live += (int64_t)weight.bytes;
+	recorder_live_variance += recorder_variance(&weight);
 }
 
 bool recorder_after_fork(void)
 {
-	recorder_live = 0;
+	recorder_live = recorder_live_variance = 0;
 	if (!live_after_fork(recorder_inherit))
 		return false;
-	recorder_add_live(0);
+	recorder_add_live(0, 0);
 	recorder_write_own_bytes();
 	return true;
 }

@@ -8,7 +8,7 @@
  * keeps the interval its distance was drawn with.
  *
  * Control, for MT_SAMPLING_AUTO. It begins with 0, everything, and looks again whenever recording has
- * taken another SAMPLER_CHECK_NS. Two budgets:
+ * taken another SAMPLER_CHECK_NS, or time has passed by SAMPLER_LOOK_NS. Two budgets:
  *
  *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 1 % of the process's CPU
  *		time; until SAMPLER_EXACT samples are taken, SAMPLER_PATIENCE_NS plus that, so that whether
@@ -40,7 +40,10 @@ enum {
 	SAMPLER_EXACT = 20000,
 	SAMPLER_PATIENCE_NS = 40000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
-	SAMPLER_MAX = 1 << 30,
+	SAMPLER_MAX = 1 << 26,
+	SAMPLER_LOOK_NS =
+		50000000, /* of time passed: looks at least so often, while there are samples */
+	SAMPLER_LOOK_SAMPLES = 64,  /* fewer say nothing about cost */
 	SAMPLER_FULL_NS = 10000000, /* between two widenings for full tables */
 	SAMPLER_SLOTS = 16384,
 	SAMPLER_SITES = 8192,
@@ -57,6 +60,8 @@ struct sampler_state {
 	/* at the last look */
 	uint64_t seen_samples, seen_allocated, seen_own_ns, seen_cpu_ns;
 	uint64_t first_cpu_ns; /* when recording began */
+	uint64_t looked_ns;    /* the last look, by the coarse clock */
+	uint64_t cost_ns;      /* of a sample, smoothed over looks */
 	uint64_t widened_ns;   /* when a full table last widened */
 };
 
@@ -161,12 +166,14 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 	uint64_t interval = sampler_interval();
 	bool over = sampler_is_over_budget(cpu_ns);
 
-	if (samples == 0)
-		return interval;
+	if (samples >= SAMPLER_LOOK_SAMPLES)
+		sampler.cost_ns = sampler.cost_ns ? (3 * sampler.cost_ns + own_ns / samples) / 4
+						  : own_ns / samples;
+	own_ns = samples * sampler.cost_ns;
 	/* while everything is recorded hardly any of the time is the program's own */
 	passed_ns = passed_ns > own_ns ? MAX(passed_ns - own_ns, passed_ns / 32) : passed_ns / 32;
-	wanted = (uint64_t)MIN((double)allocated * (double)own_ns /
-				       ((double)samples * 0.007 * (double)passed_ns),
+	wanted = (uint64_t)MIN((double)allocated * (double)sampler.cost_ns /
+				       (0.007 * (double)passed_ns),
 			       (double)SAMPLER_MAX);
 	if (over && wanted > interval)
 		return sampler_round_up(wanted);
@@ -204,6 +211,14 @@ static void sampler_drop_control(void)
 	__atomic_store_n(&sampler.in_control, 0, __ATOMIC_RELEASE);
 }
 
+static bool sampler_look_is_due(uint64_t own_ns)
+{
+	if (own_ns - sampler_read(&sampler.seen_own_ns) >= SAMPLER_CHECK_NS)
+		return true;
+	return sampler_interval() > 0 &&
+	       sys_clock_coarse_ns() - sampler_read(&sampler.looked_ns) >= SAMPLER_LOOK_NS;
+}
+
 void sampler_add(const struct sampler_account *account)
 {
 	uint64_t own_ns;
@@ -211,16 +226,13 @@ void sampler_add(const struct sampler_account *account)
 	__atomic_fetch_add(&sampler.samples, account->samples, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&sampler.allocated, account->allocated, __ATOMIC_RELAXED);
 	own_ns = __atomic_add_fetch(&sampler.own_ns, account->own_ns, __ATOMIC_RELAXED);
-	if (own_ns - __atomic_load_n(&sampler.seen_own_ns, __ATOMIC_RELAXED) < SAMPLER_CHECK_NS)
-		return;
-	if (!sampler_take_control())
-		return;
-	if (sampler.sampling == MT_SAMPLING_AUTO)
-		sampler_look();
-	else
-		__atomic_store_n(&sampler.seen_own_ns, own_ns, __ATOMIC_RELAXED);
-	sampler_drop_control();
 	__atomic_store_n(&writer.header->own_ns, own_ns, __ATOMIC_RELAXED);
+	if (sampler.sampling != MT_SAMPLING_AUTO || !sampler_look_is_due(own_ns) ||
+	    !sampler_take_control())
+		return;
+	__atomic_store_n(&sampler.looked_ns, sys_clock_coarse_ns(), __ATOMIC_RELAXED);
+	sampler_look();
+	sampler_drop_control();
 }
 
 void sampler_table_full(void)

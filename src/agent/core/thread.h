@@ -54,7 +54,7 @@ struct thread {
 	/* outermost: what is not yet added to the header */
 	uint32_t n_pending; /* events since the last flush */
 	uint32_t pending_samples, pending_freed;
-	int64_t pending_live;
+	int64_t pending_live, pending_variance;
 	uint64_t pending_allocated;
 	uint64_t pending_own_ns;
 
