@@ -68,7 +68,7 @@ static const struct {
 	{"__libc_malloc", MT_ALLOCATOR_GLIBC},
 };
 
-static uint32_t identify(const struct link_map *module)
+uint32_t backend_identify(const struct link_map *module)
 {
 	size_t i;
 
@@ -90,7 +90,7 @@ bool backend_find(void)
 			return false;
 		memcpy((char *)&backend + functions[i].offset, &address, sizeof(address));
 	}
-	backend.kind = identify(backend.module);
+	backend.kind = backend_identify(backend.module);
 	return true;
 }
 

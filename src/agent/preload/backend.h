@@ -46,6 +46,9 @@ extern struct backend backend;
  */
 bool backend_find(void);
 
+/* Which allocator (enum mt_allocator) module is, if it is one. */
+uint32_t backend_identify(const struct link_map *module);
+
 /* From now on allocations are offered to the core, or, with false, never. */
 void backend_set_recording(bool recording);
 

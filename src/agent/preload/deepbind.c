@@ -12,9 +12,11 @@
  * The alternative is to correct the slots of each module after it was loaded. Then its constructors have
  * run with the wrong functions, and its lazily bound slots are resolved to them later.
  *
- * In system mode the program has its allocator from somewhere, and a plugin with RTLD_DEEPBIND has
- * libc's with or without us. If these are the same, the plugin's calls are led here, to be seen. If not
- * (jemalloc in the program), the plugin's blocks are not seen, as the header's flag says.
+ * A plugin that was led here has its blocks from where the program has its own, so they may cross, also
+ * where the program brought jemalloc and the plugin would have crashed without us. Two cases are left
+ * alone, and then the header's flag says that blocks are not seen: the program's allocator is not ours to
+ * give (it is defined in the program itself, or preloaded before us); and in system mode the next
+ * allocator is a stranger, perhaps a wrapper that looks for libc's malloc by name and would find us again.
  */
 #include "agent/preload/deepbind.h"
 
@@ -94,6 +96,22 @@ static void lead_here(const char *name, void *ours, void *data)
 	(void)sys_call3(SYS_NR_mprotect, (long)page, (long)(end - page), target->protection);
 }
 
+/* See above; self is this library. */
+static bool may_lead(const struct link_map *self)
+{
+	const struct link_map *first = linkmap_first();
+	uint32_t kind;
+
+	if (boot_mode == BOOT_SYSTEM && backend.kind == MT_ALLOCATOR_OTHER)
+		return false;
+	while (first != self && !linkmap_find(first, "malloc", NULL))
+		first = first->l_next;
+	if (first == self)
+		return true;
+	kind = backend_identify(first);
+	return first != linkmap_first() && kind == MT_ALLOCATOR_OTHER;
+}
+
 static void lead_all_here(void)
 {
 	const struct link_map *libc = linkmap_libc();
@@ -102,7 +120,7 @@ static void lead_all_here(void)
 
 	if (!libc || !self)
 		return;
-	if (boot_mode == BOOT_SYSTEM && backend.module != libc) {
+	if (!may_lead(self)) {
 		say("plugins with RTLD_DEEPBIND are not seen: they allocate through",
 		    linkmap_name(libc));
 		return;

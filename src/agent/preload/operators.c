@@ -10,12 +10,25 @@
 
 #include <stdlib.h>
 
+#include "agent/preload/boot.h"
 #include "agent/preload/linkmap.h"
 
+/*
+ * In system mode the next definition, as the program would have it. In fast mode that of a C++ runtime:
+ * another allocator's own operator would allocate from there, and not every one can throw.
+ */
 static void *find(const char *name)
 {
-	void *address = linkmap_find_next(name, NULL);
+	void *address = linkmap_find_next(name, NULL), *better;
+	const struct link_map *module;
 
+	for (module = linkmap_first(); module && boot_mode == BOOT_FAST; module = module->l_next) {
+		if (!linkmap_find(module, "__cxa_throw", NULL))
+			continue;
+		better = linkmap_find(module, name, NULL);
+		if (better)
+			return better;
+	}
 	/*
 	 * Whoever called the operator was linked against a definition; without one there is nobody who
 	 * could throw, and returning NULL would be used as a block.
