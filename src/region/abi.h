@@ -72,7 +72,7 @@ enum mt_state {
 
 enum mt_header_flags {
 	MT_HEADER_FORKED = 1 << 0,	/* made in a forked child: inherited blocks are flagged so */
-	MT_HEADER_DEEPBIND = 1 << 1,	/* plugins were loaded with RTLD_DEEPBIND */
+	MT_HEADER_DEEPBIND = 1 << 1,	/* plugins loaded with RTLD_DEEPBIND allocate unseen */
 	MT_HEADER_INEXACT = 1 << 2,	/* at some time not everything was recorded */
 	MT_HEADER_WIDENED = 1 << 3,	/* a full table widened the interval */
 };

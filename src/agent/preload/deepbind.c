@@ -112,24 +112,27 @@ static bool may_lead(const struct link_map *self)
 	return first != linkmap_first() && kind == MT_ALLOCATOR_OTHER;
 }
 
-static void lead_all_here(void)
+/* False if plugins go on to allocate past us. */
+static bool lead_all_here(void)
 {
 	const struct link_map *libc = linkmap_libc();
 	struct target target = {.libc = libc, .page_size = (size_t)sysconf(_SC_PAGESIZE)};
 	const struct link_map *self = linkmap_self();
 
 	if (!libc || !self)
-		return;
+		return false;
 	if (!may_lead(self)) {
 		say("plugins with RTLD_DEEPBIND are not seen: they allocate through",
 		    linkmap_name(libc));
-		return;
+		return false;
 	}
 	if (!dl_iterate_phdr(see_module, &target))
-		return;
+		return false;
 	linkmap_for_each(self, lead_here, &target);
-	if (!target.is_closed)
-		say("plugins with RTLD_DEEPBIND are led here", NULL);
+	if (target.is_closed)
+		return false;
+	say("plugins with RTLD_DEEPBIND are led here", NULL);
+	return true;
 }
 
 void deepbind_find(void)
@@ -147,8 +150,8 @@ void deepbind_prepare(int flags)
 	if (!deepbind_next_dlopen)
 		deepbind_find();
 	if ((flags & RTLD_DEEPBIND) && !__atomic_exchange_n(&led, true, __ATOMIC_ACQ_REL)) {
-		core_set_header_flag(MT_HEADER_DEEPBIND);
-		lead_all_here();
+		if (!lead_all_here())
+			core_set_header_flag(MT_HEADER_DEEPBIND);
 	}
 	errno = saved;
 }
