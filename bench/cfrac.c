@@ -181,29 +181,42 @@ static struct bignum *divisor_of(const struct relation *sum, const struct bignum
 	return divisor;
 }
 
-/* Gauss's elimination modulo 2: rows that become zero are squares. NULL if none splits N. */
+static bool is_odd(const struct relation *relation, unsigned column)
+{
+	return relation->odd[column / 64] >> column % 64 & 1;
+}
+
+static void add(struct relation *to, const struct relation *relation)
+{
+	for (unsigned w = 0; w < WORDS; w++) {
+		to->odd[w] ^= relation->odd[w];
+		to->combined[w] ^= relation->combined[w];
+	}
+}
+
+/* Gauss's elimination modulo 2: the rows that are not used as pivots become zero, which is a square. */
+static void eliminate(bool *used)
+{
+	for (unsigned column = 0; column < n_primes; column++) {
+		unsigned pivot = 0;
+
+		while (pivot < n_relations && (used[pivot] || !is_odd(relations[pivot], column)))
+			pivot++;
+		if (pivot == n_relations)
+			continue;
+		used[pivot] = true;
+		for (unsigned i = 0; i < n_relations; i++)
+			if (i != pivot && is_odd(relations[i], column))
+				add(relations[i], relations[pivot]);
+	}
+}
+
+/* A proper divisor of N from one of the squares, NULL if none gives one. */
 static struct bignum *combine(const struct bignum *n)
 {
 	bool used[MAX_PRIMES + EXTRA] = {false};
 
-	for (unsigned column = 0; column < n_primes; column++) {
-		unsigned pivot = n_relations;
-
-		for (unsigned i = 0; i < n_relations; i++) {
-			if (!(relations[i]->odd[column / 64] >> column % 64 & 1))
-				continue;
-			if (pivot == n_relations && !used[i]) {
-				pivot = i;
-				used[i] = true;
-				i = (unsigned)-1; /* from the top, now that there is a pivot */
-			} else if (pivot < n_relations && i != pivot) {
-				for (unsigned w = 0; w < WORDS; w++) {
-					relations[i]->odd[w] ^= relations[pivot]->odd[w];
-					relations[i]->combined[w] ^= relations[pivot]->combined[w];
-				}
-			}
-		}
-	}
+	eliminate(used);
 	for (unsigned i = 0; i < n_relations; i++) {
 		struct bignum *divisor;
 

@@ -12,7 +12,7 @@ static void find_small(const void *address, unsigned class, struct span *span, s
 	const size_t inside = (uintptr_t)address - span_start(span);
 	const unsigned index = sizeclass_index(sizeclass, inside);
 
-	if (index * sizeclass->size != inside || index >= sizeclass->n_blocks)
+	if ((size_t)index * sizeclass->size != inside || index >= sizeclass->n_blocks)
 		hooks_corruption(HEAP_ERROR_MISALIGNED, address);
 	ret->span = span;
 	ret->class = class;

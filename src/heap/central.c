@@ -161,8 +161,9 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 /* The span that blocks are being put back into: neighbours on a list are often neighbours in memory. */
 struct target {
 	struct span *span;
+	uint64_t *free;
 	uintptr_t start;
-	size_t size;    /* bytes of its blocks; 0 as long as there is no span */
+	size_t size;    /* bytes of its blocks */
 	unsigned n_put; /* not yet counted in the span */
 };
 
@@ -199,6 +200,7 @@ static int enter(struct target *target, unsigned class, const void *block)
 		return HEAP_ERROR_CORRUPT;
 	*target = (struct target){
 		.span = span,
+		.free = span->free,
 		.start = span_start(span),
 		.size = (size_t)sizeclass_get(class)->n_blocks * sizeclass_get(class)->size,
 	};
@@ -212,11 +214,11 @@ static int put(struct target *target, const struct sizeclass *sizeclass, const v
 	const unsigned index = sizeclass_index(sizeclass, inside);
 	const uint64_t bit = 1ull << (index % 64);
 
-	if (unlikely(index * sizeclass->size != inside))
+	if (unlikely((size_t)index * sizeclass->size != inside))
 		return HEAP_ERROR_MISALIGNED;
-	if (unlikely(target->span->free[index / 64] & bit))
+	if (unlikely(target->free[index / 64] & bit))
 		return HEAP_ERROR_DOUBLE_FREE;
-	target->span->free[index / 64] |= bit;
+	target->free[index / 64] |= bit;
 	target->n_put++;
 	return -1;
 }
@@ -232,7 +234,7 @@ static void put_all_back(struct central *central, unsigned class, void *list, un
 		void *next = i + 1 < n ? *(void **)list : NULL;
 		int error = -1;
 
-		if ((uintptr_t)list - target.start >= target.size) {
+		if (!target.span || (uintptr_t)list - target.start >= target.size) {
 			leave(central, &target, empties);
 			error = enter(&target, class, list);
 		}

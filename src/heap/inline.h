@@ -64,6 +64,8 @@ static _always_inline_ bool heap_free_fast(void *block)
 
 	if (unlikely(!pagemap_has(offset)))
 		return false;
+	if (!block)
+		__builtin_unreachable(); /* no range begins at 0; for analysers only */
 	class = pagemap_class(offset);
 	if (unlikely(class - 1 >= SIZECLASS_N - 1))
 		return false;

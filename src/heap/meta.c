@@ -35,9 +35,9 @@ void *meta_alloc(size_t size)
 	piece = meta.free[list];
 	if (piece) {
 		meta.free[list] = *(void **)piece;
-	} else if (area_grow(AREA_META, meta.used + list * META_UNIT)) {
+	} else if (area_grow(AREA_META, meta.used + (size_t)list * META_UNIT)) {
 		piece = (char *)area_start(AREA_META) + meta.used;
-		meta.used += list * META_UNIT;
+		meta.used += (size_t)list * META_UNIT;
 		lock_drop(&meta.lock);
 		return piece;
 	}

@@ -7,7 +7,8 @@
 
 #include "base/macro.h"
 
-static inline long os_syscall(long number, long a, long b, long c, long d, long e, long f)
+/* The sixth argument is always 0 here: mmap has an offset. */
+static inline long os_syscall(long number, long a, long b, long c, long d, long e)
 {
 	register long x8 __asm__("x8") = number;
 	register long x0 __asm__("x0") = a;
@@ -15,7 +16,7 @@ static inline long os_syscall(long number, long a, long b, long c, long d, long 
 	register long x2 __asm__("x2") = c;
 	register long x3 __asm__("x3") = d;
 	register long x4 __asm__("x4") = e;
-	register long x5 __asm__("x5") = f;
+	register long x5 __asm__("x5") = 0;
 
 	__asm__ volatile("svc #0"
 			 : "+r"(x0)

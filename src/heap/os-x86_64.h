@@ -7,12 +7,13 @@
 
 #include "base/macro.h"
 
-static inline long os_syscall(long number, long a, long b, long c, long d, long e, long f)
+/* The sixth argument is always 0 here: mmap has an offset. */
+static inline long os_syscall(long number, long a, long b, long c, long d, long e)
 {
 	long result;
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
+	register long r9 __asm__("r9") = 0;
 
 	__asm__ volatile("syscall"
 			 : "=a"(result)

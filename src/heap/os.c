@@ -31,7 +31,7 @@ static bool is_error(long result)
 static void *map(size_t size, int prot)
 {
 	long r = os_syscall(SYS_mmap, 0, (long)size, prot,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 
 	return is_error(r) ? NULL : (void *)r;
 }
@@ -43,7 +43,7 @@ void *os_map(size_t size)
 
 void os_unmap(void *start, size_t size)
 {
-	(void)os_syscall(SYS_munmap, (long)start, (long)size, 0, 0, 0, 0);
+	(void)os_syscall(SYS_munmap, (long)start, (long)size, 0, 0, 0);
 }
 
 void *os_reserve(size_t size)
@@ -54,8 +54,7 @@ void *os_reserve(size_t size)
 int os_map_at(uintptr_t start, size_t size)
 {
 	long r = os_syscall(SYS_mmap, (long)start, (long)size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
-			    0);
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1);
 
 	if (is_error(r))
 		return (int)r;
@@ -68,36 +67,35 @@ int os_map_at(uintptr_t start, size_t size)
 
 int os_unprotect(uintptr_t start, size_t size)
 {
-	return (int)os_syscall(SYS_mprotect, (long)start, (long)size, PROT_READ | PROT_WRITE, 0, 0,
-			       0);
+	return (int)os_syscall(SYS_mprotect, (long)start, (long)size, PROT_READ | PROT_WRITE, 0, 0);
 }
 
 void *os_remap(void *start, size_t old_size, size_t new_size)
 {
 	long r = os_syscall(SYS_mremap, (long)start, (long)old_size, (long)new_size, MREMAP_MAYMOVE,
-			    0, 0);
+			    0);
 
 	return is_error(r) ? NULL : (void *)r;
 }
 
 int os_discard(uintptr_t start, size_t size)
 {
-	return (int)os_syscall(SYS_madvise, (long)start, (long)size, MADV_DONTNEED, 0, 0, 0);
+	return (int)os_syscall(SYS_madvise, (long)start, (long)size, MADV_DONTNEED, 0, 0);
 }
 
 int os_wipe_on_fork(void *start, size_t size)
 {
-	return (int)os_syscall(SYS_madvise, (long)start, (long)size, MADV_WIPEONFORK, 0, 0, 0);
+	return (int)os_syscall(SYS_madvise, (long)start, (long)size, MADV_WIPEONFORK, 0, 0);
 }
 
 void os_futex_wait(uint32_t *word, uint32_t value)
 {
-	(void)os_syscall(SYS_futex, (long)word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, value, 0, 0, 0);
+	(void)os_syscall(SYS_futex, (long)word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, value, 0, 0);
 }
 
 void os_futex_wake(uint32_t *word, int n)
 {
-	(void)os_syscall(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, 0, 0, 0);
+	(void)os_syscall(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, 0, 0);
 }
 
 uint64_t os_now_ns(void)
@@ -126,9 +124,9 @@ void os_set_enomem(void)
 
 void os_abort(void)
 {
-	long pid = os_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
-	long tid = os_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+	long pid = os_syscall(SYS_getpid, 0, 0, 0, 0, 0);
+	long tid = os_syscall(SYS_gettid, 0, 0, 0, 0, 0);
 
-	(void)os_syscall(SYS_tgkill, pid, tid, SIGABRT, 0, 0, 0);
+	(void)os_syscall(SYS_tgkill, pid, tid, SIGABRT, 0, 0);
 	__builtin_trap();
 }

@@ -35,13 +35,15 @@ static int run_child(void (*work)(size_t), size_t arg)
 /* The current size of the address space does not count: a sanitizer's is without bounds. */
 static void limit_memory(void)
 {
-	unsigned long pages = 0;
+	unsigned long pages;
+	char line[64] = "";
 	struct rlimit limit;
 	FILE *file = fopen("/proc/self/statm", "r");
 
-	if (!file || fscanf(file, "%lu", &pages) != 1)
+	if (!file || !fgets(line, sizeof(line), file))
 		_exit(2);
 	(void)fclose(file);
+	pages = strtoul(line, NULL, 10);
 	limit.rlim_cur = limit.rlim_max = pages * 4096 + LIMIT;
 	if (setrlimit(RLIMIT_AS, &limit) < 0)
 		_exit(3);

@@ -161,7 +161,8 @@ static void spans_cover_the_range_without_gap_or_overlap(void **state)
 			if (span.state == SPAN_SMALL) {
 				uint32_t index;
 
-				copy(&index, root.span_of + page * sizeof(index), sizeof(index));
+				copy(&index, root.span_of + (size_t)page * sizeof(index),
+				     sizeof(index));
 				assert_int_equal(index, i);
 			}
 		}
