@@ -13,7 +13,7 @@
  * RECORDER_BATCH events, or after fewer when a thread's share of live bytes matters. Handlers add
  * theirs at once. At exit, and when a thread ends, all are added.
  *
- * What recording costs is measured at the first samples of each thread and then at each 64th: two
+ * What recording costs is measured at the first samples of each thread and then at each 16th: two
  * readings of the vdso's clock. A reading that was interrupted is cut at RECORDER_COST_MAX_NS.
  *
  * Context: any thread, inside malloc and free, signal handlers. No locks. About half a kilobyte of
@@ -35,7 +35,7 @@ enum {
 	RECORDER_LIVE_SHIFT = 9,  /* 1/512 of live bytes matters */
 	RECORDER_WEIGHTY = 65536, /* bytes; samples that stand for more are added at once */
 	RECORDER_COST_FIRST = 64,
-	RECORDER_COST_EACH = 64,
+	RECORDER_COST_EACH = 16,
 	RECORDER_COST_MAX_NS = 8000,
 };
 

@@ -15,7 +15,8 @@
  *		a small program is recorded exactly does not depend on how busy the machine is. When it
  *		does, the interval becomes what would have cost 0.7 % since the last look: bytes allocated ·
  *		time per sample / (0.7 % of the CPU time that was not ours). It is halved again when a
- *		quarter of it would do. What lies between these is the hysteresis.
+ *		quarter of it would do, or a sixteenth while the budget is not yet regained. What lies
+ *		between these is the hysteresis.
  *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
  *		used, none; beyond, the interval doubles with each further 1/16 of what is left of the table.
  *
@@ -35,7 +36,7 @@
 #include "agent/core/writer.h"
 
 enum {
-	SAMPLER_CHECK_NS = 250000,
+	SAMPLER_CHECK_NS = 1000000,
 	SAMPLER_CREDIT_NS = 10000000,
 	SAMPLER_EXACT = 20000,
 	SAMPLER_PATIENCE_NS = 40000000,
@@ -177,7 +178,7 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 			       (double)SAMPLER_MAX);
 	if (over && wanted > interval)
 		return sampler_round_up(wanted);
-	if (!over && interval > SAMPLER_MIN && wanted < interval / 4)
+	if (interval > SAMPLER_MIN && wanted < interval / (over ? 16 : 4))
 		return interval / 2;
 	return interval;
 }
