@@ -32,7 +32,7 @@ static void check_layout(void)
 			      tables[j].offset + tables[j].capacity <= tables[i].offset);
 	}
 	check(header->live.capacity == writer.live_capacity);
-	check(header->region_size <= MAX(header->max_memory, 2u << 20));
+	check(header->region_size <= 2 * header->max_memory + (1 << 20));
 }
 
 static void start_with(uint64_t max_memory, uint32_t sampling)
@@ -73,7 +73,7 @@ static void body_limits_of_address_space_make_it_smaller(void)
 
 	setrlimit(RLIMIT_AS, &limit);
 	start_with(1ull << 30, MT_SAMPLING_ALL);
-	check(writer.header->max_memory <= 25 << 20);
+	check(writer.header->max_memory <= 17 << 20);
 }
 
 static void body_limits_of_file_size_make_it_smaller(void)

@@ -47,6 +47,7 @@ static uint32_t core_phase;
 static bool core_children_ignored;
 static bool core_is_confined;
 static int (*core_handover)(int fd);
+static uintptr_t core_text_start, core_text_end;
 
 /*
  * For frees of threads that have no state (too many, or handlers nested too deep): they must not be lost
@@ -112,10 +113,14 @@ int core_start(const struct core_config *config)
 
 	if (core_phase != CORE_NOT_STARTED)
 		return -SYS_EALREADY;
-	if (config->sampling == MT_SAMPLING_OFF)
+	if (config->sampling == MT_SAMPLING_OFF) {
+		core_phase = CORE_STOPPED;
 		return -SYS_EINVAL;
+	}
 	sys_init(config->vdso);
 	core_handover = config->handover;
+	core_text_start = config->text_start;
+	core_text_end = config->text_end;
 	core_children_ignored = config->ignore_children;
 	r = fork_guard_init();
 	if (r == 0)
@@ -351,5 +356,5 @@ unsigned core_backtrace(uint64_t *ret_frames, unsigned max)
 	struct unwind_stack stack = {0};
 	unsigned flags = 0;
 
-	return unwind_trace(&stack, 0, 0, ret_frames, max, &flags);
+	return unwind_trace(&stack, core_text_start, core_text_end, ret_frames, max, &flags);
 }

@@ -18,7 +18,7 @@
  *		quarter of it would do, or a sixteenth while the budget is not yet regained. What lies
  *		between these is the hysteresis.
  *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
- *		used, none; beyond, the interval doubles with each further 1/16 of what is left of the table.
+ *		used, none; beyond, the interval doubles with each further eighth of that.
  *
  * A full table, in any mode, counts the loss and doubles the interval at most once in a while: what
  * cannot be held exactly is better estimated than lost.
@@ -47,8 +47,8 @@ enum {
 	SAMPLER_LOOK_SAMPLES = 64,  /* fewer say nothing about cost */
 	SAMPLER_FULL_NS = 10000000, /* between two widenings for full tables */
 	SAMPLER_SLOTS = 16384,
-	SAMPLER_SITES = 8192,
-	SAMPLER_FRAMES = 262144,
+	SAMPLER_SITES = 6144,
+	SAMPLER_FRAMES = 196608,
 };
 
 struct sampler_state {
@@ -128,13 +128,11 @@ static uint64_t sampler_round_up(uint64_t interval)
 	return power;
 }
 
-/* How many doublings the fill of a table asks for: 0 below soft, then 1/16 of the rest each. */
+/* How many doublings the fill of a table asks for: one for each further eighth of soft. */
 static uint32_t sampler_table_level(uint64_t used, uint64_t soft, uint64_t capacity)
 {
 	soft = MIN(soft, capacity / 4);
-	if (used <= soft)
-		return 0;
-	return (uint32_t)(1 + (used - soft) * 16 / (capacity - soft));
+	return used <= soft ? 0 : (uint32_t)MIN(1 + (used - soft) * 8 / soft, 20);
 }
 
 static uint32_t sampler_memory_level(void)

@@ -81,42 +81,45 @@ static uint64_t sites_hash(unsigned kind, const uint64_t *frames, unsigned n)
 	return a ? a : 1;
 }
 
-/* Takes n of a bounded counter; false, and nothing taken, if they do not fit. */
-static bool sites_take(uint64_t *used, uint64_t n, uint64_t capacity, uint64_t *ret)
+/* Room for n frames; false, and nothing taken, if there is none. */
+static bool sites_take_frames(unsigned n, uint64_t *ret)
 {
-	uint64_t old = __atomic_load_n(used, __ATOMIC_RELAXED);
+	uint64_t old = __atomic_load_n(&sites_frames, __ATOMIC_RELAXED);
 
 	do {
-		if (old + n > capacity)
+		if (old + n > writer.stacks_capacity || !writer_make_ready(WRITER_STACKS, old + n))
 			return false;
-	} while (!__atomic_compare_exchange_n(used, &old, old + n, true, __ATOMIC_RELAXED,
+	} while (!__atomic_compare_exchange_n(&sites_frames, &old, old + n, true, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
 	*ret = old;
 	return true;
 }
 
-static bool sites_reserve(struct thread *thread, unsigned n_frames, struct thread_spare_site *ret)
+static bool sites_reserve(struct thread *thread, unsigned kind, unsigned n_frames,
+			  struct thread_spare_site *ret)
 {
 	uint32_t site = __atomic_load_n(&sites_used, __ATOMIC_RELAXED);
-	uint64_t stack;
 
 	if (thread->depth == 1 && thread->spare.site && thread->spare.n_frames >= n_frames) {
 		*ret = thread->spare;
 		thread->spare.site = 0;
 		return true;
 	}
-	if (site >= writer.sites_capacity ||
-	    !sites_take(&sites_frames, n_frames, writer.stacks_capacity, &stack))
+	/* mappings are few and large: the last of the room is theirs */
+	if (kind == MT_SITE_MALLOC && writer_is_scarce())
+		return false;
+	if (site >= writer.sites_capacity || !writer_make_ready(WRITER_SITES, site + 1) ||
+	    !sites_take_frames(n_frames, &ret->stack))
 		return false;
 	do {
 		/* the frames are lost if it fails here, but then the table is full for good */
-		if (site >= writer.sites_capacity)
+		if (site >= writer.sites_capacity || !writer_make_ready(WRITER_SITES, site + 1))
 			return false;
 	} while (!__atomic_compare_exchange_n(&sites_used, &site, site + 1, true, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
-	*ret = (struct thread_spare_site){.site = site, .n_frames = n_frames, .stack = stack};
-	return writer_make_ready(WRITER_STACKS, stack + n_frames) &&
-	       writer_make_ready(WRITER_SITES, site + 1);
+	ret->site = site;
+	ret->n_frames = n_frames;
+	return true;
 }
 
 static void sites_fill(const struct thread_spare_site *place, uint64_t hash, unsigned kind,
@@ -150,7 +153,7 @@ uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags
 
 		if (word == 0) {
 			if (!mine.site) {
-				if (!sites_reserve(thread, n_frames, &mine))
+				if (!sites_reserve(thread, kind, n_frames, &mine))
 					return 0;
 				sites_fill(&mine, hash, kind, flags, frames, n_frames, now_ns);
 			}

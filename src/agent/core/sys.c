@@ -107,6 +107,8 @@ void *sys_map_private(size_t size)
 		return NULL;
 	/* a core file has the region; the tables behind it would only double that */
 	sys_madvise((void *)r, size, SYS_MADV_DONTDUMP);
+	/* nor may a first byte make two megabytes resident */
+	sys_madvise((void *)r, size, SYS_MADV_NOHUGEPAGE);
 	return (void *)r;
 }
 

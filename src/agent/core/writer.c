@@ -26,12 +26,13 @@
 enum {
 	WRITER_STEP = 65536, /* bytes, a multiple of every page size */
 	WRITER_MIN_MEMORY = 1 << 20,
+	WRITER_LIVE_MIRROR = 32, /* live.c */
+	WRITER_LIVE_INDEX = 32,  /* blockindex.c, on the average */
 	WRITER_MFD_CLOEXEC = 1,
 	WRITER_MFD_ALLOW_SEALING = 2,
 	WRITER_MFD_NOEXEC_SEAL = 8,
 	WRITER_F_ADD_SEALS = 1033,
 	WRITER_SEALS = 2 | 4 | 16, /* F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE */
-	WRITER_MADV_NOHUGEPAGE = 15,
 	WRITER_RLIMIT_FSIZE = 1,
 	WRITER_RLIMIT_DATA = 2,
 	WRITER_RLIMIT_AS = 9,
@@ -41,6 +42,14 @@ struct writer writer;
 
 /* Bytes from each table's start that are ready. Written by any thread, only upwards. */
 static uint64_t writer_ready[WRITER_N_TABLES];
+/* Bytes of private memory that go with an entry: mirrors and indices. */
+static uint16_t writer_private_size[WRITER_N_TABLES] = {
+	[WRITER_SITES] = 16,
+	[WRITER_LIVE] = WRITER_LIVE_MIRROR,
+	[WRITER_MAPS] = 64,
+};
+/* Bytes that all tables together may take, and what is left of them. */
+static int64_t writer_memory, writer_left;
 /* Bytes of strings that are given away. */
 static uint64_t writer_strings_used;
 
@@ -59,18 +68,21 @@ static const uint32_t writer_entry_size[WRITER_N_TABLES] = {
 	[WRITER_THREADS] = sizeof(struct mt_thread), [WRITER_STRINGS] = 1,
 };
 
-/* Fills in the tables of a region for that much memory; returns the region's size. */
+/*
+ * Fills in the tables of a region for that much memory; returns the region's size. Each of the large
+ * ones could take a good part of the memory for itself; what all may take together is counted as they are
+ * made ready.
+ */
 static uint64_t writer_lay_out(const struct core_config *config, uint64_t memory,
 			       struct mt_table *ret_tables)
 {
-	/* a live block is here, in its mirror, and without tags in the index of addresses twice */
-	uint64_t live = memory / 2 / (sizeof(struct mt_live) + 32 + (config->tags ? 0 : 32));
+	uint64_t live = memory / (sizeof(struct mt_live) + WRITER_LIVE_MIRROR);
 	uint64_t n[WRITER_N_TABLES] = {
-		[WRITER_STACKS] = memory / 8 / sizeof(uint64_t),
-		[WRITER_SITES] = memory / 16 / sizeof(struct mt_site),
+		[WRITER_STACKS] = memory / 2 / sizeof(uint64_t),
+		[WRITER_SITES] = memory / 4 / sizeof(struct mt_site),
 		/* auto keeps its samples far fewer than this (sampler.c) */
 		[WRITER_LIVE] = config->sampling == MT_SAMPLING_AUTO ? MIN(live, 65536) : live,
-		[WRITER_MAPS] = memory / 64 / sizeof(struct mt_map),
+		[WRITER_MAPS] = memory / 16 / sizeof(struct mt_map),
 		/* a power of two (region/ring.h) */
 		[WRITER_RING] = memory >= 32 << 20  ? 8192
 				: memory >= 8 << 20 ? 2048
@@ -129,7 +141,7 @@ static void writer_seal(int fd, void *base, uint64_t size)
 {
 	sys_call3(SYS_NR_fcntl, fd, WRITER_F_ADD_SEALS, WRITER_SEALS);
 	sys_madvise(base, size, SYS_MADV_DONTDUMP);
-	sys_madvise(base, size, WRITER_MADV_NOHUGEPAGE);
+	sys_madvise(base, size, SYS_MADV_NOHUGEPAGE);
 }
 
 /* A memfd of that size, mapped, not yet sealed. */
@@ -168,20 +180,39 @@ static bool writer_prepare(char *start, uint64_t size)
 	return true;
 }
 
+/* What a table's next size bytes cost, with the private memory that goes with its entries. */
+static int64_t writer_cost(enum writer_table table, uint64_t size)
+{
+	return (int64_t)(size + size / writer_entry_size[table] * writer_private_size[table]);
+}
+
 bool writer_make_ready(enum writer_table table, uint64_t n_entries)
 {
 	const struct mt_table *place = &writer_tables(writer.header)[table];
 	uint64_t end = n_entries * writer_entry_size[table];
 	uint64_t ready = __atomic_load_n(&writer_ready[table], __ATOMIC_RELAXED);
+	int64_t cost;
 
 	if (likely(end <= ready))
 		return true;
 	end = ALIGN_UP(end, (uint64_t)WRITER_STEP);
+	cost = writer_cost(table, end - ready);
+	/* the first piece of each table is always given */
+	if (ready > 0 && cost > __atomic_load_n(&writer_left, __ATOMIC_RELAXED))
+		return false;
 	/* two threads may do this at once; nothing is lost by doing it twice */
 	if (!writer_prepare((char *)writer.header + place->offset + ready, end - ready))
 		return false;
-	writer_raise64(&writer_ready[table], end);
-	return true;
+	if (__atomic_compare_exchange_n(&writer_ready[table], &ready, end, false, __ATOMIC_RELAXED,
+					__ATOMIC_RELAXED))
+		__atomic_fetch_sub(&writer_left, cost, __ATOMIC_RELAXED);
+	return end <= __atomic_load_n(&writer_ready[table], __ATOMIC_RELAXED) ||
+	       writer_make_ready(table, n_entries);
+}
+
+bool writer_is_scarce(void)
+{
+	return __atomic_load_n(&writer_left, __ATOMIC_RELAXED) < writer_memory / 32;
 }
 
 /* The header, and what is always there of each table. */
@@ -193,6 +224,7 @@ static bool writer_begin(struct mt_header *header)
 		return false;
 	for (unsigned i = 0; i < WRITER_N_TABLES; i++)
 		__atomic_store_n(&writer_ready[i], 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&writer_left, writer_memory, __ATOMIC_RELAXED);
 	sys_madvise((char *)header + tables[WRITER_RING].offset,
 		    tables[WRITER_THREADS].offset - tables[WRITER_RING].offset, SYS_MADV_DODUMP);
 	return true;
@@ -207,7 +239,7 @@ static int writer_map_largest(const struct core_config *config, int *ret_fd, voi
 	int r;
 
 	memory = MIN(memory, 1ull << 36);
-	memory = MIN(memory, writer_limit(WRITER_RLIMIT_AS) / 8);
+	memory = MIN(memory, writer_limit(WRITER_RLIMIT_AS) / 12);
 	memory = MIN(memory, writer_limit(WRITER_RLIMIT_DATA) / 8);
 	for (; memory >= WRITER_MIN_MEMORY; memory /= 2) {
 		size = writer_lay_out(config, memory, ret_tables);
@@ -238,6 +270,9 @@ int writer_create(const struct core_config *config, int *ret_fd)
 	if (r < 0)
 		return r;
 	header = base;
+	writer_memory = (int64_t)memory;
+	if (!config->tags)
+		writer_private_size[WRITER_LIVE] = WRITER_LIVE_MIRROR + WRITER_LIVE_INDEX;
 	memcpy(writer_tables(header), tables, sizeof(tables));
 	writer_seal(fd, base, header->region_size);
 	if (!writer_begin(header)) {

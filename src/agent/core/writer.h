@@ -64,8 +64,14 @@ int writer_create_child(int *ret_fd);
 /* Stores the magic: from now on the region is valid. */
 void writer_publish(enum mt_state state);
 
-/* Makes sure that the first n_entries of the table can be written. False if the kernel has no memory. */
+/*
+ * Makes sure that the first n_entries of the table can be written. False if that would take more memory
+ * than all tables together may, or than the kernel has: the table is full.
+ */
 bool writer_make_ready(enum writer_table table, uint64_t n_entries);
+
+/* Little memory is left: what is many should leave it to what is rare. */
+bool writer_is_scarce(void);
 
 /* Raises a high-water mark in the header; release order, after the entries below it were written. */
 void writer_raise32(uint32_t *mark, uint32_t value);
