@@ -281,6 +281,48 @@ static void body_a_tool_can_stop_it(void)
 	region_snapshot_deinit(&snapshot);
 }
 
+enum { N_CROWD = 400 };
+
+static pthread_barrier_t crowd;
+
+static void *one_of_many(void *arg)
+{
+	int64_t next;
+
+	core_allocated(fake_block((uintptr_t)arg), 10, &next);
+	pthread_barrier_wait(&crowd);
+	core_thread_ending();
+	return NULL;
+}
+
+static void body_more_threads_than_there_is_room_for_are_survived(void)
+{
+	struct core_config config = harness_config();
+	struct region_snapshot snapshot;
+	pthread_t threads[N_CROWD];
+	pthread_attr_t attr;
+
+	config.max_memory = 1 << 20;
+	harness_start(&config);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	pthread_barrier_init(&crowd, NULL, N_CROWD);
+	check(writer.threads_capacity < N_CROWD);
+	for (unsigned round = 0; round < 3; round++) {
+		for (uintptr_t i = 0; i < N_CROWD; i++)
+			check(pthread_create(&threads[i], &attr, one_of_many,
+					     (void *)(round * N_CROWD + i)) == 0);
+		for (unsigned i = 0; i < N_CROWD; i++)
+			pthread_join(threads[i], NULL);
+	}
+	harness_snapshot(harness_fd, &snapshot);
+	check(snapshot.n_live + snapshot.header.lost_allocations == 3 * N_CROWD);
+	/* entries of ended threads were used again */
+	check(snapshot.n_live > 2 * writer.threads_capacity);
+	check(snapshot.n_threads <= writer.threads_capacity);
+	region_snapshot_deinit(&snapshot);
+}
+
 HARNESS_TEST(a_block_is_seen_until_it_is_freed)
 HARNESS_TEST(the_end_has_exact_counters)
 HARNESS_TEST(threads_do_not_lose_each_others_blocks)
@@ -289,6 +331,7 @@ HARNESS_TEST(handlers_may_allocate_in_the_middle)
 HARNESS_TEST(a_full_table_is_said_and_survived)
 HARNESS_TEST(addresses_serve_where_there_are_no_tags)
 HARNESS_TEST(a_tool_can_stop_it)
+HARNESS_TEST(more_threads_than_there_is_room_for_are_survived)
 
 int main(void)
 {
@@ -301,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_a_full_table_is_said_and_survived),
 		cmocka_unit_test(test_addresses_serve_where_there_are_no_tags),
 		cmocka_unit_test(test_a_tool_can_stop_it),
+		cmocka_unit_test(test_more_threads_than_there_is_room_for_are_survived),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

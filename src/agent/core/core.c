@@ -286,6 +286,8 @@ void core_thread_ending(void)
 {
 	struct thread *thread;
 
+	if (!core_is_recording() || !fork_guard_is_claimed() || !thread_is_known())
+		return;
 	thread = core_enter();
 	if (!thread)
 		return;

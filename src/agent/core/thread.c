@@ -140,14 +140,17 @@ static uint32_t thread_take_index(int tid, uint64_t now_ns)
 		entry = &writer.threads[index];
 		ended = __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED);
 		if (index == 0 || ended == 0 ||
-		    !__atomic_compare_exchange_n(&entry->end_ns, &ended, 0, false, __ATOMIC_RELAXED,
+		    /* acquire pairs with the release in thread_end */
+		    !__atomic_compare_exchange_n(&entry->end_ns, &ended, 0, false, __ATOMIC_ACQUIRE,
 						 __ATOMIC_RELAXED))
 			continue;
 		__atomic_store_n(&entry->tid, 0, __ATOMIC_RELAXED);
 		entry->generation++;
 		entry->start_ns = now_ns;
-		entry->alloc_bytes = entry->freed_bytes = entry->samples = 0;
 		memset(entry->name, 0, sizeof(entry->name));
+		__atomic_store_n(&entry->alloc_bytes, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&entry->freed_bytes, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&entry->samples, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&entry->tid, (uint32_t)tid, __ATOMIC_RELEASE);
 		return index;
 	}
@@ -264,7 +267,18 @@ static _noinline_ struct thread *thread_register(uintptr_t tp)
 	return NULL;
 }
 
-static struct thread *thread_find(uintptr_t tp)
+/* An entry of the region that another thread took since this one said that it ends is not its own. */
+static void thread_revive(struct thread *thread)
+{
+	if (sys_gettid() != thread->tid)
+		thread_restart(thread);
+	else if (__atomic_load_n(&writer.threads[thread->index].tid, __ATOMIC_RELAXED) !=
+		 (uint32_t)thread->tid)
+		thread->index = 0;
+}
+
+/* The calling thread's state; NULL if it has none, and shall not or cannot get one. */
+static struct thread *thread_find(uintptr_t tp, bool make)
 {
 	uint32_t hash = thread_hash(tp);
 
@@ -282,11 +296,10 @@ static struct thread *thread_find(uintptr_t tp)
 			return thread;
 		if (!thread_take_over(thread))
 			break;
-		if (sys_gettid() != thread->tid)
-			thread_restart(thread);
+		thread_revive(thread);
 		return thread;
 	}
-	return thread_register(tp);
+	return make ? thread_register(tp) : NULL;
 }
 
 /* See the head of the file: entries whose frames are gone. */
@@ -305,9 +318,14 @@ static uint32_t thread_drop_abandoned(struct thread *thread, uintptr_t sp)
 	return thread->depth;
 }
 
+bool thread_is_known(void)
+{
+	return thread_find(sys_thread_pointer(), false) != NULL;
+}
+
 struct thread *thread_enter(void)
 {
-	struct thread *thread = thread_find(sys_thread_pointer());
+	struct thread *thread = thread_find(sys_thread_pointer(), true);
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
 	uint32_t depth;
 
@@ -432,7 +450,8 @@ void thread_end(struct thread *thread)
 	live_return_slots(thread);
 	thread->ended = true;
 	if (thread->index)
-		__atomic_store_n(&writer.threads[thread->index].end_ns, now_ns, __ATOMIC_RELAXED);
+		/* release pairs with the acquire in thread_take_index */
+		__atomic_store_n(&writer.threads[thread->index].end_ns, now_ns, __ATOMIC_RELEASE);
 	writer_put_event(&(struct mt_event){.type = MT_EVENT_THREAD_END,
 					    .time_ns = now_ns,
 					    .aux = (uint64_t)thread->tid,

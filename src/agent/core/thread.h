@@ -82,6 +82,9 @@ int thread_init(uint32_t max_threads, uintptr_t main_stack_end);
 struct thread *thread_enter(void);
 void thread_leave(struct thread *thread);
 
+/* Whether the calling thread has a state. */
+bool thread_is_known(void);
+
 /* Frames to write to: the thread's own at depth 1, a borrowed buffer in handlers; NULL if none is left. */
 uint64_t *thread_take_frames(struct thread *thread);
 void thread_drop_frames(struct thread *thread, uint64_t *frames);
