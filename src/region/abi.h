@@ -28,22 +28,22 @@
 #include "base/macro.h"
 
 /* "memtrace" read as a little-endian integer: a reader of the other byte order sees it reversed. */
-#define MT_MAGIC	  0x65636172746d656dULL
-#define MT_VERSION	  1u
-#define MT_REGION_NAME	  "memtrace-region" /* the memfd's name: "/memfd:memtrace-region" in maps */
-#define MT_BUILD_ID_MAX	  20
-#define MT_THREAD_NAME	  16
-#define MT_PATH_MAX	  1024
-#define MT_CMDLINE_MAX	  2048
-#define MT_FRAMES_MAX	  1024u /* of one stack; a deeper one is truncated at its outer end */
+#define MT_MAGIC        0x65636172746d656dULL
+#define MT_VERSION      1u
+#define MT_REGION_NAME  "memtrace-region" /* the memfd's name: "/memfd:memtrace-region" in maps */
+#define MT_BUILD_ID_MAX 20
+#define MT_THREAD_NAME  16
+#define MT_PATH_MAX     1024
+#define MT_CMDLINE_MAX  2048
+#define MT_FRAMES_MAX   1024u /* of one stack; a deeper one is truncated at its outer end */
 /* Block counts are fixed point with 16 fractional bits, because one sample stands for a fraction. */
-#define MT_BLOCKS_ONE	  65536ull
+#define MT_BLOCKS_ONE   65536ull
 
 /* A frame is a pc in the low 48 bits and, above them, the index of the module that held it then. */
-#define MT_FRAME_PC_MASK  0x0000ffffffffffffull
+#define MT_FRAME_PC_MASK   0x0000ffffffffffffull
 #define MT_FRAME_MODULE(f) ((uint32_t)((f) >> 48))
-#define MT_FRAME_PC(f)	   ((f)&MT_FRAME_PC_MASK)
-#define MT_MODULE_NONE	  0u /* JIT code and whatever no module claims; entry 0 of modules is unused */
+#define MT_FRAME_PC(f)     ((f)&MT_FRAME_PC_MASK)
+#define MT_MODULE_NONE     0u /* JIT code and whatever no module claims; entry 0 of modules is unused */
 
 /* A reader refuses a region with an incompatible bit that it does not know. */
 #define MT_INCOMPATIBLE_KNOWN 0ull
@@ -63,7 +63,7 @@ enum mt_allocator {
 enum mt_sampling { MT_SAMPLING_AUTO, MT_SAMPLING_ALL, MT_SAMPLING_INTERVAL, MT_SAMPLING_OFF };
 
 enum mt_state {
-	MT_STATE_NEW,	   /* being laid out: nothing in it is valid yet */
+	MT_STATE_NEW, /* being laid out: nothing in it is valid yet */
 	MT_STATE_RUNNING,
 	MT_STATE_EXITED,   /* exit() ran to the end; _exit and signals leave it at running */
 	MT_STATE_REPLACED, /* about to exec; goes back to running if that fails */
@@ -71,10 +71,10 @@ enum mt_state {
 };
 
 enum mt_header_flags {
-	MT_HEADER_FORKED = 1 << 0,	/* made in a forked child: inherited blocks are flagged so */
-	MT_HEADER_DEEPBIND = 1 << 1,	/* plugins loaded with RTLD_DEEPBIND allocate unseen */
-	MT_HEADER_INEXACT = 1 << 2,	/* at some time not everything was recorded */
-	MT_HEADER_WIDENED = 1 << 3,	/* a full table widened the interval */
+	MT_HEADER_FORKED = 1 << 0,   /* made in a forked child: inherited blocks are flagged so */
+	MT_HEADER_DEEPBIND = 1 << 1, /* plugins loaded with RTLD_DEEPBIND allocate unseen */
+	MT_HEADER_INEXACT = 1 << 2,  /* at some time not everything was recorded */
+	MT_HEADER_WIDENED = 1 << 3,  /* a full table widened the interval */
 };
 
 struct mt_table {
@@ -85,68 +85,71 @@ struct mt_table {
 assert_size(struct mt_table, 16);
 
 struct mt_header {
-	uint64_t magic;		/* stored last with release order when the region is laid out */
+	uint64_t magic; /* stored last with release order when the region is laid out */
 	uint32_t version;
-	uint32_t header_size;	/* bytes, at least sizeof(struct mt_header) of that version */
-	uint64_t compatible;	/* feature bits that an older reader may ignore */
-	uint64_t incompatible;	/* feature bits that it may not */
-	uint64_t region_size;	/* bytes of address space and of file size */
+	uint32_t header_size;  /* bytes, at least sizeof(struct mt_header) of that version */
+	uint64_t compatible;   /* feature bits that an older reader may ignore */
+	uint64_t incompatible; /* feature bits that it may not */
+	uint64_t region_size;  /* bytes of address space and of file size */
 	uint64_t reserved0[3];
 
 	/* 64 */
-	struct mt_table stacks;	 /* uint64_t frames, innermost first */
-	struct mt_table sites;	 /* struct mt_site; entry 0 is unused */
-	struct mt_table live;	 /* struct mt_live; entry 0 is unused */
-	struct mt_table maps;	 /* struct mt_map; entry 0 is unused */
-	struct mt_table ring;	 /* struct mt_event */
+	struct mt_table stacks;  /* uint64_t frames, innermost first */
+	struct mt_table sites;   /* struct mt_site; entry 0 is unused */
+	struct mt_table live;    /* struct mt_live; entry 0 is unused */
+	struct mt_table maps;    /* struct mt_map; entry 0 is unused */
+	struct mt_table ring;    /* struct mt_event */
 	struct mt_table modules; /* struct mt_module; entry 0 is unused */
-	struct mt_table threads; /* struct mt_thread; entry 0 stands for "no room for this thread" */
+	struct mt_table
+		threads; /* struct mt_thread; entry 0 stands for "no room for this thread" */
 	struct mt_table strings; /* char */
 
 	/* 192: written once at creation */
 	uint32_t pid;
 	uint32_t ppid;
-	uint32_t mode;		 /* enum mt_mode */
-	uint32_t allocator;	 /* enum mt_allocator */
-	uint32_t sampling;	 /* enum mt_sampling */
+	uint32_t mode;      /* enum mt_mode */
+	uint32_t allocator; /* enum mt_allocator */
+	uint32_t sampling;  /* enum mt_sampling */
 	uint32_t page_size;
-	uint64_t max_memory;	 /* bytes, the user's bound */
-	uint64_t start_ns;	 /* CLOCK_MONOTONIC when the region was made */
+	uint64_t max_memory;        /* bytes, the user's bound */
+	uint64_t start_ns;          /* CLOCK_MONOTONIC when the region was made */
 	uint64_t start_realtime_ns; /* CLOCK_REALTIME at the same moment */
-	uint64_t heap_root;	 /* address in the target of the fast allocator's struct heap_root, or 0 */
+	uint64_t
+		heap_root; /* address in the target of the fast allocator's struct heap_root, or 0 */
 	uint64_t reserved1;
 
 	/* 256: written now and then; one line of its own */
-	uint32_t state;		 /* enum mt_state */
-	uint32_t flags;		 /* enum mt_header_flags, bits are only ever set */
-	uint64_t interval;	 /* bytes between samples for new samples; 0 records everything */
-	uint64_t end_ns;	 /* time of exit, exec or detach */
-	uint32_t control_stop;	 /* the one field that a tool writes (process_vm_writev): 1 stops recording */
+	uint32_t state;    /* enum mt_state */
+	uint32_t flags;    /* enum mt_header_flags, bits are only ever set */
+	uint64_t interval; /* bytes between samples for new samples; 0 records everything */
+	uint64_t end_ns;   /* time of exit, exec or detach */
+	uint32_t
+		control_stop; /* the one field that a tool writes (process_vm_writev): 1 stops recording */
 	uint32_t reserved2;
-	uint64_t own_bytes;	 /* private memory that the agent holds beside the region */
-	uint64_t own_ns;	 /* estimate of the time spent in recording, all threads */
+	uint64_t own_bytes; /* private memory that the agent holds beside the region */
+	uint64_t own_ns;    /* estimate of the time spent in recording, all threads */
 	uint64_t reserved3[2];
 
 	/* 320: how far each table was ever used; entries at or above are untouched */
-	uint64_t n_stacks;	 /* frames */
-	uint64_t n_strings;	 /* bytes */
+	uint64_t n_stacks;  /* frames */
+	uint64_t n_strings; /* bytes */
 	uint32_t n_sites;
 	uint32_t n_live;
 	uint32_t n_maps;
 	uint32_t n_modules;
 	uint32_t n_threads;
 	uint32_t reserved4;
-	uint64_t n_events;	 /* events ever put into the ring; the newest has sequence n_events - 1 */
+	uint64_t n_events; /* events ever put into the ring; the newest has sequence n_events - 1 */
 	uint64_t reserved5[2];
 
 	/* 384: counters */
-	uint64_t samples;	 /* allocations recorded */
+	uint64_t samples; /* allocations recorded */
 	uint64_t samples_freed;
 	uint64_t lost_allocations; /* samples that found no room, or came where none can be taken */
-	uint64_t lost_frees;	 /* frees of blocks that were known to be sampled but not found */
+	uint64_t lost_frees;       /* frees of blocks that were known to be sampled but not found */
 	uint64_t lost_maps;
-	uint64_t freed_unknown;	 /* frees of blocks from before the agent, where that can be known */
-	uint64_t live_bytes;	 /* estimate, malloc and not mmap */
+	uint64_t freed_unknown; /* frees of blocks from before the agent, where that can be known */
+	uint64_t live_bytes;    /* estimate, malloc and not mmap */
 	uint64_t peak_live_bytes;
 
 	/* 448 */
@@ -154,7 +157,7 @@ struct mt_header {
 	uint64_t reserved6[7];
 
 	/* 512 */
-	char exe[MT_PATH_MAX];	 /* zero terminated unless full */
+	char exe[MT_PATH_MAX];        /* zero terminated unless full */
 	char cmdline[MT_CMDLINE_MAX]; /* arguments, each zero terminated, empty at the end */
 	char comm[MT_THREAD_NAME];
 	char reserved7[496];
@@ -173,8 +176,8 @@ enum mt_site_kind { MT_SITE_MALLOC = 1, MT_SITE_MMAP = 2 };
 enum mt_stack_flags {
 	MT_STACK_TRUNCATED = 1 << 0, /* the outer end is missing */
 	MT_STACK_SIGNAL = 1 << 1,    /* passes through a signal handler */
-	MT_STACK_FP = 1 << 2,	     /* some frame was followed by frame pointer, without tables */
-	MT_STACK_BACKING = 1 << 3,   /* a mapping made by the program's allocator for its own heap */
+	MT_STACK_FP = 1 << 2,        /* some frame was followed by frame pointer, without tables */
+	MT_STACK_BACKING = 1 << 3, /* a mapping made by the program's allocator for its own heap */
 };
 
 /*
@@ -182,15 +185,15 @@ enum mt_stack_flags {
  * not be taken has one frame, the caller). allocated - freed = outstanding.
  */
 struct mt_site {
-	uint64_t stack;		/* index of the innermost frame in stacks */
+	uint64_t stack; /* index of the innermost frame in stacks */
 	uint32_t n_frames;
-	uint16_t kind;		/* enum mt_site_kind */
-	uint16_t flags;		/* enum mt_stack_flags */
-	uint64_t hash;		/* of kind and frames */
-	uint64_t first_ns;	/* when it was first seen */
+	uint16_t kind;     /* enum mt_site_kind */
+	uint16_t flags;    /* enum mt_stack_flags */
+	uint64_t hash;     /* of kind and frames */
+	uint64_t first_ns; /* when it was first seen */
 	/* grow with allocations */
-	uint64_t alloc_bytes;	/* weighted by the sampling */
-	uint64_t alloc_blocks;	/* weighted, in 1/MT_BLOCKS_ONE */
+	uint64_t alloc_bytes;  /* weighted by the sampling */
+	uint64_t alloc_blocks; /* weighted, in 1/MT_BLOCKS_ONE */
 	uint64_t alloc_samples;
 	uint64_t alloc_variance; /* bits of a double, bytes² */
 	/* 64: grow with frees */
@@ -217,12 +220,12 @@ enum mt_live_flags {
  */
 struct mt_live {
 	uint64_t addr;
-	uint64_t size;	   /* bytes, as asked for */
-	uint64_t time_ns;  /* of the allocation */
+	uint64_t size;    /* bytes, as asked for */
+	uint64_t time_ns; /* of the allocation */
 	uint32_t site;
 	uint32_t thread;   /* index in threads */
 	uint32_t interval; /* bytes, in force when the sample was taken; 0 = everything */
-	uint32_t flags;	   /* enum mt_live_flags */
+	uint32_t flags;    /* enum mt_live_flags */
 };
 assert_size(struct mt_live, 40);
 
@@ -230,9 +233,9 @@ enum mt_map_flags {
 	MT_MAP_ANON = 1 << 0,
 	MT_MAP_FILE = 1 << 1,
 	MT_MAP_SHARED = 1 << 2,
-	MT_MAP_BRK = 1 << 3,	   /* the program break's extent above its first value */
-	MT_MAP_STACK = 1 << 4,	   /* MAP_STACK or MAP_GROWSDOWN */
-	MT_MAP_BACKING = 1 << 5,   /* see MT_STACK_BACKING */
+	MT_MAP_BRK = 1 << 3,     /* the program break's extent above its first value */
+	MT_MAP_STACK = 1 << 4,   /* MAP_STACK or MAP_GROWSDOWN */
+	MT_MAP_BACKING = 1 << 5, /* see MT_STACK_BACKING */
 	MT_MAP_INHERITED = 1 << 6,
 	MT_MAP_HUGETLB = 1 << 7,
 };
@@ -245,30 +248,30 @@ enum mt_map_flags {
  */
 struct mt_map {
 	uint64_t start;
-	uint64_t size;	  /* bytes, whole pages */
+	uint64_t size; /* bytes, whole pages */
 	uint64_t time_ns;
 	uint32_t site;
 	uint32_t thread;
-	uint32_t flags;	  /* enum mt_map_flags */
-	uint32_t prot;	  /* PROT_* as mapped */
+	uint32_t flags; /* enum mt_map_flags */
+	uint32_t prot;  /* PROT_* as mapped */
 };
 assert_size(struct mt_map, 40);
 
 enum mt_event_type {
-	MT_EVENT_ALLOC = 1, /* addr, size, site */
-	MT_EVENT_FREE,	    /* addr, size, site of the allocation */
-	MT_EVENT_MAP,	    /* addr, size, site, aux = enum mt_map_flags */
-	MT_EVENT_UNMAP,	    /* addr, size */
-	MT_EVENT_REMAP,	    /* addr (new), size (new), aux = old address */
-	MT_EVENT_BRK,	    /* addr (new break), size (old break) */
-	MT_EVENT_MADVISE,   /* addr, size, aux = advice */
+	MT_EVENT_ALLOC = 1,    /* addr, size, site */
+	MT_EVENT_FREE,         /* addr, size, site of the allocation */
+	MT_EVENT_MAP,          /* addr, size, site, aux = enum mt_map_flags */
+	MT_EVENT_UNMAP,        /* addr, size */
+	MT_EVENT_REMAP,        /* addr (new), size (new), aux = old address */
+	MT_EVENT_BRK,          /* addr (new break), size (old break) */
+	MT_EVENT_MADVISE,      /* addr, size, aux = advice */
 	MT_EVENT_THREAD_START, /* aux = tid */
 	MT_EVENT_THREAD_NAME,  /* aux = tid; the name is in threads */
 	MT_EVENT_THREAD_END,   /* aux = tid */
 	MT_EVENT_MODULE_LOAD,  /* addr = start, size, aux = index in modules */
 	MT_EVENT_MODULE_UNLOAD,
-	MT_EVENT_INTERVAL,     /* size = new interval */
-	MT_EVENT_FORK,	       /* reserved */
+	MT_EVENT_INTERVAL, /* size = new interval */
+	MT_EVENT_FORK,     /* reserved */
 };
 
 /*
@@ -283,19 +286,19 @@ struct mt_event {
 	uint64_t size;
 	uint64_t aux;
 	uint32_t site;
-	uint16_t type;	 /* enum mt_event_type */
+	uint16_t type;   /* enum mt_event_type */
 	uint16_t thread; /* index in threads, 0 if it does not fit */
 };
 assert_size(struct mt_event, 48);
 
 /* A module's life. Visible once end is not zero. Two plugins at one address are two entries. */
 struct mt_module {
-	uint64_t start;	      /* first mapped address */
-	uint64_t end;	      /* one past the last */
-	uint64_t bias;	      /* address in memory - address in the file's symbol table */
+	uint64_t start; /* first mapped address */
+	uint64_t end;   /* one past the last */
+	uint64_t bias;  /* address in memory - address in the file's symbol table */
 	uint64_t loaded_ns;
 	uint64_t unloaded_ns; /* 0 while it is loaded; when it was seen to be gone */
-	uint32_t path;	      /* offset in strings, zero terminated there */
+	uint32_t path;        /* offset in strings, zero terminated there */
 	uint32_t path_length;
 	uint8_t build_id_size;
 	uint8_t build_id[MT_BUILD_ID_MAX];
@@ -306,9 +309,9 @@ assert_size(struct mt_module, 96);
 /* A thread that took a sample. Visible once tid is not zero. Entries of ended threads may be reused. */
 struct mt_thread {
 	uint32_t tid;
-	uint32_t generation;  /* grows when the entry is reused */
-	uint64_t start_ns;    /* when it was first seen, not when it was created */
-	uint64_t end_ns;      /* 0 while it lives */
+	uint32_t generation; /* grows when the entry is reused */
+	uint64_t start_ns;   /* when it was first seen, not when it was created */
+	uint64_t end_ns;     /* 0 while it lives */
 	char name[MT_THREAD_NAME];
 	uint64_t alloc_bytes; /* weighted, by this thread */
 	uint64_t freed_bytes; /* weighted, freed by this thread, whoever allocated */

@@ -109,7 +109,7 @@ static int core_start_tables(const struct core_config *config)
 int core_start(const struct core_config *config)
 {
 	struct mt_header *header;
-	int r, fd;
+	int r, fd = -1;
 
 	if (core_phase != CORE_NOT_STARTED)
 		return -SYS_EALREADY;

@@ -13,6 +13,11 @@
 
 #include <elf.h>
 
+#ifndef __clang__
+/* gcc would find that the loops of memcpy and memset below are memcpy and memset, and call them */
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#endif
+
 enum {
 	SYS_AT_FDCWD = -100,
 	SYS_O_CLOEXEC = 02000000,
@@ -284,7 +289,7 @@ static uint64_t sys_clock(int clock)
 {
 	int (*function)(int, struct sys_timespec *) =
 		__atomic_load_n(&sys_vdso_clock, __ATOMIC_RELAXED);
-	struct sys_timespec ts;
+	struct sys_timespec ts = {0, 0};
 
 	if (unlikely(!function) || unlikely(function(clock, &ts) != 0))
 		if (sys_call3(SYS_NR_clock_gettime, clock, (long)&ts, 0) < 0)
