@@ -45,7 +45,7 @@ static void settle(struct central *central, struct span *span, unsigned n_blocks
 		return;
 	if (span->list)
 		span_unlink(&central->partial[span->list - 1], span);
-	span->list = list;
+	span->list = (uint16_t)list;
 	if (list)
 		span_push(&central->partial[list - 1], span);
 }
@@ -71,6 +71,7 @@ static struct span *new_span(struct central *central, unsigned class)
 	span->tags = tags ? meta_handle(tags) : 0;
 	span->n_free = sizeclass->n_blocks;
 	span->list = 0;
+	span->n_trimmed = 0;
 	span_fill(span, sizeclass->n_blocks);
 	pagemap_set_class(span, class);
 	central->n_spans++;
@@ -267,24 +268,30 @@ void central_give(unsigned class, void *list, unsigned n)
 	free_empties(empties);
 }
 
-void central_tidy(unsigned class)
+bool central_tidy(unsigned class)
 {
+	const struct sizeclass *sizeclass = sizeclass_get(class);
 	struct central *central = &central_table[class];
 	uint32_t empties = 0;
-	struct span *span;
+	bool any = false;
 
 	lock_take(&central->lock);
 	while (central->n_batches)
-		put_all_back(central, class, pop_batch(central), sizeclass_get(class)->batch,
-			     &empties);
-	for (uint32_t i = central->partial[CENTRAL_LISTS - 1]; i;) {
-		span = span_at(i);
-		i = span->next;
-		if (span->n_free == sizeclass_get(class)->n_blocks)
-			retire(central, span, &empties);
+		put_all_back(central, class, pop_batch(central), sizeclass->batch, &empties);
+	for (unsigned list = 0; list < CENTRAL_LISTS; list++) {
+		for (uint32_t i = central->partial[list]; i;) {
+			struct span *span = span_at(i);
+
+			i = span->next;
+			if (span->n_free == sizeclass->n_blocks)
+				retire(central, span, &empties);
+			else
+				any |= span_discard(span, sizeclass);
+		}
 	}
 	lock_drop(&central->lock);
 	free_empties(empties);
+	return any;
 }
 
 struct central central_copy(unsigned class)

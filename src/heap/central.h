@@ -27,8 +27,11 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list);
 /* Gives n blocks that are linked in the same way. */
 void central_give(unsigned class, void *list, unsigned n);
 
-/* Breaks up the batches and gives spans without a block in use back to the page heap. */
-void central_tidy(unsigned class);
+/*
+ * Breaks up the batches, gives spans without a block in use back to the page heap, and free pages within
+ * the others to the kernel. True if there were such.
+ */
+bool central_tidy(unsigned class);
 
 /* What stands in the table, consistent. */
 struct central central_copy(unsigned class);

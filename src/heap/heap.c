@@ -169,6 +169,7 @@ size_t heap_usable_size(const void *block)
 bool heap_trim(size_t pad)
 {
 	struct threadcache *cache;
+	bool any = false;
 
 	/* other threads follow at their next slow path */
 	threadcache_trim_all();
@@ -178,10 +179,10 @@ bool heap_trim(size_t pad)
 	threadcache_flush(cache);
 	for (unsigned class = 1; class < SIZECLASS_IDS; class ++)
 		if (sizeclass_plain(class))
-			central_tidy(class);
-	pad = pageheap_release(pad);
+			any |= central_tidy(class);
+	any |= pageheap_release(pad);
 	threadcache_leave(cache);
-	return pad;
+	return any;
 }
 
 void heap_restart_countdowns(void)

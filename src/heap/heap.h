@@ -57,7 +57,7 @@ struct heap_hooks {
 
 struct heap_stats {
 	size_t mapped_bytes; /* address space reserved and used for spans, returned parts included */
-	size_t resident_bytes; /* what of it is not returned to the kernel, metadata excluded */
+	size_t resident_bytes; /* of it, at most: all but what was returned; metadata excluded */
 	size_t in_use_bytes;   /* class-rounded bytes in blocks that are handed out */
 	size_t cached_bytes;   /* free, in thread caches and the central tier */
 	size_t free_bytes;     /* free spans that are resident */
@@ -107,7 +107,10 @@ bool heap_free_owned(void *block);
 /* Bytes that may be used at block, at least what was asked for. 0 for NULL. */
 size_t heap_usable_size(const void *block);
 
-/* Gives free memory back to the kernel, keeping pad bytes. Returns true if anything was given back. */
+/*
+ * Gives free memory back to the kernel, whole pages between blocks too, but for pad bytes of free spans.
+ * What other threads have cached follows at their next slow paths. True if anything was given back.
+ */
 bool heap_trim(size_t pad);
 
 void heap_get_stats(struct heap_stats *ret);

@@ -104,7 +104,8 @@ struct span {
 	uint16_t n_free; /* SPAN_SMALL: bits set in free */
 	uint32_t tags;   /* SPAN_SMALL: where uint32_t tags[n_blocks] is, if the class has tags */
 	uint32_t tag;    /* SPAN_LARGE, SPAN_HUGE: the block's tag */
-	uint32_t list;   /* SPAN_SMALL: 0 on no list, else 1 + the list's number */
+	uint16_t list;   /* SPAN_SMALL: 0 on no list, else 1 + the list's number */
+	uint16_t n_trimmed; /* SPAN_SMALL: n_free when free pages within were given back, or 0 */
 	union {
 		uint64_t free[SPAN_BITMAP_WORDS]; /* SPAN_SMALL: a bit a block, set if it is free */
 		struct {

@@ -10,6 +10,7 @@
 #include "heap/span.h"
 
 #include "heap/area.h"
+#include "heap/os.h"
 
 #define EXTRA 64u /* huge blocks, and the nobody of index 0 */
 
@@ -82,7 +83,45 @@ void **span_take(struct span *span, unsigned n, uint32_t size, void **link)
 		span->free[word] = bits;
 	}
 	span->n_free = (uint16_t)(span->n_free - (n - left));
+	span->n_trimmed = 0;
 	return link;
+}
+
+/* The first block from i on that is free, or not; n_blocks if there is none. */
+static unsigned next_block(const struct span *span, unsigned i, bool is_free, unsigned n_blocks)
+{
+	while (i < n_blocks) {
+		const uint64_t bits = is_free ? span->free[i / 64] : ~span->free[i / 64];
+		const uint64_t rest = bits >> (i % 64);
+
+		if (rest)
+			return MIN(i + (unsigned)__builtin_ctzll(rest), n_blocks);
+		i = ALIGN_DOWN(i, 64) + 64;
+	}
+	return n_blocks;
+}
+
+bool span_discard(struct span *span, const struct sizeclass *sizeclass)
+{
+	const uintptr_t start = span_start(span);
+	const unsigned n_blocks = sizeclass->n_blocks;
+	bool any = false;
+	unsigned end;
+
+	if (span->n_free <= span->n_trimmed)
+		return false;
+	for (unsigned i = next_block(span, 0, true, n_blocks); i < n_blocks;
+	     i = next_block(span, end, true, n_blocks)) {
+		uintptr_t first, last;
+
+		end = next_block(span, i, false, n_blocks);
+		first = ALIGN_UP(start + (uintptr_t)i * sizeclass->size, HEAP_PAGE);
+		last = ALIGN_DOWN(start + (uintptr_t)end * sizeclass->size, HEAP_PAGE);
+		if (first < last)
+			any |= os_discard(first, last - first) == 0;
+	}
+	span->n_trimmed = span->n_free;
+	return any;
 }
 
 struct lock *span_lock(void)

@@ -79,6 +79,12 @@ static inline uint32_t *span_tag(const struct span *span, unsigned index)
 	return (uint32_t *)(heap_published.tags + (uintptr_t)span->tags * 16) + index;
 }
 
+/*
+ * Gives the pages that hold nothing but free blocks of a small span to the kernel. False if there are
+ * none, or no more than the last time.
+ */
+bool span_discard(struct span *span, const struct sizeclass *sizeclass);
+
 /* For fork.c. */
 struct lock *span_lock(void);
 

@@ -281,6 +281,31 @@ static void trim_gives_memory_back(void **state)
 	free(blocks);
 }
 
+static void trim_gives_pages_between_blocks_back(void **state)
+{
+	enum { N = 64000, SIZE = 1000, KEEP = 24 };
+	static char *blocks[N];
+	size_t full;
+
+	for (unsigned i = 0; i < N; i++) {
+		blocks[i] = heap_alloc(SIZE);
+		memset(blocks[i], 1, SIZE);
+	}
+	full = resident_pages();
+	/* no span becomes free as a whole */
+	for (unsigned i = 0; i < N; i++)
+		if (i % KEEP)
+			heap_free(blocks[i]);
+	assert_true(heap_trim(0));
+	assert_true(full - resident_pages() > (size_t)N * SIZE / 4096 * 75 / 100);
+	assert_false(heap_trim(0));
+	for (unsigned i = 0; i < N; i += KEEP) {
+		assert_int_equal(blocks[i][0], 1);
+		assert_int_equal(blocks[i][SIZE - 1], 1);
+		heap_free(blocks[i]);
+	}
+}
+
 static void freed_memory_is_given_back_without_asking(void **state)
 {
 	enum { N = 400 };
@@ -339,6 +364,7 @@ int main(void)
 		cmocka_unit_test(random_operations_agree_with_a_model),
 		cmocka_unit_test(figures_add_up),
 		cmocka_unit_test(trim_gives_memory_back),
+		cmocka_unit_test(trim_gives_pages_between_blocks_back),
 		cmocka_unit_test(freed_memory_is_given_back_without_asking),
 		cmocka_unit_test(a_large_block_grows_where_it_is),
 		cmocka_unit_test(a_huge_block_keeps_its_content_when_it_grows),
