@@ -14,7 +14,7 @@
  * theirs at once. At exit, and when a thread ends, all are added.
  *
  * What recording costs is measured at the first samples of each thread and then at each 16th: two
- * readings of the vdso's clock. A reading that was interrupted is cut at RECORDER_COST_MAX_NS.
+ * readings of the vdso's clock. A reading far above the running mean was interrupted, and is cut.
  *
  * Context: any thread, inside malloc and free, signal handlers. No locks. About half a kilobyte of
  * stack, the unwinder's included less than one.
@@ -203,9 +203,15 @@ static unsigned recorder_cost_factor(struct thread *thread)
 
 static void recorder_count_cost(struct thread *thread, unsigned factor, uint64_t began_ns)
 {
-	if (factor)
-		recorder_bump(thread->pending_own_ns, factor * MIN(sys_clock_ns() - began_ns,
-								   (uint64_t)RECORDER_COST_MAX_NS));
+	uint64_t cost_ns;
+
+	if (!factor)
+		return;
+	cost_ns = MIN(sys_clock_ns() - began_ns, (uint64_t)RECORDER_COST_MAX_NS);
+	if (factor > 1)
+		cost_ns = MIN(cost_ns, 4 * thread->cost_ns);
+	thread->cost_ns = (thread->cost_ns * 15 + cost_ns) / 16 + 1;
+	recorder_bump(thread->pending_own_ns, factor * cost_ns);
 }
 
 static void recorder_put_event(enum mt_event_type type, uint64_t now_ns, uintptr_t addr,

@@ -57,6 +57,7 @@ struct thread {
 	int64_t pending_live, pending_variance;
 	uint64_t pending_allocated;
 	uint64_t pending_own_ns;
+	uint64_t cost_ns; /* running mean of what an event costs */
 
 	/* outermost */
 	uint64_t n_samples;
