@@ -3,7 +3,8 @@
  * program.c: see program.h.
  *
  * A program can take the agent along if its loader has the same name as ours: then it is of the same C
- * library, architecture and word size. A file without PT_INTERP is static.
+ * library, architecture and word size. A file without PT_INTERP is static. One that needs a sanitizer's
+ * runtime library has an allocator that insists on being the first: it would refuse to start, or crash.
  *
  * Context: before exec, so maybe in a child of vfork that shares our memory: everything is on the stack,
  * system calls are raw and errno is not touched.
@@ -21,12 +22,15 @@
 
 #include "agent/core/sys.h"
 #include "agent/preload/linkmap.h"
+#include "base/macro.h"
 
 enum {
 	SCRIPT_DEPTH = 5,      /* of interpreters that are scripts, as in fs/exec.c */
 	SCRIPT_LINE = 256,     /* BINPRM_BUF_SIZE */
 	INTERPRETER_MAX = 256, /* longer than any loader's path */
 	HEADERS_MAX = 64,
+	DYNAMIC_MAX = 1024, /* entries of a dynamic section */
+	DYNAMIC_BATCH = 16, /* of them read at once */
 	NAME_BUFFER = 1024, /* for a folder of PATH and a name; longer ones are not judged */
 };
 
@@ -60,9 +64,94 @@ static enum program_verdict judge_interpreter(int fd, const ElfW(Phdr) * header)
 	return strcmp(name ? name + 1 : path, loader_name) == 0 ? PROGRAM_CAN : PROGRAM_CANNOT;
 }
 
+static bool read_header(int fd, const ElfW(Ehdr) * file, unsigned i, ElfW(Phdr) * ret)
+{
+	return read_at(fd, ret, sizeof(*ret), file->e_phoff + i * sizeof(*ret)) == sizeof(*ret);
+}
+
+/* Where the file has what is at address once it is loaded; 0 if nowhere. */
+static uint64_t file_offset(int fd, const ElfW(Ehdr) * file, uint64_t address)
+{
+	ElfW(Phdr) header;
+	unsigned i;
+
+	for (i = 0; i < file->e_phnum && read_header(fd, file, i, &header); i++)
+		if (header.p_type == PT_LOAD && address - header.p_vaddr < header.p_filesz)
+			return header.p_offset + (address - header.p_vaddr);
+	return 0;
+}
+
+/* Goes through a dynamic section, a few entries at a time. */
+struct dynamic {
+	int fd;
+	uint64_t offset, end; /* in the file, of what is not yet read */
+	unsigned n, i;
+	ElfW(Dyn) entries[DYNAMIC_BATCH];
+};
+
+static struct dynamic dynamic_open(int fd, const ElfW(Phdr) * header)
+{
+	uint64_t size = MIN(header->p_filesz, (uint64_t)DYNAMIC_MAX * sizeof(ElfW(Dyn)));
+
+	return (struct dynamic){
+		.fd = fd, .offset = header->p_offset, .end = header->p_offset + size};
+}
+
+/* The next entry with that tag, NULL behind the last one. */
+static const ElfW(Dyn) * dynamic_next(struct dynamic *dynamic, ElfW(Sxword) tag)
+{
+	for (;; dynamic->i++) {
+		if (dynamic->i == dynamic->n) {
+			size_t size = MIN(sizeof(dynamic->entries), dynamic->end - dynamic->offset);
+			long n = read_at(dynamic->fd, dynamic->entries, size, dynamic->offset);
+
+			if (n < (long)sizeof(ElfW(Dyn)))
+				return NULL;
+			dynamic->n = (unsigned)((size_t)n / sizeof(ElfW(Dyn)));
+			dynamic->offset += dynamic->n * sizeof(ElfW(Dyn));
+			dynamic->i = 0;
+		}
+		if (dynamic->entries[dynamic->i].d_tag == tag)
+			return &dynamic->entries[dynamic->i++];
+		if (dynamic->entries[dynamic->i].d_tag == DT_NULL)
+			return NULL;
+	}
+}
+
+static bool is_sanitizer(int fd, uint64_t offset)
+{
+	static const char *const names[] = {"libasan.so.", "liblsan.so.", "libtsan.so.",
+					    "libhwasan.so."};
+	char text[16];
+	size_t i;
+
+	if (read_at(fd, text, sizeof(text), offset) != sizeof(text))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (strncmp(text, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool needs_sanitizer(int fd, const ElfW(Ehdr) * file, const ElfW(Phdr) * header)
+{
+	struct dynamic dynamic = dynamic_open(fd, header);
+	const ElfW(Dyn) *entry = dynamic_next(&dynamic, DT_STRTAB);
+	uint64_t strings = entry ? file_offset(fd, file, entry->d_un.d_ptr) : 0;
+
+	if (!strings)
+		return false;
+	dynamic = dynamic_open(fd, header);
+	while ((entry = dynamic_next(&dynamic, DT_NEEDED)))
+		if (is_sanitizer(fd, strings + entry->d_un.d_val))
+			return true;
+	return false;
+}
+
 static enum program_verdict judge_elf(int fd, const unsigned char *ident)
 {
 	extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+	enum program_verdict verdict = PROGRAM_CANNOT;
 	ElfW(Ehdr) file;
 	ElfW(Phdr) header;
 	unsigned i;
@@ -77,13 +166,14 @@ static enum program_verdict judge_elf(int fd, const unsigned char *ident)
 	if (file.e_phentsize != sizeof(header) || file.e_phnum > HEADERS_MAX)
 		return PROGRAM_UNKNOWN;
 	for (i = 0; i < file.e_phnum; i++) {
-		if (read_at(fd, &header, sizeof(header), file.e_phoff + i * sizeof(header)) !=
-		    sizeof(header))
+		if (!read_header(fd, &file, i, &header))
 			return PROGRAM_UNKNOWN;
 		if (header.p_type == PT_INTERP)
-			return judge_interpreter(fd, &header);
+			verdict = judge_interpreter(fd, &header);
+		if (header.p_type == PT_DYNAMIC && needs_sanitizer(fd, &file, &header))
+			return PROGRAM_CANNOT;
 	}
-	return PROGRAM_CANNOT;
+	return verdict;
 }
 
 /* Judges what is no script; for one, puts its interpreter into ret_path and returns true. */
