@@ -76,6 +76,8 @@ static const struct {
 		 "sees nothing",
 		 "build it without, or with that allocator as a shared library "
 		 "(--allocator=system does not help here)"},
+	[PROGRAM_SANITIZER] = {"was built with a sanitizer, which brings its own malloc",
+			       "build it without"},
 	[PROGRAM_NOT_EXECUTABLE] = {"is not executable", "chmod +x it, or name its interpreter"},
 	[PROGRAM_NOT_FOUND] = {"there is no such program", "check its name, or give its path"},
 };

@@ -189,23 +189,59 @@ static int read_dynamic(const struct elf_file *elf, struct dynamic *ret)
 	return 0;
 }
 
-int elf_file_read_soname(const struct elf_file *elf, char **ret)
+/* A name of the dynamic segment, cut where it is longer than names of libraries are. */
+static int read_name(const struct elf_file *elf, const struct dynamic *dynamic, uint64_t offset,
+		     char **ret)
 {
-	struct dynamic dynamic;
 	char name[256];
 	size_t size;
 	int r;
 
-	*ret = NULL;
-	r = read_dynamic(elf, &dynamic);
-	if (r < 0 || !dynamic.has_soname || dynamic.soname >= dynamic.strings_size)
-		return r;
-	size = MIN(sizeof(name), dynamic.strings_size - dynamic.soname);
-	r = read_address(elf, dynamic.strings + dynamic.soname, name, size);
+	if (offset >= dynamic->strings_size)
+		return 0;
+	size = MIN(sizeof(name), dynamic->strings_size - offset);
+	r = read_address(elf, dynamic->strings + offset, name, size);
 	if (r < 0)
 		return r;
 	*ret = strndup(name, size);
 	return *ret ? 0 : -ENOMEM;
+}
+
+int elf_file_read_soname(const struct elf_file *elf, char **ret)
+{
+	struct dynamic dynamic;
+	int r;
+
+	*ret = NULL;
+	r = read_dynamic(elf, &dynamic);
+	if (r < 0 || !dynamic.has_soname)
+		return r;
+	return read_name(elf, &dynamic, dynamic.soname, ret);
+}
+
+int elf_file_read_needed(const struct elf_file *elf, size_t nth, char **ret)
+{
+	const Elf64_Phdr *segment = find_segment(elf, PT_DYNAMIC);
+	struct dynamic dynamic;
+	Elf64_Dyn entry;
+	size_t i, n;
+	int r;
+
+	*ret = NULL;
+	r = read_dynamic(elf, &dynamic);
+	if (r < 0)
+		return r;
+	n = segment ? MIN(segment->p_filesz / sizeof(entry), (uint64_t)DYNAMIC_MAX) : 0;
+	for (i = 0; i < n; i++) {
+		r = read_all(elf, segment->p_offset + i * sizeof(entry), &entry, sizeof(entry));
+		if (r < 0)
+			return r;
+		if (entry.d_tag == DT_NULL)
+			break;
+		if (entry.d_tag == DT_NEEDED && nth-- == 0)
+			return read_name(elf, &dynamic, entry.d_un.d_val, ret);
+	}
+	return 0;
 }
 
 /* Whether the symbol with that index is defined and has that name. */

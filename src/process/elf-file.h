@@ -32,6 +32,9 @@ int elf_file_read_interpreter(const struct elf_file *elf, char **ret);
 /* What DT_SONAME says; *ret is NULL if nothing. The caller frees. */
 int elf_file_read_soname(const struct elf_file *elf, char **ret);
 
+/* What the nth DT_NEEDED, from 0, says; *ret is NULL if there are not as many. The caller frees. */
+int elf_file_read_needed(const struct elf_file *elf, size_t nth, char **ret);
+
 /* 1 if the file's dynamic symbol table defines name, 0 if not. */
 int elf_file_exports(const struct elf_file *elf, const char *name);
 

@@ -157,9 +157,32 @@ static int examine_loaderless(const struct elf_file *elf, struct program *progra
 	return decide(program, PROGRAM_STATIC, NULL);
 }
 
+/* The sanitizer's library that the program needs, NULL if none: they refuse to be behind another. */
+static int find_sanitizer(const struct elf_file *elf, char **ret)
+{
+	static const char *const names[] = {"libasan.so", "liblsan.so", "libtsan.so",
+					    "libhwasan.so"};
+	size_t nth, i;
+	int r;
+
+	for (nth = 0;; nth++) {
+		_cleanup_free_ char *name = NULL;
+
+		*ret = NULL;
+		r = elf_file_read_needed(elf, nth, &name);
+		if (r < 0 || !name)
+			return r;
+		for (i = 0; i < ARRAY_SIZE(names); i++)
+			if (!strncmp(name, names[i], strlen(names[i]))) {
+				*ret = TAKE_PTR(name);
+				return 0;
+			}
+	}
+}
+
 static int examine_elf(const struct elf_file *elf, struct program *program)
 {
-	_cleanup_free_ char *loader = NULL;
+	_cleanup_free_ char *loader = NULL, *sanitizer = NULL;
 	const char *why;
 	int r;
 
@@ -178,6 +201,11 @@ static int examine_elf(const struct elf_file *elf, struct program *program)
 		return decide(program, PROGRAM_NOT_FOUND, loader);
 	if (is_privileged(elf->fd, &why))
 		return decide(program, PROGRAM_SETUID, why);
+	r = find_sanitizer(elf, &sanitizer);
+	if (r < 0)
+		return r;
+	if (sanitizer)
+		return decide(program, PROGRAM_SANITIZER, sanitizer);
 	r = elf_file_exports(elf, "malloc");
 	if (r < 0)
 		return r;

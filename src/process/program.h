@@ -14,6 +14,7 @@ enum program_fit {
 	PROGRAM_OTHER_CLASS, /* 32-bit, or another machine */
 	PROGRAM_SETUID,      /* set-id or file capabilities: the loader ignores preloads */
 	PROGRAM_OWN_MALLOC,  /* the main program exports malloc itself */
+	PROGRAM_SANITIZER,   /* needs a sanitizer's runtime, which has to be the first library */
 	PROGRAM_NOT_EXECUTABLE,
 	PROGRAM_NOT_FOUND,
 };

@@ -87,6 +87,11 @@ static void a_program_that_exports_malloc_does_not(void **state)
 	assert_fit(PROGRAM_ADDRESS, PROGRAM_FITS, NULL);
 }
 
+static void a_program_with_a_sanitizer_does_not(void **state)
+{
+	assert_fit(PROGRAM_SANITIZED, PROGRAM_SANITIZER, "libasan.so");
+}
+
 static void other_machines_are_told_apart(void **state)
 {
 	size_t size = 0;
@@ -272,6 +277,7 @@ int main(void)
 		cmocka_unit_test(a_plain_program_fits),
 		cmocka_unit_test(a_static_program_does_not),
 		cmocka_unit_test(a_program_that_exports_malloc_does_not),
+		cmocka_unit_test(a_program_with_a_sanitizer_does_not),
 		cmocka_unit_test(other_machines_are_told_apart),
 		cmocka_unit_test(other_loaders_are_other_libcs),
 		cmocka_unit_test(set_id_counts_if_it_changes_who_one_is),

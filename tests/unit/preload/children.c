@@ -2,7 +2,7 @@
 /*
  * children: which programs get the agent along, by each function that starts one.
  *
- * usage: children DYNAMIC STATIC, two builds of show.c. Runs under the agent with MEMTRACE_ALLOCATOR set.
+ * usage: children DYNAMIC STATIC SANITIZED, builds of show.c. Runs under the agent with MEMTRACE_ALLOCATOR set.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -193,7 +193,7 @@ int main(int argc, char **argv)
 	static char *plain[3];
 	int i;
 
-	CHECK(argc == 3);
+	CHECK(argc == 4);
 	/* an environment in a known order */
 	for (i = 0; environ[i]; i++) {
 		if (strncmp(environ[i], "LD_PRELOAD=", 11) == 0)
@@ -209,6 +209,8 @@ int main(int argc, char **argv)
 	expect(by_special, false, "a b MARK=1 preload agent other variables ");
 	path = argv[2];
 	expect(by_special, true, "a b MARK=1 preload other ");
+	path = argv[3];
+	expect(by_execve, false, "a b ");
 	check_scripts(argv[1], argv[2]);
 	check_failure();
 	return 0;
