@@ -31,6 +31,7 @@
 #include "agent/core/sampler.h"
 #include "agent/core/sites.h"
 #include "agent/core/sys.h"
+#include "agent/core/thread-entry.h"
 #include "agent/core/thread.h"
 #include "agent/core/writer.h"
 
@@ -157,7 +158,7 @@ int core_start(const struct core_config *config)
 static bool core_make_child_region(struct thread *thread)
 {
 	struct mt_header *header = writer.header;
-	int fd;
+	int fd = -1;
 
 	if (core_children_ignored || writer_create_child(&fd) < 0)
 		return false;
@@ -336,7 +337,7 @@ void core_claim_child(void)
 void core_confine(void)
 {
 	core_is_confined = true;
-	thread_confine();
+	thread_entry_confine();
 }
 
 int64_t core_first_distance(void)

@@ -64,7 +64,7 @@ uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned f
 
 	if (unlikely(!frames))
 		return 0;
-	n = unwind_trace(thread_stack(thread, &scratch), recorder_text_start, recorder_text_end,
+	n = unwind_trace(thread_stack_get(thread, &scratch), recorder_text_start, recorder_text_end,
 			 frames, THREAD_FRAMES, &flags);
 	if (unlikely(n == 0)) {
 		frames[n++] = 0;

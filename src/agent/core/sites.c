@@ -122,21 +122,30 @@ static bool sites_reserve(struct thread *thread, unsigned kind, unsigned n_frame
 	return true;
 }
 
-static void sites_fill(const struct thread_spare_site *place, uint64_t hash, unsigned kind,
-		       unsigned flags, const uint64_t *frames, unsigned n_frames, uint64_t now_ns)
+/* A stack to look for, as sites_get was given it. */
+struct sites_key {
+	uint64_t hash;
+	unsigned kind, flags;
+	const uint64_t *frames;
+	unsigned n_frames;
+};
+
+static void sites_fill(const struct thread_spare_site *place, const struct sites_key *key,
+		       uint64_t now_ns)
 {
 	struct mt_site *site = &writer.sites[place->site];
 
-	for (unsigned i = 0; i < n_frames; i++)
-		__atomic_store_n(&writer.stacks[place->stack + i], frames[i], __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < key->n_frames; i++)
+		__atomic_store_n(&writer.stacks[place->stack + i], key->frames[i],
+				 __ATOMIC_RELAXED);
 	site->stack = place->stack;
-	site->kind = (uint16_t)kind;
-	site->flags = (uint16_t)flags;
+	site->kind = (uint16_t)key->kind;
+	site->flags = (uint16_t)key->flags;
 	site->first_ns = now_ns;
-	__atomic_store_n(&site->hash, hash, __ATOMIC_RELAXED);
+	__atomic_store_n(&site->hash, key->hash, __ATOMIC_RELAXED);
 	/* release pairs with the reader's load of n_frames */
-	__atomic_store_n(&site->n_frames, n_frames, __ATOMIC_RELEASE);
-	writer_raise64(&writer.header->n_stacks, place->stack + n_frames);
+	__atomic_store_n(&site->n_frames, key->n_frames, __ATOMIC_RELEASE);
+	writer_raise64(&writer.header->n_stacks, place->stack + key->n_frames);
 	writer_raise32(&writer.header->n_sites, place->site + 1);
 }
 
@@ -144,6 +153,7 @@ uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags
 		   const uint64_t *frames, unsigned n_frames, uint64_t now_ns)
 {
 	uint64_t hash = sites_hash(kind | (flags & MT_STACK_BACKING) << 8, frames, n_frames);
+	struct sites_key key = {hash, kind, flags, frames, n_frames};
 	struct thread_spare_site mine = {0};
 	uint32_t i = (uint32_t)hash & sites_mask;
 
@@ -155,7 +165,7 @@ uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags
 			if (!mine.site) {
 				if (!sites_reserve(thread, kind, n_frames, &mine))
 					return 0;
-				sites_fill(&mine, hash, kind, flags, frames, n_frames, now_ns);
+				sites_fill(&mine, &key, now_ns);
 			}
 			/* release pairs with the acquire above: found sites are complete */
 			if (__atomic_compare_exchange_n(&sites_index[i], &word,

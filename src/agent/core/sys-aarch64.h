@@ -42,6 +42,7 @@ enum sys_number {
 
 #define SYS_VDSO_CLOCK_GETTIME "__kernel_clock_gettime"
 
+/* NOLINTNEXTLINE(readability-function-size): a system call has six arguments and a number */
 static _always_inline_ long sys_call6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = nr;

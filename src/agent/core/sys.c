@@ -7,16 +7,12 @@
  * recording begins, and are the same in every child.
  *
  * memcpy and its relatives are here because compilers call them on their own. They move words, not
- * vectors: what the core copies is short.
+ * vectors: what the core copies is short. A barrier in each loop keeps the compiler from recognising it
+ * and calling the function that it is in.
  */
 #include "agent/core/sys.h"
 
 #include <elf.h>
-
-#ifndef __clang__
-/* gcc would find that the loops of memcpy and memset below are memcpy and memset, and call them */
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
-#endif
 
 enum {
 	SYS_AT_FDCWD = -100,
@@ -39,6 +35,9 @@ struct sys_word {
 	uint64_t value;
 } __attribute__((packed, may_alias));
 
+/* What the compiler may not see through. */
+#define sys_barrier() __asm__ volatile("" : : : "memory")
+
 static int (*sys_vdso_clock)(int clock, struct sys_timespec *ret);
 static size_t sys_page_bytes = 4096;
 static bool sys_probes;
@@ -48,10 +47,14 @@ void *memcpy(void *restrict dest, const void *restrict src, size_t size)
 	unsigned char *d = dest;
 	const unsigned char *s = src;
 
-	for (; size >= 8; size -= 8, d += 8, s += 8)
+	for (; size >= 8; size -= 8, d += 8, s += 8) {
 		((struct sys_word *)d)->value = ((const struct sys_word *)s)->value;
-	for (; size > 0; size--)
+		sys_barrier();
+	}
+	for (; size > 0; size--) {
 		*d++ = *s++;
+		sys_barrier();
+	}
 	return dest;
 }
 
@@ -60,19 +63,17 @@ void *memmove(void *dest, const void *src, size_t size)
 	unsigned char *d = dest;
 	const unsigned char *s = src;
 
-	if ((uintptr_t)d - (uintptr_t)s >= size) {
-		/* dest is below src, or far enough above: front to back */
-		for (; size >= 8; size -= 8, d += 8, s += 8)
-			((struct sys_word *)d)->value = ((const struct sys_word *)s)->value;
-		for (; size > 0; size--)
-			*d++ = *s++;
-		return dest;
-	}
-	for (; size >= 8; size -= 8)
+	if ((uintptr_t)d - (uintptr_t)s >= size) /* below src, or far enough above: front to back */
+		return memcpy(dest, src, size);
+	for (; size >= 8; size -= 8) {
 		((struct sys_word *)(d + size - 8))->value =
 			((const struct sys_word *)(s + size - 8))->value;
-	for (; size > 0; size--)
+		sys_barrier();
+	}
+	for (; size > 0; size--) {
 		d[size - 1] = s[size - 1];
+		sys_barrier();
+	}
 	return dest;
 }
 
@@ -81,10 +82,14 @@ void *memset(void *dest, int value, size_t size)
 	unsigned char *d = dest;
 	uint64_t word = (unsigned char)value * 0x0101010101010101ull;
 
-	for (; size >= 8; size -= 8, d += 8)
+	for (; size >= 8; size -= 8, d += 8) {
 		((struct sys_word *)d)->value = word;
-	for (; size > 0; size--)
+		sys_barrier();
+	}
+	for (; size > 0; size--) {
 		*d++ = (unsigned char)value;
+		sys_barrier();
+	}
 	return dest;
 }
 
@@ -240,7 +245,7 @@ static uint32_t sys_vdso_count(const struct sys_vdso *vdso)
 		return vdso->hash[1];
 	if (!table)
 		return 0;
-	buckets = table + 4 + table[2] * 2;
+	buckets = table + 4 + (size_t)table[2] * 2;
 	chains = buckets + table[0];
 	for (uint32_t i = 0; i < table[0]; i++)
 		last = MAX(last, buckets[i]);

@@ -26,6 +26,7 @@
 
 #include "agent/core/live.h"
 #include "agent/core/sys.h"
+#include "agent/core/thread-entry.h"
 #include "agent/core/writer.h"
 
 enum thread_status { THREAD_NEW, THREAD_ACTIVE, THREAD_ENDED };
@@ -33,11 +34,7 @@ enum thread_status { THREAD_NEW, THREAD_ACTIVE, THREAD_ENDED };
 enum {
 	THREAD_WINDOW = 32,
 	THREAD_NESTED = 16, /* buffers for handlers, of the whole process */
-	THREAD_PR_GET_NAME = 16,
 };
-
-/* How far below the end of its stack a thread is believed without, and with, asking the kernel. */
-static const uintptr_t thread_stack_trusted = 1 << 20, thread_stack_probed = 64 << 20;
 
 struct thread_place {
 	uintptr_t tp;         /* 0: empty; stored by compare-and-swap */
@@ -48,10 +45,6 @@ static struct thread_place *thread_places;
 static uint32_t thread_mask;
 static struct thread *thread_states;
 static uint32_t thread_n_states, thread_max_states;
-static uintptr_t thread_main_stack_end;
-
-/* Region entries: the next fresh one, and, when they are used up, where to look for ended ones. */
-static uint32_t thread_next_index, thread_hand;
 
 static uint64_t thread_nested[THREAD_NESTED][THREAD_FRAMES];
 static uint32_t thread_nested_used; /* bit i: thread_nested[i] is taken */
@@ -71,8 +64,8 @@ int thread_init(uint32_t max_threads, uintptr_t main_stack_end)
 		return -SYS_ENOMEM;
 	thread_max_states = max_threads;
 	thread_mask = places - 1;
-	thread_main_stack_end = main_stack_end;
-	thread_next_index = 1;
+	thread_stack_init(main_stack_end);
+	thread_entry_init();
 	return 0;
 }
 
@@ -85,76 +78,6 @@ uint64_t thread_random(uint64_t *state)
 	x ^= x >> 27;
 	*state = x;
 	return x * 0x2545f4914f6cdd1dull;
-}
-
-static bool thread_names_are_unread;
-
-void thread_confine(void)
-{
-	__atomic_store_n(&thread_names_are_unread, true, __ATOMIC_RELAXED);
-}
-
-static void thread_read_name(struct thread *thread, bool announce, uint64_t now_ns)
-{
-	struct mt_thread *entry = &writer.threads[thread->index];
-	char name[MT_THREAD_NAME] = {0};
-
-	if (__atomic_load_n(&thread_names_are_unread, __ATOMIC_RELAXED))
-		return;
-	if (thread->index == 0 || sys_call3(SYS_NR_prctl, THREAD_PR_GET_NAME, (long)name, 0) < 0)
-		return;
-	if (memcmp(name, entry->name, sizeof(name)) == 0)
-		return;
-	memcpy(entry->name, name, sizeof(name));
-	if (announce)
-		writer_put_event(&(struct mt_event){.type = MT_EVENT_THREAD_NAME,
-						    .time_ns = now_ns,
-						    .aux = (uint64_t)thread->tid,
-						    .thread = (uint16_t)thread->index});
-}
-
-/* An entry of the region: a fresh one, or the next that belongs to an ended thread; 0 if none. */
-static uint32_t thread_take_index(int tid, uint64_t now_ns)
-{
-	uint32_t index = __atomic_load_n(&thread_next_index, __ATOMIC_RELAXED);
-	struct mt_thread *entry;
-
-	while (index < writer.threads_capacity) {
-		if (!writer_make_ready(WRITER_THREADS, index + 1))
-			return 0;
-		if (!__atomic_compare_exchange_n(&thread_next_index, &index, index + 1, true,
-						 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			continue;
-		entry = &writer.threads[index];
-		entry->start_ns = now_ns;
-		/* release pairs with the reader's load of tid */
-		__atomic_store_n(&entry->tid, (uint32_t)tid, __ATOMIC_RELEASE);
-		writer_raise32(&writer.header->n_threads, index + 1);
-		return index;
-	}
-	for (unsigned i = 0; i < 256; i++) {
-		uint64_t ended;
-
-		index = __atomic_add_fetch(&thread_hand, 1, __ATOMIC_RELAXED) %
-			writer.threads_capacity;
-		entry = &writer.threads[index];
-		ended = __atomic_load_n(&entry->end_ns, __ATOMIC_RELAXED);
-		if (index == 0 || ended == 0 ||
-		    /* acquire pairs with the release in thread_end */
-		    !__atomic_compare_exchange_n(&entry->end_ns, &ended, 0, false, __ATOMIC_ACQUIRE,
-						 __ATOMIC_RELAXED))
-			continue;
-		__atomic_store_n(&entry->tid, 0, __ATOMIC_RELAXED);
-		entry->generation++;
-		entry->start_ns = now_ns;
-		memset(entry->name, 0, sizeof(entry->name));
-		__atomic_store_n(&entry->alloc_bytes, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&entry->freed_bytes, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&entry->samples, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&entry->tid, (uint32_t)tid, __ATOMIC_RELEASE);
-		return index;
-	}
-	return 0;
 }
 
 /* What a state needs before it can be found: a handler that comes then is a nested user of it. */
@@ -188,12 +111,9 @@ static void thread_begin(struct thread *thread, struct thread_place *place)
 	thread->random |= thread->random == 0;
 	for (int i = 0; i < 4; i++)
 		thread_random(&thread->random);
-	thread->index = thread_take_index(thread->tid, now_ns);
-	thread_read_name(thread, false, now_ns);
-	writer_put_event(&(struct mt_event){.type = MT_EVENT_THREAD_START,
-					    .time_ns = now_ns,
-					    .aux = (uint64_t)thread->tid,
-					    .thread = (uint16_t)thread->index});
+	thread->index = thread_entry_take(thread->tid, now_ns);
+	thread_entry_read_name(thread->index, thread->tid, false, now_ns);
+	thread_entry_put_event(MT_EVENT_THREAD_START, thread->index, thread->tid, now_ns);
 	thread->depth = 0;
 }
 
@@ -379,56 +299,12 @@ void thread_drop_frames(struct thread *thread, uint64_t *frames)
 				   __ATOMIC_RELEASE);
 }
 
-/* Lowers what is known of the thread's own stack to sp's page, if the kernel says it is one piece. */
-static _noinline_ bool thread_extend_stack(struct unwind_stack *stack, uintptr_t sp, uintptr_t end)
-{
-	/* with some room for the frames below the caller's */
-	uintptr_t page = ALIGN_DOWN(sp - 1024, (uintptr_t)sys_page_size());
-	uintptr_t upper = stack->end == end && stack->start ? stack->start : end;
-
-	if (sp >= end || end - sp > thread_stack_probed)
-		return false;
-	if (!sys_can_probe()) {
-		if (end - sp > thread_stack_trusted)
-			return false;
-	} else if (!sys_is_readable(page, upper - page)) {
-		page = ALIGN_DOWN(sp, (uintptr_t)sys_page_size());
-		if (!sys_is_readable(page, upper - page))
-			return false;
-	}
-	stack->start = page;
-	stack->end = end;
-	return true;
-}
-
-struct unwind_stack *thread_stack(struct thread *thread, struct unwind_stack *scratch)
-{
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), end;
-
-	if (thread->depth > 1) {
-		/* a handler, perhaps on a stack of its own: ask page by page, remember nothing */
-		*scratch = sp >= thread->stack.start && sp < thread->stack.end
-				   ? thread->stack
-				   : (struct unwind_stack){0};
-		return scratch;
-	}
-	if (likely(sp >= thread->stack.start && sp < thread->stack.end))
-		return &thread->stack;
-	/* glibc has the control block at the upper end of a thread's stack; the main thread's is not */
-	end = thread->tp;
-	if (thread_main_stack_end && sp < thread_main_stack_end &&
-	    thread_main_stack_end - sp < thread_stack_probed &&
-	    (uint32_t)thread->tid == writer.header->pid)
-		end = thread_main_stack_end;
-	return thread_extend_stack(&thread->stack, sp, end) ? &thread->stack : &thread->other;
-}
-
 void thread_count_sample(struct thread *thread, uint64_t now_ns)
 {
 	thread->n_samples++;
 	if (unlikely(thread->n_samples >= thread->next_name)) {
 		thread->next_name *= 2;
-		thread_read_name(thread, true, now_ns);
+		thread_entry_read_name(thread->index, thread->tid, true, now_ns);
 	}
 }
 
@@ -446,23 +322,16 @@ void thread_end(struct thread *thread)
 
 	if (thread->depth != 1)
 		return;
-	thread_read_name(thread, true, now_ns);
+	thread_entry_read_name(thread->index, thread->tid, true, now_ns);
 	live_return_slots(thread);
 	thread->ended = true;
-	if (thread->index)
-		/* release pairs with the acquire in thread_take_index */
-		__atomic_store_n(&writer.threads[thread->index].end_ns, now_ns, __ATOMIC_RELEASE);
-	writer_put_event(&(struct mt_event){.type = MT_EVENT_THREAD_END,
-					    .time_ns = now_ns,
-					    .aux = (uint64_t)thread->tid,
-					    .thread = (uint16_t)thread->index});
+	thread_entry_end(thread->index, now_ns);
+	thread_entry_put_event(MT_EVENT_THREAD_END, thread->index, thread->tid, now_ns);
 }
 
 void thread_after_fork(struct thread *thread)
 {
 	uint64_t now_ns = sys_clock_coarse_ns();
-	uint32_t n = MIN(__atomic_load_n(&writer.header->n_threads, __ATOMIC_RELAXED),
-			 writer.threads_capacity);
 
 	thread_nested_used = 0;
 	for (uint32_t i = 0; i < thread_n_states; i++) {
@@ -479,22 +348,9 @@ void thread_after_fork(struct thread *thread)
 			other->status = THREAD_ENDED;
 		}
 	}
-	thread_next_index = MAX(n, 1);
-	for (uint32_t i = 1; i < n; i++) {
-		struct mt_thread *entry = &writer.threads[i];
-
-		entry->alloc_bytes = entry->freed_bytes = entry->samples = 0;
-		if (entry->tid && !entry->end_ns)
-			entry->end_ns = now_ns;
-	}
 	thread->tid = sys_gettid();
-	if (thread->index && thread->index < n) {
-		writer.threads[thread->index].end_ns = 0;
-		writer.threads[thread->index].tid = (uint32_t)thread->tid;
-	} else {
-		thread->index = thread_take_index(thread->tid, now_ns);
-	}
-	thread_read_name(thread, false, now_ns);
+	thread->index = thread_entry_after_fork(thread->index, thread->tid, now_ns);
+	thread_entry_read_name(thread->index, thread->tid, false, now_ns);
 }
 
 void thread_for_each(void (*function)(struct thread *thread))

@@ -90,14 +90,12 @@ bool thread_is_known(void);
 uint64_t *thread_take_frames(struct thread *thread);
 void thread_drop_frames(struct thread *thread, uint64_t *frames);
 
-/* What is known of the stack the caller runs on. */
-struct unwind_stack *thread_stack(struct thread *thread, struct unwind_stack *scratch);
+/* What is known of the stack the caller runs on (thread-stack.c). scratch is for handlers. */
+void thread_stack_init(uintptr_t main_stack_end);
+struct unwind_stack *thread_stack_get(struct thread *thread, struct unwind_stack *scratch);
 
 /* Counts an allocation for the thread and reads its name at the 1st, 2nd, 4th, 8th... */
 void thread_count_sample(struct thread *thread, uint64_t now_ns);
-
-/* From now on names are not read: the call for it may not be allowed. */
-void thread_confine(void);
 
 /* If the thread that has this thread pointer is another one than before, starts it anew. */
 void thread_check_identity(struct thread *thread);
