@@ -6,27 +6,23 @@
 #include "heap/huge.h"
 #include "heap/pagemap.h"
 
-static void find_small(const void *address, unsigned class, struct span *span, struct block *ret)
+static void find_small(const void *address, struct span *span, struct block *ret)
 {
-	const struct sizeclass *sizeclass = sizeclass_get(class);
+	const struct sizeclass *sizeclass = sizeclass_get(span->class);
 	const size_t inside = (uintptr_t)address - span_start(span);
 	const unsigned index = sizeclass_index(sizeclass, inside);
 
 	if ((size_t)index * sizeclass->size != inside || index >= sizeclass->n_blocks)
 		hooks_corruption(HEAP_ERROR_MISALIGNED, address);
-	ret->span = span;
-	ret->class = class;
+	ret->class = span->class;
 	ret->size = sizeclass->size;
-	ret->tag = sizeclass_is_tagged(class) ? span_tag(span, index) : NULL;
+	ret->tag = sizeclass_is_tagged(span->class) ? span_tag(span, index) : NULL;
 }
 
 static void find_large(const void *address, struct span *span, struct block *ret)
 {
-	if (!span || span->state != SPAN_LARGE)
-		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, address);
 	if (span_start(span) != (uintptr_t)address)
 		hooks_corruption(HEAP_ERROR_MISALIGNED, address);
-	ret->span = span;
 	ret->class = 0;
 	ret->size = span_size(span);
 	ret->tag = &span->tag;
@@ -35,29 +31,26 @@ static void find_large(const void *address, struct span *span, struct block *ret
 bool block_find(const void *address, struct block *ret)
 {
 	const size_t offset = pagemap_offset(address);
+	const size_t page = offset >> HEAP_PAGE_SHIFT;
 	struct span *span;
 
-	if (likely(pagemap_has(offset))) {
-		const unsigned class = pagemap_class(offset);
-
-		/* a hole holds mappings of others */
-		if (!class && !*pagemap_slot(offset >> HEAP_PAGE_SHIFT))
+	if (!pagemap_has(offset)) {
+		span = huge_find(address);
+		if (!span)
 			return false;
-		span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
-		if (!class)
-			find_large(address, span, ret);
-		else if (span)
-			find_small(address, class, span, ret);
-		else
-			hooks_corruption(HEAP_ERROR_CORRUPT, address);
+		*ret = (struct block){.span = span, .tag = &span->tag, .size = span->huge.size};
 		return true;
 	}
-	span = huge_find(address);
-	if (!span)
+	/* a hole holds mappings of others */
+	if (!*pagemap_slot(page))
 		return false;
+	span = pagemap_span(page);
 	ret->span = span;
-	ret->class = 0;
-	ret->size = span->huge.size;
-	ret->tag = &span->tag;
+	if (span && span->state == SPAN_SMALL)
+		find_small(address, span, ret);
+	else if (span && span->state == SPAN_LARGE)
+		find_large(address, span, ret);
+	else
+		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, address);
 	return true;
 }

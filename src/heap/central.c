@@ -193,11 +193,11 @@ static int enter(struct target *target, unsigned class, const void *block)
 
 	if (!pagemap_has(offset))
 		return HEAP_ERROR_CORRUPT;
-	/* none: the other free of it made its span free as a whole */
-	if (pagemap_class(offset) != class)
-		return pagemap_class(offset) ? HEAP_ERROR_CORRUPT : HEAP_ERROR_DOUBLE_FREE;
 	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
-	if (!span || span->class != class)
+	/* the other free of it made its span free as a whole */
+	if (!span || span->state != SPAN_SMALL)
+		return HEAP_ERROR_DOUBLE_FREE;
+	if (span->class != class)
 		return HEAP_ERROR_CORRUPT;
 	*target = (struct target){
 		.span = span,

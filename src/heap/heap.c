@@ -109,7 +109,7 @@ _noinline_ bool heap_free_owned_slow(void *block)
 	if (!block)
 		return true;
 	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
-	if (class - 1 >= SIZECLASS_N - 1)
+	if (!class)
 		return free_other(block);
 	cache = threadcache_enter_to_give();
 	if (cache) {

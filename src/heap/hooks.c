@@ -24,10 +24,12 @@ void hooks_corruption(enum heap_error error, const void *block)
 int64_t hooks_first_countdown(void)
 {
 	const struct heap_hooks *now = hooks_get();
+	int64_t first;
 
 	if (!now || !now->allocated)
 		return INT64_MAX;
-	return now->first_countdown ? now->first_countdown() : 0;
+	first = now->first_countdown ? now->first_countdown() : 0;
+	return MAX(first, 0);
 }
 
 void heap_set_hooks(const struct heap_hooks *new_hooks)

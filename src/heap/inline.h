@@ -13,8 +13,9 @@
  *   }
  *
  * Taking a block: countdown and list are looked at before either is changed, so that the slow path
- * begins anew. Size 0 has class 0, whose list is always empty. Giving one: a full list, a block with a
- * tag, a large or a foreign one, and the block that was just freed, all go the slow way.
+ * begins anew. Size 0 has class 0, whose list is always empty. Giving one: blocks with a tag and large
+ * ones have class 0, whose list never has room; full lists, foreign blocks, and the block that was freed
+ * just before, go the slow way, too.
  */
 #ifndef HEAP_INLINE_H
 #define HEAP_INLINE_H
@@ -32,19 +33,22 @@ static _always_inline_ void *heap_alloc_fast(size_t size)
 {
 	struct threadcache *cache = threadcache_self;
 	struct threadcache_bin *bin;
-	int64_t left;
+	uint64_t countdown;
 	void *block;
 
 	if (unlikely(size > SIZECLASS_FINE_MAX))
 		return NULL;
 	bin = &cache->bins[sizeclass_fine[(size + 15) >> 4]];
-	left = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED) - (int64_t)size;
 	block = bin->head;
-	if (unlikely(left <= 0) || unlikely(!block))
+	if (unlikely(!block))
+		return NULL;
+	/* it is never negative: as an unsigned number, one subtraction also compares */
+	countdown = (uint64_t)__atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
+	if (unlikely(countdown <= size))
 		return NULL;
 	bin->head = *(void **)block;
 	bin->room++;
-	__atomic_store_n(&cache->countdown, left, __ATOMIC_RELAXED);
+	__atomic_store_n(&cache->countdown, (int64_t)(countdown - size), __ATOMIC_RELAXED);
 	return block;
 }
 
@@ -67,8 +71,6 @@ static _always_inline_ bool heap_free_fast(void *block)
 	if (!block)
 		__builtin_unreachable(); /* no range begins at 0; for analysers only */
 	class = pagemap_class(offset);
-	if (unlikely(class - 1 >= SIZECLASS_N - 1))
-		return false;
 	bin = &cache->bins[class];
 	if (unlikely(!bin->room) || unlikely(bin->head == block))
 		return false;

@@ -93,6 +93,8 @@ void pagemap_set_class(const struct span *span, unsigned class)
 	uint8_t *class_of = (uint8_t *)heap_published.class_of;
 	uint32_t index = span_index(span);
 
+	if (sizeclass_is_tagged(class))
+		class = 0;
 	for (uint32_t page = span->page; page < span->page + span->n_pages; page++) {
 		__atomic_store_n(pagemap_slot(page), index, __ATOMIC_RELAXED);
 		__atomic_store_n(&class_of[page], (uint8_t) class, __ATOMIC_RELAXED);

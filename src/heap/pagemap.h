@@ -37,7 +37,10 @@ static _always_inline_ bool pagemap_has(size_t offset)
 	return offset < __atomic_load_n(&heap_published.used, __ATOMIC_RELAXED);
 }
 
-/* The size class of the blocks at an offset in the range, 0 if there are no small blocks. */
+/*
+ * The size class of the blocks at an offset in the range, 0 if there are no small blocks, or such with
+ * tags: what 0 stands for needs a look at the span.
+ */
 static _always_inline_ unsigned pagemap_class(size_t offset)
 {
 	const uint8_t *class_of = (const uint8_t *)heap_published.class_of;
@@ -71,7 +74,7 @@ static _always_inline_ void pagemap_set_ends(const struct span *span)
 	__atomic_store_n(pagemap_slot(span->page + span->n_pages - 1), index, __ATOMIC_RELAXED);
 }
 
-/* Enters a small span at all its pages, with its class; and takes the class away again. */
+/* Enters a small span at all its pages, with its class if that has no tags; and takes it away again. */
 void pagemap_set_class(const struct span *span, unsigned class);
 void pagemap_clear_class(const struct span *span);
 

@@ -9,7 +9,8 @@
  *
  *   root.base ┬ heap pages, root.used bytes of them so far
  *             └ page number = (address - base) >> page_shift
- *   root.class_of[page]  one byte: the size class of the blocks there, or 0
+ *   root.class_of[page]  one byte: the size class of the blocks there, or 0 where there are no small
+ *                        blocks or they carry tags
  *   root.span_of[page]   uint32_t: index in spans; valid if that span's pages contain the page
  *   root.spans[i]        struct span, i from 1 to n_spans - 1; SPAN_NONE entries are unused
  *
@@ -147,7 +148,7 @@ struct threadcache_bin {
 assert_size(struct threadcache_bin, 16);
 
 struct threadcache {
-	int64_t countdown;        /* bytes until the slow path is taken; others may store 0 */
+	int64_t countdown; /* bytes until the slow path is taken, not below 0; others may store 0 */
 	struct threadcache *next; /* the one made before */
 	uintptr_t owner; /* its thread's pointer (FS base, TPIDR_EL0); 0: it waits for a thread */
 	uint32_t epoch;  /* of root.epoch, when it last looked */

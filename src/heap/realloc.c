@@ -122,7 +122,7 @@ void *heap_realloc(void *block, size_t size)
 		return heap_alloc(size);
 	size = MAX(size, 1);
 	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
-	if (likely(class - 1 < SIZECLASS_N - 1))
+	if (likely(class))
 		return realloc_small(block, class, size);
 	if (!block_find(block, &found))
 		hooks_corruption(HEAP_ERROR_FOREIGN, block);

@@ -35,7 +35,7 @@ void sample_allocated(struct threadcache *cache, void *block, size_t size, uint3
 	threadcache_leave(cache);
 	__atomic_store_n(tag, hooks->allocated(block, size, &next), __ATOMIC_RELAXED);
 	cache->busy = 1;
-	__atomic_store_n(&cache->countdown, next, __ATOMIC_RELAXED);
+	__atomic_store_n(&cache->countdown, MAX(next, 0), __ATOMIC_RELAXED);
 }
 
 void sample_freed(const void *block, uint32_t *tag)
