@@ -44,9 +44,25 @@ static _always_inline_ bool is_fast(void)
 	return likely(boot_mode == BOOT_FAST) || (boot_mode == BOOT_NEW && is_fast_at_first());
 }
 
+/*
+ * A handler has interrupted the heap in this thread, which therefore gives nothing. Programs that
+ * allocate in handlers do it to say what went wrong with them; they get libc's, which nobody interrupted.
+ */
+static bool heap_is_interrupted(void)
+{
+	return threadcache_self->busy;
+}
+
 static _noinline_ void *malloc_slow(size_t size)
 {
-	return is_fast() ? heap_alloc_slow(size) : backend_alloc(size);
+	void *block;
+
+	if (!is_fast())
+		return backend_alloc(size);
+	block = heap_alloc_slow(size);
+	if (unlikely(!block) && heap_is_interrupted())
+		return backend_alloc(size);
+	return block;
 }
 
 _export_ void *malloc(size_t size)
@@ -58,9 +74,14 @@ _export_ void *malloc(size_t size)
 
 _export_ void *calloc(size_t n, size_t size)
 {
-	if (is_fast())
-		return heap_alloc_zeroed(n, size);
-	return backend_alloc_zeroed(n, size);
+	void *block;
+
+	if (!is_fast())
+		return backend_alloc_zeroed(n, size);
+	block = heap_alloc_zeroed(n, size);
+	if (unlikely(!block) && heap_is_interrupted())
+		return backend_alloc_zeroed(n, size);
+	return block;
 }
 
 static _noinline_ void free_slow(void *block)
