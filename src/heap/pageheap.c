@@ -31,6 +31,7 @@ static struct {
 	struct lock lock;
 	uint32_t oldest, newest; /* ends of the queue of dirty runs */
 	size_t n_used, n_busy;   /* pages */
+	uint64_t retry_ns;       /* not before then is anything given back: memory is locked */
 	struct runs clean, dirty;
 } heap;
 
@@ -194,8 +195,13 @@ static void release_run(struct span *span)
 	r = os_discard(span_start(span), span_size(span));
 	lock_take(&heap.lock);
 	heap.n_busy -= span->n_pages;
-	/* locked memory cannot be given back: it is dirty for another while */
-	insert(span, r < 0 ? SPAN_DIRTY : SPAN_CLEAN, r < 0 ? os_now_ns() : 0);
+	if (r == 0) {
+		insert(span, SPAN_CLEAN, 0);
+	} else {
+		/* locked memory cannot be given back: it is dirty for another while */
+		heap.retry_ns = os_now_ns() + DECAY_NS;
+		insert(span, SPAN_DIRTY, os_now_ns());
+	}
 }
 
 static void decay(uint64_t now)
@@ -203,6 +209,8 @@ static void decay(uint64_t now)
 	const size_t allowed = MAX(heap.n_used / DIRTY_FRACTION, DIRTY_MIN);
 	size_t tries = heap.dirty.n_pages;
 
+	if (now < heap.retry_ns)
+		return;
 	for (unsigned i = 0; i < DECAY_RUNS && heap.oldest; i++) {
 		struct span *span = span_at(heap.oldest);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -185,6 +186,31 @@ static void freeing_a_foreign_block_is_seen(void **state)
 	expect(free_foreign, 100, HEAP_ERROR_FOREIGN);
 }
 
+static void lock_memory(size_t rounds)
+{
+	struct heap_stats stats;
+	void *blocks[64];
+
+	/* without the right to lock so much there is nothing to see */
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+		return;
+	for (size_t i = 0; i < rounds; i++) {
+		for (unsigned k = 0; k < ARRAY_SIZE(blocks); k++)
+			blocks[k] = heap_alloc(256ul << 10);
+		for (unsigned k = 0; k < ARRAY_SIZE(blocks); k++)
+			heap_free(blocks[k]);
+	}
+	heap_get_stats(&stats);
+	/* what was freed is still there, and is known to be */
+	if (stats.in_use_bytes > 1 << 20 || stats.free_bytes < 8ul << 20)
+		_exit(1);
+}
+
+static void locked_memory_is_kept(void **state)
+{
+	assert_int_equal(run_child(lock_memory, 50), 0);
+}
+
 static void *interrupted_block;
 
 static void allocate_in_handler(int signal)
@@ -223,6 +249,7 @@ int main(void)
 		cmocka_unit_test(freeing_twice_is_seen),
 		cmocka_unit_test(freeing_inside_a_block_is_seen),
 		cmocka_unit_test(freeing_a_foreign_block_is_seen),
+		cmocka_unit_test(locked_memory_is_kept),
 		cmocka_unit_test(a_signal_handler_may_allocate_between_calls),
 	};
 
