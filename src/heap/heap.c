@@ -178,7 +178,7 @@ bool heap_trim(size_t pad)
 		return false;
 	threadcache_flush(cache);
 	for (unsigned class = 1; class < SIZECLASS_IDS; class ++)
-		if (sizeclass_plain(class))
+		if (sizeclass_exists(class))
 			any |= central_tidy(class);
 	any |= pageheap_release(pad);
 	threadcache_leave(cache);

@@ -56,6 +56,12 @@ static _always_inline_ unsigned sizeclass_plain(unsigned class)
 	return class & (SIZECLASS_TAGGED - 1);
 }
 
+/* Ids run to SIZECLASS_IDS, but not all of them are classes. */
+static _always_inline_ bool sizeclass_exists(unsigned class)
+{
+	return sizeclass_plain(class) - 1 < SIZECLASS_N - 1;
+}
+
 static _always_inline_ bool sizeclass_is_tagged(unsigned class)
 {
 	return class >= SIZECLASS_TAGGED;

@@ -37,7 +37,7 @@ void heap_get_stats(struct heap_stats *ret)
 		struct central central;
 		uint64_t n_cached;
 
-		if (!sizeclass_plain(class) || sizeclass_plain(class) >= SIZECLASS_N)
+		if (!sizeclass_exists(class))
 			continue;
 		sizeclass = sizeclass_get(class);
 		central = central_copy(class);
