@@ -34,6 +34,8 @@ struct blockindex_table {
 	uint32_t count; /* keys in it; on another line than the keys */
 	uint64_t *keys; /* 1 << bits, and another line for the last window */
 	uint32_t *slots;
+	uint8_t *
+		used; /* keys in each line: most windows of a sparse table need no more than this */
 };
 
 static struct blockindex_table *blockindex_newest;
@@ -44,7 +46,7 @@ static size_t blockindex_table_size(uint32_t bits)
 {
 	size_t n = ((size_t)1 << bits) + BLOCKINDEX_LINE;
 
-	return 64 + n * (sizeof(uint64_t) + sizeof(uint32_t));
+	return 64 + n * (sizeof(uint64_t) + sizeof(uint32_t)) + n / BLOCKINDEX_LINE;
 }
 
 static struct blockindex_table *blockindex_new_table(uint32_t bits)
@@ -58,6 +60,7 @@ static struct blockindex_table *blockindex_new_table(uint32_t bits)
 	table->bits = bits;
 	table->keys = (uint64_t *)((char *)table + 64);
 	table->slots = (uint32_t *)(table->keys + ((size_t)1 << bits) + BLOCKINDEX_LINE);
+	table->used = (uint8_t *)(table->slots + ((size_t)1 << bits) + BLOCKINDEX_LINE);
 	return table;
 }
 
@@ -84,6 +87,13 @@ static size_t blockindex_window(const struct blockindex_table *table, uintptr_t 
 	return (size_t)(hash >> (64 - table->bits)) & ~(size_t)(BLOCKINDEX_LINE - 1);
 }
 
+/* A key comes to place i, or goes. */
+static void blockindex_count(struct blockindex_table *table, size_t i, int change)
+{
+	__atomic_fetch_add(&table->count, (uint32_t)change, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&table->used[i / BLOCKINDEX_LINE], (uint8_t)change, __ATOMIC_RELAXED);
+}
+
 static bool blockindex_add_to(struct blockindex_table *table, uintptr_t addr, uint32_t slot)
 {
 	size_t window = blockindex_window(table, addr);
@@ -93,14 +103,14 @@ static bool blockindex_add_to(struct blockindex_table *table, uintptr_t addr, ui
 
 		if (__atomic_load_n(&table->keys[i], __ATOMIC_RELAXED) != 0)
 			continue;
-		/* counted first: who sees the key must not see an empty table */
-		__atomic_fetch_add(&table->count, 1, __ATOMIC_RELAXED);
+		/* counted first: who sees the key must not see an empty table or line */
+		blockindex_count(table, i, 1);
 		if (__atomic_compare_exchange_n(&table->keys[i], &empty, addr, false,
 						__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 			__atomic_store_n(&table->slots[i], slot, __ATOMIC_RELEASE);
 			return true;
 		}
-		__atomic_fetch_sub(&table->count, 1, __ATOMIC_RELAXED);
+		blockindex_count(table, i, -1);
 	}
 	return false;
 }
@@ -145,8 +155,13 @@ bool blockindex_add(uintptr_t addr, uint32_t slot)
 /* The key's place in a table, NULL if it is not there. */
 static _always_inline_ uint64_t *blockindex_find(struct blockindex_table *table, uintptr_t addr)
 {
-	uint64_t *keys = table->keys + blockindex_window(table, addr);
+	size_t window = blockindex_window(table, addr);
+	uint64_t *keys = table->keys + window;
+	const uint8_t *used = &table->used[window / BLOCKINDEX_LINE];
 
+	if (!(__atomic_load_n(&used[0], __ATOMIC_RELAXED) |
+	      __atomic_load_n(&used[1], __ATOMIC_RELAXED)))
+		return NULL;
 	for (unsigned i = 0; i < BLOCKINDEX_WINDOW; i++)
 		if (__atomic_load_n(&keys[i], __ATOMIC_RELAXED) == addr)
 			return &keys[i];
@@ -181,7 +196,7 @@ uint32_t blockindex_remove(uintptr_t addr)
 		if (!__atomic_compare_exchange_n(key, &expected, 0, false, __ATOMIC_RELAXED,
 						 __ATOMIC_RELAXED))
 			return 0; /* freed twice, and the other one was first */
-		__atomic_fetch_sub(&table->count, 1, __ATOMIC_RELAXED);
+		blockindex_count(table, (size_t)(key - table->keys), -1);
 		return slot;
 	}
 	return 0;
