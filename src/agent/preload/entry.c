@@ -33,15 +33,12 @@ enum {
 	PAGE = 4096,
 };
 
-/* Whether the heap serves the program, where that is not known yet. */
-static _cold_ _noinline_ bool is_fast_at_first(void)
-{
-	return boot() == BOOT_FAST;
-}
-
+/* Whether the heap serves the program. Decided here at the first call of the process. */
 static _always_inline_ bool is_fast(void)
 {
-	return likely(boot_mode == BOOT_FAST) || (boot_mode == BOOT_NEW && is_fast_at_first());
+	enum boot_mode mode = boot_mode;
+
+	return (likely(mode != BOOT_NEW) ? mode : boot()) == BOOT_FAST;
 }
 
 /*
@@ -84,14 +81,21 @@ _export_ void *calloc(size_t n, size_t size)
 	return block;
 }
 
-static _noinline_ void free_slow(void *block)
+/* Not the heap's: libc's own free keeps errno only since glibc 2.33. */
+static _noinline_ void free_foreign(void *block)
 {
 	int saved = errno;
 
-	if (is_fast() && heap_free_owned_slow(block))
-		return;
 	backend_free(block);
 	errno = saved;
+}
+
+static _noinline_ void free_slow(void *block)
+{
+	if (!is_fast())
+		backend_free(block);
+	else if (unlikely(!heap_free_owned_slow(block)))
+		free_foreign(block);
 }
 
 static _always_inline_ void free_any(void *block)
