@@ -31,10 +31,10 @@ def agent(build, allocator, sample):
 
 
 class Figures:
-    """CPU seconds, wall seconds and peak RSS of one run."""
+    """CPU and wall seconds of one run, and what the agent held, in bytes, where that was asked."""
 
-    def __init__(self, cpu, wall, peak, own=None):
-        self.cpu, self.wall, self.peak, self.own = cpu, wall, peak, own
+    def __init__(self, cpu, wall, own=None):
+        self.cpu, self.wall, self.own = cpu, wall, own
 
 
 def run_program(command, environment):
@@ -45,10 +45,26 @@ def run_program(command, environment):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"bench: {' '.join(command)} ended with status {process.returncode}")
-    return Figures(usage.ru_utime + usage.ru_stime, time.monotonic() - started, usage.ru_maxrss * 1024)
+    return Figures(usage.ru_utime + usage.ru_stime, time.monotonic() - started)
 
 
-def run_redis(environment):
+def own_bytes(build, target):
+    """memtrace's own resident bytes in a process or a session."""
+    report = subprocess.run([os.path.join(build, "src", "cli", "memtrace"), "report", "--format=json",
+                             "--no-symbolize", target], check=True, capture_output=True)
+    return json.loads(report.stdout)["agent"]["own_bytes"]
+
+
+def run_recorded(build, command):
+    """The same under memtrace run, for what the agent held at the end."""
+    with tempfile.TemporaryDirectory() as directory:
+        session = os.path.join(directory, "session.memtrace")
+        subprocess.run([os.path.join(build, "src", "cli", "memtrace"), "run", "--quiet", "-o", session, "--", *command],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return own_bytes(build, session)
+
+
+def run_redis(build, environment, recorded=False):
     """CPU seconds of a redis-server for a fixed number of requests."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -66,25 +82,28 @@ def run_redis(environment):
             subprocess.run(["redis-benchmark", "-p", str(port), "-n", "200000", "-r", "100000", "-d", "100", "-P", "16",
                             "-q", "-t", "set,get,lpush,hset"], check=True, stdout=subprocess.DEVNULL)
             wall = time.monotonic() - started
+            own = own_bytes(build, str(server.pid)) if recorded else None
         finally:
             server.terminate()
             _, _, usage = os.wait4(server.pid, 0)
             server.returncode = 0
-    return Figures(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024)
+    return Figures(usage.ru_utime + usage.ru_stime, wall, own)
 
 
 def workloads(build):
-    """Name to a function that runs it once in an environment."""
+    """Name to two functions: one that runs it in an environment, one for what the agent holds at the end."""
     directory = os.path.join(build, "bench")
     table = {
-        "cfrac": ["cfrac"],
-        "larson": ["larson"],
+        "cfrac": ["cfrac", "100000000000001300000000000004209", "300"],
+        "larson": ["larson", "2", "60"],
     }
     result = {}
     for name, command in table.items():
         command = [os.path.join(directory, command[0]), *command[1:]]
-        result[name] = lambda environment, command=command: run_program(command, environment)
-    result["redis"] = run_redis
+        result[name] = (lambda environment, command=command: run_program(command, environment),
+                        lambda command=command: run_recorded(build, command))
+    result["redis"] = (lambda environment: run_redis(build, environment),
+                       lambda: run_redis(build, agent(build, "fast", "auto"), True).own)
     return result
 
 
@@ -101,30 +120,28 @@ def measure(run, variants, rounds):
 
 def overhead(build, rounds, names):
     """Sampling at its default against the same allocator with sampling off."""
-    variants = [Variant("off", agent(build, "fast", "off")), Variant("auto", agent(build, "fast", "auto")),
-                Variant("all", agent(build, "fast", "all"))]
+    variants = [Variant("off", agent(build, "fast", "off")), Variant("auto", agent(build, "fast", "auto"))]
     rows = []
-    for name, run in workloads(build).items():
+    for name, (run, own) in workloads(build).items():
         if names and name not in names:
             continue
         figures = measure(run, variants, rounds)
-        for variant in variants[1:]:
-            ratios = [b.cpu / a.cpu for a, b in zip(figures["off"], figures[variant.name])]
-            rows.append({"workload": name, "sampling": variant.name,
-                         "cpu_off_s": statistics.median(f.cpu for f in figures["off"]),
-                         "cpu_s": statistics.median(f.cpu for f in figures[variant.name]),
-                         "ratio": statistics.median(ratios), "ratio_low": min(ratios), "ratio_high": max(ratios),
-                         "peak_bytes": statistics.median(f.peak for f in figures[variant.name]),
-                         "peak_off_bytes": statistics.median(f.peak for f in figures["off"])})
+        ratios = [b.cpu / a.cpu for a, b in zip(figures["off"], figures["auto"])]
+        rows.append({"workload": name, "cpu_off_s": statistics.median(f.cpu for f in figures["off"]),
+                     "cpu_auto_s": statistics.median(f.cpu for f in figures["auto"]),
+                     "ratio": statistics.median(ratios), "ratio_low": min(ratios), "ratio_high": max(ratios),
+                     "least_ratio": min(f.cpu for f in figures["auto"]) / min(f.cpu for f in figures["off"]),
+                     "own_bytes": own()})
     return rows
 
 
 def print_overhead(rows):
-    print(f"{'workload':<10} {'sampling':<8} {'off':>8} {'on':>8} {'ratio':>7} {'(lowest, highest)':>18} {'peak RSS':>10} {'off':>10}")
+    print("CPU time with sampling at its default and off, same allocator; ratio: median of the rounds (lowest, highest),")
+    print("and of the quickest run of each; own: what memtrace holds in the process at the end")
     for row in rows:
-        print(f"{row['workload']:<10} {row['sampling']:<8} {row['cpu_off_s']:>7.2f}s {row['cpu_s']:>7.2f}s"
-              f" {row['ratio']:>7.3f} {'(%.3f, %.3f)' % (row['ratio_low'], row['ratio_high']):>18}"
-              f" {row['peak_bytes'] / 2**20:>6.1f} MiB {row['peak_off_bytes'] / 2**20:>6.1f} MiB")
+        print(f"{row['workload']:<8} off {row['cpu_off_s']:6.2f} s  auto {row['cpu_auto_s']:6.2f} s"
+              f"  ratio {row['ratio']:.3f} ({row['ratio_low']:.3f}, {row['ratio_high']:.3f})"
+              f"  quickest {row['least_ratio']:.3f}  own {row['own_bytes'] / 2**20:.1f} MiB")
 
 
 def main():

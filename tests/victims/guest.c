@@ -334,7 +334,7 @@ static void case_seccomp(void)
 /* The kernel gives no more: the program sees NULL and ENOMEM, and goes on. */
 static void case_no_memory(void)
 {
-	struct rlimit limit = {256u << 20, 256u << 20};
+	struct rlimit limit = {512u << 20, 512u << 20};
 	size_t total = 0;
 	void *first = NULL;
 
@@ -350,7 +350,7 @@ static void case_no_memory(void)
 		first = p;
 		total += 64 << 10;
 	}
-	CHECK(total > 100u << 20);
+	CHECK(total > 300u << 20);
 	errno = 0;
 	CHECK(!malloc((size_t)1 << 40) && errno == ENOMEM);
 	while (first) {

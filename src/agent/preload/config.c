@@ -81,6 +81,10 @@ static int parse_sample(const char *text, struct config *config)
 		config->sampling = MT_SAMPLING_ALL;
 		return 0;
 	}
+	if (strcmp(text, "off") == 0) {
+		config->sampling = MT_SAMPLING_OFF;
+		return 0;
+	}
 	r = parse_number(text, &interval);
 	if (r < 0)
 		return r;

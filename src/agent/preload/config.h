@@ -3,7 +3,9 @@
  * config.h: what the environment asks of the agent.
  *
  *	MEMTRACE_ALLOCATOR=fast|system	fast by default
- *	MEMTRACE_SAMPLE=auto|all|BYTES	auto by default
+ *	MEMTRACE_SAMPLE=auto|all|BYTES|off
+ *					auto by default; off leaves the allocator alone, without a
+ *					recorder: what benchmarks compare with
  *	MEMTRACE_MAX_MEMORY=BYTES	64 MiB by default; region and private tables together
  *	MEMTRACE_SOCKET=NAME		abstract socket that takes the region, without its leading zero
  *	MEMTRACE_FOLLOW=0|1		1 by default: children keep the agent
