@@ -21,7 +21,8 @@ static bool is_agent(const char *entry, size_t length, const char *agent_path)
 
 	if (agent_path && strlen(agent_path) == length && memcmp(entry, agent_path, length) == 0)
 		return true;
-	if (length < name_length || memcmp(entry + length - name_length, agent_name, name_length) != 0)
+	if (length < name_length ||
+	    memcmp(entry + length - name_length, agent_name, name_length) != 0)
 		return false;
 	return length == name_length || entry[length - name_length - 1] == '/';
 }
