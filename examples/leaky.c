@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { N_SESSIONS = 500, N_REQUESTS = 20000 };
 
@@ -56,8 +57,11 @@ int main(void)
 
 	for (unsigned i = 0; i < N_SESSIONS; i++)
 		sessions[i] = session_open(i);
-	for (unsigned i = 0; i < N_REQUESTS; i++)
+	for (unsigned i = 0; i < N_REQUESTS; i++) {
 		failed += request_serve(i) < 0;
+		if (i % 20 == 0)
+			usleep(500); /* waiting for clients */
+	}
 	printf("served %d requests, %u failed\n", N_REQUESTS, failed);
 	return 0;
 }

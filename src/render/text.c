@@ -211,6 +211,14 @@ static int add_sampling(struct strbuf *buffer, const struct profile *profile,
 		strbuf_addf(&text, "; %s is one standard error", options->utf8 ? "±" : "+-");
 	}
 	text_add_item(buffer, options, "Figures", strbuf_text(&text));
+	if (!agent->exact && agent->interval > 0) {
+		/* e^-3 = 0.05 of such places have no sample, and then no standard error tells of them */
+		strbuf_reset(&text);
+		strbuf_adds(&text, "a place that holds less than ");
+		words_add_bytes(&text, options, agent->interval * 3, 0);
+		strbuf_adds(&text, " can be missing");
+		text_add_item(buffer, options, "", strbuf_text(&text));
+	}
 	add_lost(buffer, profile, options);
 	strbuf_reset(&text);
 	strbuf_adds(&text, "memtrace itself holds ");

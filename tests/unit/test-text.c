@@ -88,6 +88,7 @@ static void estimates_carry_their_errors_and_what_was_lost(void **state)
 		"           mapped     64.0 KiB beside malloc\n"
 		"\n"
 		"Figures    estimated from one sample in 64.0 KiB; ± is one standard error\n"
+		"           a place that holds less than 192.0 KiB can be missing\n"
 		"           lost: 3 samples, 2 damaged records\n"
 		"           1 stack could not be followed to the outer end\n"
 		"           memtrace itself holds 288.0 KiB\n"

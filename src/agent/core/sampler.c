@@ -38,7 +38,7 @@
 enum {
 	SAMPLER_CHECK_NS = 1000000,
 	SAMPLER_CREDIT_NS = 10000000,
-	SAMPLER_EXACT = 20000,
+	SAMPLER_EXACT = 30000,
 	SAMPLER_PATIENCE_NS = 40000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
 	SAMPLER_MAX = 1 << 26,
