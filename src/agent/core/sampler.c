@@ -12,7 +12,9 @@
  *
  *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.4 % of the process's CPU
  *		time; until SAMPLER_EXACT samples are taken, SAMPLER_PATIENCE_NS plus that, so that whether
- *		a small program is recorded exactly does not depend on how busy the machine is. When it
+ *		a small program is recorded exactly does not depend on how busy the machine is. As long as
+ *		everything is recorded, 2 % of the time passed is added, up to SAMPLER_SLOW_NS: a program
+ *		that allocates slowly stays exact for longer. When it
  *		does, the interval becomes what would have cost 0.28 % since the last look: bytes allocated ·
  *		time per sample / (0.28 % of the CPU time that was not ours). It is halved again when a
  *		quarter of it would do, or a sixteenth while the budget is not yet regained. What lies
@@ -42,6 +44,7 @@ enum {
 	SAMPLER_CREDIT_NS = 4000000,
 	SAMPLER_EXACT = 8192,
 	SAMPLER_PATIENCE_NS = 40000000,
+	SAMPLER_SLOW_NS = 10000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
 	SAMPLER_MAX = 1 << 26,
 	SAMPLER_LOOK_NS =
@@ -62,7 +65,8 @@ struct sampler_state {
 	uint64_t samples, allocated, own_ns;
 	/* at the last look */
 	uint64_t seen_samples, seen_allocated, seen_own_ns, seen_cpu_ns;
-	uint64_t first_cpu_ns; /* when recording began */
+	uint64_t first_cpu_ns; /* when recording began: CPU time, and the coarse clock */
+	uint64_t first_ns;
 	uint64_t looked_ns;    /* the last look, by the coarse clock */
 	uint64_t cost_ns;      /* of a sample, smoothed over looks */
 	uint64_t widened_ns;   /* when a full table last widened */
@@ -93,6 +97,7 @@ void sampler_init(enum mt_sampling sampling, uint64_t interval)
 {
 	sampler.sampling = sampling;
 	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
+	sampler.first_ns = sys_clock_coarse_ns();
 	if (sampling == MT_SAMPLING_INTERVAL)
 		sampler_set_interval(interval);
 }
@@ -103,6 +108,7 @@ void sampler_after_fork(void)
 	sampler.samples = sampler.allocated = sampler.own_ns = 0;
 	sampler.seen_samples = sampler.seen_allocated = sampler.seen_own_ns = 0;
 	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
+	sampler.first_ns = sys_clock_coarse_ns();
 	writer.header->interval = sampler.interval;
 }
 
@@ -150,8 +156,12 @@ static uint32_t sampler_memory_level(void)
 /* Whether recording has taken more than it may. */
 static bool sampler_is_over_budget(uint64_t cpu_ns)
 {
-	uint64_t allowed_ns = (cpu_ns - sampler.first_cpu_ns) / 250;
+	uint64_t allowed_ns = (cpu_ns - sampler.first_cpu_ns) / 250, passed_ns;
 
+	if (sampler_interval() == 0) {
+		passed_ns = sys_clock_coarse_ns() - sampler.first_ns;
+		allowed_ns += MIN(passed_ns / 50, (uint64_t)SAMPLER_SLOW_NS);
+	}
 	allowed_ns += sampler_read(&sampler.samples) < SAMPLER_EXACT ? SAMPLER_PATIENCE_NS
 								     : SAMPLER_CREDIT_NS;
 	return sampler_read(&sampler.own_ns) > allowed_ns;
