@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arenas.c: the table of arenas and of their ranges.
+ */
+#include "process/arenas.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macro.h"
+
+void arenas_deinit(struct arenas *arenas)
+{
+	for (size_t i = 0; i < arenas->n_arenas; i++) {
+		free(arenas->arenas[i].tids);
+		free(arenas->arenas[i].pins);
+	}
+	free(arenas->arenas);
+	free(arenas->ranges);
+	free(arenas->refused);
+	*arenas = (struct arenas){0};
+}
+
+/* An array that grows by doubling: its capacity is the power of two from its count upwards. */
+static void *grow(void *array, size_t n, size_t size)
+{
+	if (n && (n & (n - 1)))
+		return array;
+	return reallocarray(array, n ? 2 * n : 1, size);
+}
+
+struct arena *arenas_add(struct arenas *arenas)
+{
+	struct arena *grown = grow(arenas->arenas, arenas->n_arenas, sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	arenas->arenas = grown;
+	memset(&grown[arenas->n_arenas], 0, sizeof(*grown));
+	return &grown[arenas->n_arenas++];
+}
+
+struct arena_range *arenas_add_range(struct arenas *arenas)
+{
+	struct arena_range *grown = grow(arenas->ranges, arenas->n_ranges, sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	arenas->ranges = grown;
+	memset(&grown[arenas->n_ranges], 0, sizeof(*grown));
+	return &grown[arenas->n_ranges++];
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct arena_range *one = a, *other = b;
+
+	return one->start < other->start ? -1 : one->start > other->start;
+}
+
+void arenas_sort(struct arenas *arenas)
+{
+	if (arenas->n_ranges)
+		qsort(arenas->ranges, arenas->n_ranges, sizeof(*arenas->ranges), compare_ranges);
+}
+
+const struct arena_range *arenas_find(const struct arenas *arenas, uint64_t address)
+{
+	size_t low = 0, high = arenas->n_ranges;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (arenas->ranges[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == arenas->n_ranges || arenas->ranges[low].start > address)
+		return NULL;
+	return &arenas->ranges[low];
+}
+
+const char *arenas_allocator_name(enum arenas_allocator allocator)
+{
+	static const char *const names[] = {
+		[ARENAS_GLIBC] = "glibc",       [ARENAS_FAST] = "fast",
+		[ARENAS_JEMALLOC] = "jemalloc", [ARENAS_TCMALLOC] = "tcmalloc",
+		[ARENAS_MIMALLOC] = "mimalloc",
+	};
+
+	return names[allocator];
+}
+
+const char *arena_kind_name(enum arena_kind kind)
+{
+	static const char *const names[] = {
+		[ARENA_MAIN] = "main",
+		[ARENA_THREAD] = "thread",
+		[ARENA_MMAPPED] = "mmapped",
+		[ARENA_FAST] = "fast",
+	};
+
+	return names[kind];
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of arenas: growth, order and lookup of ranges. */
+#include "process/arenas.h"
+
+#include "tests/unit/test.h"
+
+static void add_range(struct arenas *arenas, uint64_t start, uint64_t end, uint32_t arena)
+{
+	struct arena_range *range = arenas_add_range(arenas);
+
+	assert_non_null(range);
+	range->start = start;
+	range->end = end;
+	range->arena = arena;
+}
+
+static void ranges_are_found_in_any_order_of_adding(void **state)
+{
+	struct arenas arenas = {0};
+
+	for (uint32_t i = 0; i < 5; i++)
+		assert_non_null(arenas_add(&arenas));
+	for (uint32_t i = 5; i-- > 0;)
+		add_range(&arenas, 0x1000 * (2 * i + 1), 0x1000 * (2 * i + 2), i);
+	arenas_sort(&arenas);
+	for (uint32_t i = 0; i < 5; i++) {
+		assert_int_equal(arenas_find(&arenas, 0x1000 * (2 * i + 1))->arena, i);
+		assert_int_equal(arenas_find(&arenas, 0x1000 * (2 * i + 2) - 1)->arena, i);
+		assert_null(arenas_find(&arenas, 0x1000 * (2 * i + 2)));
+	}
+	assert_null(arenas_find(&arenas, 0));
+	assert_null(arenas_find(&arenas, UINT64_MAX));
+	arenas_deinit(&arenas);
+	assert_null(arenas_find(&arenas, 0x1000));
+}
+
+static void new_entries_are_zeroed(void **state)
+{
+	struct arenas arenas = {0};
+
+	for (uint64_t i = 0; i < 100; i++) {
+		struct arena *arena = arenas_add(&arenas);
+
+		assert_non_null(arena);
+		assert_int_equal(arena->system, 0);
+		arena->system = i + 1;
+	}
+	for (uint64_t i = 0; i < 100; i++)
+		assert_int_equal(arenas.arenas[i].system, i + 1);
+	arenas_deinit(&arenas);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ranges_are_found_in_any_order_of_adding),
+		cmocka_unit_test(new_entries_are_zeroed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
