@@ -67,9 +67,9 @@ struct sampler_state {
 	uint64_t seen_samples, seen_allocated, seen_own_ns, seen_cpu_ns;
 	uint64_t first_cpu_ns; /* when recording began: CPU time, and the coarse clock */
 	uint64_t first_ns;
-	uint64_t looked_ns;    /* the last look, by the coarse clock */
-	uint64_t cost_ns;      /* of a sample, smoothed over looks */
-	uint64_t widened_ns;   /* when a full table last widened */
+	uint64_t looked_ns;  /* the last look, by the coarse clock */
+	uint64_t cost_ns;    /* of a sample, smoothed over looks */
+	uint64_t widened_ns; /* when a full table last widened */
 };
 
 static struct sampler_state sampler;
