@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stage.h: how a victim that is looked at from outside stands still. It reaches its state, says in one line
+ * what is true of it ("ready live=1024 freed=4096"), and does what it is told, a word a line on stdin:
+ *
+ *	trim	calls malloc_trim(0)
+ *	free	frees what pins the rest, if the victim has such a thing
+ *	grow	goes on allocating as before, if it can
+ *
+ * Each is answered with a line "done"; the end of stdin ends the victim. No stdio: it would allocate.
+ */
+#ifndef TESTS_VICTIMS_STAGE_H
+#define TESTS_VICTIMS_STAGE_H
+
+#include <malloc.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the victim holds and what it gave back, in bytes as asked for. */
+struct stage {
+	size_t live, freed;
+	void (*free_pin)(void); /* NULL if there is none */
+	void (*grow)(void);     /* the same */
+};
+
+static inline void *stage_alloc(struct stage *stage, size_t size)
+{
+	void *p = malloc(size);
+
+	if (!p)
+		abort();
+	memset(p, 0x5a, size);
+	stage->live += size;
+	return p;
+}
+
+static inline void stage_free(struct stage *stage, void *p, size_t size)
+{
+	free(p);
+	stage->live -= size;
+	stage->freed += size;
+}
+
+static inline void stage_obey(const struct stage *stage, const char *word)
+{
+	if (strcmp(word, "trim") == 0)
+		malloc_trim(0);
+	else if (strcmp(word, "free") == 0 && stage->free_pin)
+		stage->free_pin();
+	else if (strcmp(word, "grow") == 0 && stage->grow)
+		stage->grow();
+	dprintf(STDOUT_FILENO, "done\n");
+}
+
+/* Returns when stdin has ended. */
+static inline void stage_wait(const struct stage *stage)
+{
+	char word[32];
+	size_t length = 0;
+	char c;
+
+	dprintf(STDOUT_FILENO, "ready live=%zu freed=%zu\n", stage->live, stage->freed);
+	while (read(STDIN_FILENO, &c, 1) == 1) {
+		if (c != '\n') {
+			if (length < sizeof(word) - 1)
+				word[length++] = c;
+			continue;
+		}
+		word[length] = 0;
+		length = 0;
+		stage_obey(stage, word);
+	}
+}
+
+#endif
