@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "process/arena-sizes.h"
 
 #define ARENAS_UNKNOWN UINT64_MAX
 
@@ -86,6 +87,7 @@ struct arenas {
 	size_t n_ranges;
 	/* glibc; ARENAS_UNKNOWN elsewhere */
 	uint64_t mmap_threshold, trim_threshold, n_mmaps;
+	struct arena_sizes sizes; /* of all arenas together; empty if the blocks were not walked */
 	char *refused; /* a sentence: an allocator is there that could not be read, and why; NULL */
 };
 
