@@ -4,7 +4,8 @@
  *
  * A memory is a table of operations and what they need, so that readers (the unwinder, the walk over an
  * allocator's structures) do not know whether the process lives or has left a core file. Here is the
- * living one: process_vm_readv(2) stops nobody and asks the same permission as ptrace.
+ * living one: process_vm_readv(2) stops nobody and asks the same permission as ptrace. Which pages are
+ * there is read from pagemap, which touches none of them. The other one is core.c.
  */
 #include "process/memory.h"
 
@@ -12,19 +13,30 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "base/macro.h"
+#include "process/core.h"
 
 struct memory_ops {
 	int (*read)(struct memory *memory, uint64_t address, void *buffer, size_t size);
+	int (*pages)(struct memory *memory, uint64_t address, size_t n, uint8_t *ret);
 	void (*close)(struct memory *memory);
 };
 
 struct memory {
 	const struct memory_ops *ops;
-	pid_t pid; /* live */
+	pid_t pid;         /* live */
+	int pagemap;       /* live; opened when it is asked for */
+	struct core *core; /* the caller's */
 };
+
+/* Bits of an entry of pagemap (the kernel's Documentation/admin-guide/mm/pagemap.rst). */
+static const uint64_t pagemap_present = 1ull << 63, pagemap_swapped = 1ull << 62,
+		      pagemap_file = 1ull << 61;
 
 static int live_read(struct memory *memory, uint64_t address, void *buffer, size_t size)
 {
@@ -45,11 +57,87 @@ static int live_read(struct memory *memory, uint64_t address, void *buffer, size
 	return 0;
 }
 
+static int open_pagemap(struct memory *memory)
+{
+	char path[64];
+
+	if (memory->pagemap >= 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)memory->pid);
+	memory->pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	if (memory->pagemap >= 0)
+		return 0;
+	return errno == ENOENT ? -ESRCH : errno == EACCES ? -EPERM : -errno;
+}
+
+static uint8_t page_of(uint64_t entry)
+{
+	return (uint8_t)((entry & pagemap_present ? MEMORY_RESIDENT : 0) |
+			 (entry & pagemap_swapped ? MEMORY_SWAPPED : 0) |
+			 (entry & pagemap_file ? MEMORY_FILE : 0));
+}
+
+static int live_pages(struct memory *memory, uint64_t address, size_t n, uint8_t *ret)
+{
+	uint64_t entries[512];
+	size_t done = 0, some;
+	ssize_t size;
+	int r = open_pagemap(memory);
+
+	if (r < 0)
+		return r;
+	for (; done < n; done += some) {
+		some = MIN(n - done, ARRAY_SIZE(entries));
+		size = file_pread(memory->pagemap, entries, some * sizeof(*entries),
+				  (address / MEMORY_PAGE_SIZE + done) * sizeof(*entries));
+		if (size < 0)
+			return (int)size;
+		/* shorter: the process has ended, or that is beyond what it can map */
+		if ((size_t)size < sizeof(*entries))
+			memset(entries, 0, some * sizeof(*entries));
+		else
+			some = MIN(some, (size_t)size / sizeof(*entries));
+		for (size_t i = 0; i < some; i++)
+			ret[done + i] = page_of(entries[i]);
+	}
+	return 0;
+}
+
 static void live_close(struct memory *memory)
+{
+	cleanup_close(&memory->pagemap);
+}
+
+static const struct memory_ops live_ops = {live_read, live_pages, live_close};
+
+static int dead_read(struct memory *memory, uint64_t address, void *buffer, size_t size)
+{
+	return core_read(memory->core, address, buffer, size);
+}
+
+static int dead_pages(struct memory *memory, uint64_t address, size_t n, uint8_t *ret)
+{
+	return core_pages(memory->core, address, n, ret);
+}
+
+static void dead_close(struct memory *memory)
 {
 }
 
-static const struct memory_ops live_ops = {live_read, live_close};
+static const struct memory_ops dead_ops = {dead_read, dead_pages, dead_close};
+
+int memory_open_core(struct core *core, struct memory **ret)
+{
+	struct memory *memory = calloc(1, sizeof(*memory));
+
+	if (!memory)
+		return -ENOMEM;
+	memory->ops = &dead_ops;
+	memory->core = core;
+	memory->pagemap = -EBADF;
+	*ret = memory;
+	return 0;
+}
 
 int memory_open_pid(pid_t pid, struct memory **ret)
 {
@@ -67,6 +155,7 @@ int memory_open_pid(pid_t pid, struct memory **ret)
 		return -ENOMEM;
 	memory->ops = &live_ops;
 	memory->pid = pid;
+	memory->pagemap = -EBADF;
 	*ret = memory;
 	return 0;
 }
@@ -87,4 +176,14 @@ int memory_read(struct memory *memory, uint64_t address, void *buffer, size_t si
 	if (__builtin_add_overflow(address, size, &end))
 		return -EFAULT;
 	return memory->ops->read(memory, address, buffer, size);
+}
+
+int memory_pages(struct memory *memory, uint64_t address, size_t n, uint8_t *ret)
+{
+	uint64_t end;
+
+	if (address % MEMORY_PAGE_SIZE || n > SIZE_MAX / MEMORY_PAGE_SIZE ||
+	    __builtin_add_overflow(address, (uint64_t)n * MEMORY_PAGE_SIZE - (n > 0), &end))
+		return -EINVAL;
+	return memory->ops->pages(memory, address, n, ret);
 }

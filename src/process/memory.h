@@ -12,13 +12,32 @@
 
 #include "base/cleanup.h"
 
+struct core;
 struct memory; /* opaque */
 
 int memory_open_pid(pid_t pid, struct memory **ret);
+/* The core stays the caller's and has to outlive the memory. */
+int memory_open_core(struct core *core, struct memory **ret);
 struct memory *memory_free(struct memory *memory);
 DEFINE_CLEANUP(struct memory *, memory_free)
 
 /* Reads exactly size bytes; -EFAULT if part of them is not there, -ESRCH if the process is gone. */
 int memory_read(struct memory *memory, uint64_t address, void *buffer, size_t size);
+
+/* What is known of a page without touching it. */
+enum memory_page {
+	MEMORY_ABSENT = 0,        /* never touched, or given back: reads as zeros, or not mapped */
+	MEMORY_RESIDENT = 1 << 0, /* of a core: it was dumped and holds anything but zeros */
+	MEMORY_SWAPPED = 1 << 1,
+	MEMORY_FILE = 1 << 2, /* of a file or shared memory, not private */
+};
+
+enum { MEMORY_PAGE_SIZE = 4096 };
+
+/*
+ * Which of the n pages from address on, a page's beginning, are there: one byte of enum memory_page
+ * each. -ESRCH, -EPERM.
+ */
+int memory_pages(struct memory *memory, uint64_t address, size_t n, uint8_t *ret);
 
 #endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core.c: what is left of a process in a core file, put together from its segments (core-image), its
+ * notes (core-notes), the files that were mapped (core-files) and the mappings that follow (core-maps).
+ *
+ * The kernel keeps 80 bytes of the arguments in the notes. All of them are still on the stack: the kernel
+ * put the count, the arguments, the environment and the auxiliary vector there one behind the other when
+ * the program began, and the vector is also a note, so it can be found by its own bytes.
+ */
+#include "process/core.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/macro.h"
+#include "base/strbuf.h"
+#include "process/core-files.h"
+#include "process/core-image.h"
+#include "process/core-maps.h"
+#include "process/core-notes.h"
+#include "process/memory.h"
+
+enum { NOTES_MAX = 256 << 20, ARGUMENTS_MAX = 64 * 1024, STACK_BASE = 2 << 20 };
+
+struct core {
+	struct core_image image;
+	struct core_notes notes;
+	struct core_files files;
+	struct maps maps;
+	struct procinfo info;
+};
+
+struct core *core_free(struct core *core)
+{
+	if (!core)
+		return NULL;
+	procinfo_deinit(&core->info);
+	maps_deinit(&core->maps);
+	core_files_deinit(&core->files);
+	core_notes_deinit(&core->notes);
+	core_image_deinit(&core->image);
+	free(core);
+	return NULL;
+}
+
+static int read_notes(struct core *core)
+{
+	for (size_t i = 0; i < core->image.n_notes; i++) {
+		const Elf64_Phdr *header = &core->image.notes[i];
+		_cleanup_free_ char *bytes = NULL;
+		int r;
+
+		if (header->p_filesz > MIN((uint64_t)NOTES_MAX, core->image.size) ||
+		    header->p_offset > core->image.size - header->p_filesz)
+			return -EBADMSG;
+		bytes = malloc(header->p_filesz + 1);
+		if (!bytes)
+			return -ENOMEM;
+		if (pread(core->image.fd, bytes, header->p_filesz, (off_t)header->p_offset) !=
+		    (ssize_t)header->p_filesz)
+			return -EBADMSG;
+		r = core_notes_parse(&core->notes, bytes, header->p_filesz);
+		if (r < 0)
+			return r;
+	}
+	return core->notes.n_threads || core->notes.has_process ? 0 : -EBADMSG;
+}
+
+uint64_t core_auxv(const struct core *core, uint64_t type, uint64_t or_else)
+{
+	for (size_t i = 0; i < core->notes.n_auxv; i++)
+		if (core->notes.auxv[2 * i] == type)
+			return core->notes.auxv[2 * i + 1];
+	return or_else;
+}
+
+/* The path of the program's own file; NULL if the core does not tell. */
+static const char *find_program(const struct core *core)
+{
+	uint64_t address = core_auxv(core, AT_PHDR, core_auxv(core, AT_ENTRY, 0));
+
+	for (size_t i = 0; address && i < core->notes.n_ranges; i++)
+		if (core->notes.ranges[i].start <= address && address < core->notes.ranges[i].end)
+			return core->notes.ranges[i].path;
+	return NULL;
+}
+
+/* The zero terminated text at address goes to the end of text. */
+static bool add_text(struct core *core, uint64_t address, struct strbuf *text)
+{
+	char bytes[256];
+	size_t size, length;
+
+	while (text->length < ARGUMENTS_MAX) {
+		size = sizeof(bytes) - address % sizeof(bytes);
+		if (core_read(core, address, bytes, size) < 0)
+			return false;
+		length = strnlen(bytes, size);
+		if (strbuf_add(text, bytes, length) < 0)
+			return false;
+		if (length < size)
+			return strbuf_addc(text, '\0') == 0;
+		address += size;
+	}
+	return false;
+}
+
+/* Where the auxiliary vector is in the words at the base of the stack; 0 if it is not. */
+static size_t find_auxv(const struct core *core, const uint64_t *words, size_t n)
+{
+	size_t n_auxv = 2 * core->notes.n_auxv;
+
+	for (size_t i = 2; n_auxv && i + n_auxv <= n; i++)
+		if (words[i] == core->notes.auxv[0] && !words[i - 1] &&
+		    !memcmp(words + i, core->notes.auxv, n_auxv * sizeof(*words)))
+			return i;
+	return 0;
+}
+
+/* The first argument's place in the words; they are ret_n. 0 if that is not how a program begins. */
+static size_t find_arguments(const uint64_t *words, size_t auxv, size_t *ret_n)
+{
+	size_t end, at;
+
+	/* back over the zero that ends the environment, the environment, the zero before it */
+	for (end = auxv - 1; end > 0 && words[end - 1]; end--)
+		;
+	if (end < 2)
+		return 0;
+	end--;
+	for (at = end; at > 0; at--)
+		if (words[at - 1] == end - at)
+			break;
+	*ret_n = end - at;
+	return at > 0 && at < end ? at : 0;
+}
+
+static int split(const struct strbuf *text, size_t n, char ***ret)
+{
+	char **cmdline = malloc((n + 1) * sizeof(*cmdline) + text->length + 1), *copy;
+
+	if (!cmdline)
+		return -ENOMEM;
+	copy = (char *)(cmdline + n + 1);
+	memcpy(copy, strbuf_text(text), text->length + 1);
+	for (size_t i = 0; i < n; i++) {
+		cmdline[i] = copy;
+		copy += strlen(copy) + 1;
+	}
+	cmdline[n] = NULL;
+	*ret = cmdline;
+	return 0;
+}
+
+/* All of the arguments, from the stack: 1 if they were found. */
+static int read_arguments(struct core *core, char ***ret)
+{
+	uint64_t random = core_auxv(core, AT_RANDOM, 0);
+	const struct core_segment *stack = core_image_find(&core->image, random);
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+	_cleanup_free_ uint64_t *words = NULL;
+	uint64_t start;
+	size_t n_words, n = 0, at;
+	int r;
+
+	if (!random || !stack)
+		return 0;
+	random = ALIGN_DOWN(random, (uint64_t)8);
+	start = MAX(stack->start, random - MIN(random, (uint64_t)STACK_BASE));
+	n_words = (size_t)(random - start) / sizeof(*words);
+	words = calloc(n_words + 1, sizeof(*words));
+	if (!words)
+		return -ENOMEM;
+	if (core_read(core, start, words, n_words * sizeof(*words)) < 0)
+		return 0;
+	at = find_auxv(core, words, n_words);
+	at = at ? find_arguments(words, at, &n) : 0;
+	for (size_t i = 0; at && i < n; i++)
+		if (!add_text(core, words[at + i], &text))
+			return 0;
+	if (!at)
+		return 0;
+	r = split(&text, n, ret);
+	return r < 0 ? r : 1;
+}
+
+/* What the notes kept of the arguments: cut off, with a blank between any two. */
+static int cut_arguments(const struct core *core, char ***ret)
+{
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+	size_t n = 0;
+
+	for (const char *at = core->notes.arguments; *at; n++) {
+		size_t length = strcspn(at, " ");
+
+		strbuf_add(&text, at, length);
+		strbuf_addc(&text, '\0');
+		at += length;
+		at += strspn(at, " ");
+	}
+	return text.error < 0 ? text.error : n ? split(&text, n, ret) : 0;
+}
+
+static int fill_info(struct core *core, const char *program)
+{
+	struct procinfo *info = &core->info;
+	int r;
+
+	*info = (struct procinfo){
+		.pid = core->notes.pid,
+		.ppid = core->notes.ppid,
+		.uid = core->notes.uid,
+		.state = 'C',
+		.n_threads = (uint32_t)core->notes.n_threads,
+		.rss = UINT64_MAX,
+		.pss = UINT64_MAX,
+		.uss = UINT64_MAX,
+		.swap = UINT64_MAX,
+		.peak_rss = UINT64_MAX,
+		.cgroup_limit = UINT64_MAX,
+	};
+	if (!info->pid && core->notes.n_threads)
+		info->pid = core->notes.threads[0].tid;
+	memcpy(info->comm, core->notes.name, sizeof(info->comm) - 1);
+	for (size_t i = 0; i < core->maps.n_mappings; i++)
+		info->vsz += core->maps.mappings[i].end - core->maps.mappings[i].start;
+	if (program) {
+		info->exe = strdup(program);
+		if (!info->exe)
+			return -ENOMEM;
+	}
+	r = read_arguments(core, &info->cmdline);
+	if (r == 0)
+		r = cut_arguments(core, &info->cmdline);
+	return MIN(r, 0);
+}
+
+/* Takes fd over. */
+static int open_core(int fd, const char *exe, struct core **ret)
+{
+	_cleanup_(core_freep) struct core *core = calloc(1, sizeof(*core));
+	const char *program;
+	int r;
+
+	if (!core) {
+		close(fd);
+		return -ENOMEM;
+	}
+	r = core_image_init(&core->image, fd);
+	if (r < 0)
+		return r;
+	r = read_notes(core);
+	if (r < 0)
+		return r;
+	program = find_program(core);
+	r = core_files_init(&core->files, &core->image, &core->notes, program, exe);
+	if (r < 0)
+		return r;
+	r = core_maps_build(&core->image, &core->files, &core->notes, &core->maps);
+	if (r < 0)
+		return r;
+	r = fill_info(core, program);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(core);
+	return 0;
+}
+
+int core_open(const char *path, const char *exe, struct core **ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	return fd < 0 ? -errno : open_core(fd, exe, ret);
+}
+
+int core_open_fd(int fd, const char *exe, struct core **ret)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : open_core(copy, exe, ret);
+}
+
+const struct procinfo *core_info(const struct core *core)
+{
+	return &core->info;
+}
+
+const struct maps *core_maps(const struct core *core)
+{
+	return &core->maps;
+}
+
+const struct core_thread *core_threads(const struct core *core, size_t *ret_n)
+{
+	*ret_n = core->notes.n_threads;
+	return core->notes.threads;
+}
+
+int core_signal(const struct core *core)
+{
+	return core->notes.signal;
+}
+
+double core_written_at(const struct core *core)
+{
+	struct stat st;
+
+	if (fstat(core->image.fd, &st) < 0)
+		return 0;
+	return (double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec / 1e9;
+}
+
+void core_damage(const struct core *core, struct core_damage *ret)
+{
+	*ret = (struct core_damage){.missing_bytes = core->image.missing};
+	for (size_t i = 0; i < core->files.n_files; i++) {
+		const struct core_file *file = &core->files.files[i];
+
+		if (!file->wanted)
+			continue;
+		ret->n_absent_files += file->state == CORE_FILE_ABSENT;
+		ret->n_replaced_files += file->state == CORE_FILE_REPLACED;
+		if (!ret->file && file->state != CORE_FILE_THERE)
+			ret->file = file->path;
+	}
+}
+
+int core_measure(struct core *core)
+{
+	struct procinfo *info = &core->info;
+	int r = core_maps_measure(&core->image, &core->maps);
+
+	if (r < 0)
+		return r;
+	info->rss = info->pss = info->uss = info->swap = 0;
+	for (size_t i = 0; i < core->maps.n_mappings; i++) {
+		info->rss += core->maps.mappings[i].rss;
+		info->uss += core->maps.mappings[i].private_dirty;
+	}
+	info->pss = info->rss;
+	return 0;
+}
+
+uint64_t core_zero_bytes(const struct core *core)
+{
+	return core->image.zeros;
+}
+
+/* Reads up to where the kind of memory at address ends; returns how much. */
+static int read_piece(struct core *core, uint64_t address, void *buffer, size_t size,
+		      size_t *ret_size)
+{
+	const struct core_segment *segment = core_image_find(&core->image, address);
+	const struct core_range *range;
+
+	if (segment && address - segment->start < segment->dumped) {
+		*ret_size = (size_t)MIN(size, segment->start + segment->dumped - address);
+		return core_image_read(&core->image, segment, address, buffer, *ret_size);
+	}
+	range = core_files_find(&core->files, address);
+	if (!range)
+		return -EFAULT;
+	/* up to the next segment, which may have been dumped */
+	*ret_size = (size_t)MIN(size, range->end - address);
+	if (segment)
+		*ret_size = (size_t)MIN(*ret_size, segment->end - address);
+	else
+		*ret_size = MIN(*ret_size, MEMORY_PAGE_SIZE - address % MEMORY_PAGE_SIZE);
+	return core_files_read(&core->files, range, address, buffer, *ret_size);
+}
+
+int core_read(struct core *core, uint64_t address, void *buffer, size_t size)
+{
+	size_t done = 0, some;
+	int r;
+
+	while (done < size) {
+		r = read_piece(core, address + done, (char *)buffer + done, size - done, &some);
+		if (r < 0)
+			return r;
+		done += some;
+	}
+	return 0;
+}
+
+int core_pages(struct core *core, uint64_t address, size_t n, uint8_t *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t at = address + i * MEMORY_PAGE_SIZE;
+		struct core_segment *segment = core_image_find(&core->image, at);
+		uint64_t page;
+		int r;
+
+		ret[i] = MEMORY_ABSENT;
+		if (!segment || at - segment->start >= segment->dumped)
+			continue;
+		r = core_image_look(&core->image, segment);
+		if (r < 0)
+			return r;
+		page = (at - segment->start) / MEMORY_PAGE_SIZE;
+		if (segment->held[page / 64] >> page % 64 & 1)
+			ret[i] = MEMORY_RESIDENT;
+	}
+	return 0;
+}
