@@ -14,9 +14,8 @@
  */
 #include "heap/heap.h"
 
-#include <string.h>
-
 #include "heap/block.h"
+#include "heap/bulk.h"
 #include "heap/central.h"
 #include "heap/hooks.h"
 #include "heap/huge.h"
@@ -65,7 +64,7 @@ void *heap_alloc_zeroed(size_t n, size_t size)
 	}
 	block = place_is_alone(total) ? alloc(total, 1, &zero) : heap_alloc_inline(total);
 	if (block && !zero)
-		memset(block, 0, total);
+		bulk_zero(block, total);
 	return block;
 }
 

@@ -3,6 +3,8 @@
 #ifndef HEAP_OS_AARCH64_H
 #define HEAP_OS_AARCH64_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/macro.h"
@@ -37,6 +39,22 @@ static inline uintptr_t os_thread_pointer(void)
 
 	__asm__("mrs %0, tpidr_el0" : "=r"(pointer));
 	return pointer;
+}
+
+/* Whole words by string instructions; false where there are none worth it. */
+static inline bool os_string_zero(void *to, size_t size)
+{
+	(void)to;
+	(void)size;
+	return false;
+}
+
+static inline bool os_string_copy(void *to, const void *from, size_t size)
+{
+	(void)to;
+	(void)from;
+	(void)size;
+	return false;
 }
 
 #endif

@@ -9,9 +9,8 @@
  * For the sampler each of these is an end and a beginning. A block that stays where it is can be
  * reported again if it has a place for a tag; a small one without has to move if its turn has come.
  */
-#include <string.h>
-
 #include "heap/block.h"
+#include "heap/bulk.h"
 #include "heap/heap.h"
 #include "heap/hooks.h"
 #include "heap/huge.h"
@@ -27,7 +26,7 @@ static void *move(void *block, size_t usable, size_t size)
 
 	if (!moved)
 		return NULL;
-	memcpy(moved, block, MIN(usable, size));
+	bulk_copy(moved, block, MIN(usable, size));
 	heap_free(block);
 	return moved;
 }
