@@ -25,14 +25,13 @@
 #include "heap/place.h"
 #include "heap/sample.h"
 
-static void *alloc(size_t size, size_t align, bool *ret_zero)
+static void *alloc(const struct request *request, bool *ret_zero)
 {
-	const struct request request = {.asked = size, .size = MAX(size, 1), .align = align};
 	struct threadcache *cache = threadcache_enter();
 	void *block = NULL;
 
 	if (likely(cache)) {
-		block = place_block(cache, &request, ret_zero);
+		block = place_block(cache, request, ret_zero);
 		threadcache_leave(cache);
 	}
 	if (unlikely(!block))
@@ -42,9 +41,10 @@ static void *alloc(size_t size, size_t align, bool *ret_zero)
 
 _noinline_ void *heap_alloc_slow(size_t size)
 {
+	const struct request request = {.asked = size, .size = MAX(size, 1), .align = 1};
 	bool zero;
 
-	return alloc(size, 1, &zero);
+	return alloc(&request, &zero);
 }
 
 void *heap_alloc(size_t size)
@@ -52,29 +52,43 @@ void *heap_alloc(size_t size)
 	return heap_alloc_inline(size);
 }
 
+/* Of a size whose pages may be known to be zero. */
+static _noinline_ void *alloc_zeroed_alone(size_t size)
+{
+	const struct request request = {.asked = size, .size = size, .align = 1, .zero = true};
+	bool zero = false;
+	void *block = alloc(&request, &zero);
+
+	if (block && !zero)
+		bulk_zero(block, size);
+	return block;
+}
+
 void *heap_alloc_zeroed(size_t n, size_t size)
 {
 	size_t total;
-	bool zero = false;
 	void *block;
 
 	if (unlikely(__builtin_mul_overflow(n, size, &total))) {
 		os_set_enomem();
 		return NULL;
 	}
-	block = place_is_alone(total) ? alloc(total, 1, &zero) : heap_alloc_inline(total);
-	if (block && !zero)
+	if (unlikely(place_is_alone(total)))
+		return alloc_zeroed_alone(total);
+	block = heap_alloc_inline(total);
+	if (likely(block))
 		bulk_zero(block, total);
 	return block;
 }
 
 void *heap_alloc_aligned(size_t align, size_t size)
 {
+	const struct request request = {.asked = size, .size = MAX(size, 1), .align = align};
 	bool zero;
 
 	if (align <= 16)
 		return heap_alloc_inline(size);
-	return alloc(size, align, &zero);
+	return alloc(&request, &zero);
 }
 
 /* The block has a tag or a span of its own, or is not ours. */

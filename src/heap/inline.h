@@ -36,9 +36,9 @@ static _always_inline_ void *heap_alloc_fast(size_t size)
 	uint64_t countdown;
 	void *block;
 
-	if (unlikely(size > SIZECLASS_FINE_MAX))
+	if (unlikely(size > SIZECLASS_MAX))
 		return NULL;
-	bin = &cache->bins[sizeclass_fine[(size + 15) >> 4]];
+	bin = &cache->bins[sizeclass_of(size)];
 	block = bin->head;
 	if (unlikely(!block))
 		return NULL;

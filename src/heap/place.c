@@ -17,11 +17,6 @@
 /* From here on, not to keep a freed block is worth the page faults of the next one. */
 #define HUGE_MIN (32ul << 20)
 
-bool place_is_alone(size_t size)
-{
-	return size > SIZECLASS_MAX;
-}
-
 bool place_is_huge(size_t size)
 {
 	return size >= HUGE_MIN;
@@ -30,6 +25,9 @@ bool place_is_huge(size_t size)
 static unsigned class_for(const struct request *request)
 {
 	if (request->size > SIZECLASS_MAX || request->align > HEAP_PAGE)
+		return 0;
+	/* fresh pages need no zeros, blocks of a class do */
+	if (request->zero && request->size > SIZECLASS_SHARED_MAX)
 		return 0;
 	if (request->align <= 16)
 		return sizeclass_of(request->size);

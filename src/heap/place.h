@@ -13,6 +13,7 @@ struct request {
 	size_t asked; /* bytes, as the hooks are told */
 	size_t size;  /* bytes, not 0 */
 	size_t align; /* a power of two */
+	bool zero;    /* memory that is known to be zero is worth a span */
 };
 
 /*
@@ -24,8 +25,12 @@ void *place_block(struct threadcache *cache, const struct request *request, bool
 /* Frees a block that has a span of its own. Its tag has been dealt with. */
 void place_free_alone(struct span *span);
 
-/* Whether a block of that size gets a span of its own, and whether that is a mapping of its own. */
-bool place_is_alone(size_t size);
+/* Whether a block of that size may have a span of its own, and whether that is a mapping of its own. */
+static _always_inline_ bool place_is_alone(size_t size)
+{
+	return size > SIZECLASS_SHARED_MAX;
+}
+
 bool place_is_huge(size_t size);
 
 #endif

@@ -38,7 +38,7 @@
 
 /* "memtheap" read as a little-endian integer. */
 #define HEAP_MAGIC      0x70616568746d656dull
-#define HEAP_VERSION    1u
+#define HEAP_VERSION    2u
 #define HEAP_PAGE_SHIFT 12u
 #define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
 
@@ -153,13 +153,19 @@ struct threadcache {
 	uintptr_t owner; /* its thread's pointer (FS base, TPIDR_EL0); 0: it waits for a thread */
 	uint32_t epoch;  /* of root.epoch, when it last looked */
 	uint32_t n_slow; /* visits of slow paths, for tidying up */
-	uint64_t active; /* bit c: class c was on a slow path since the last tidying */
-	uint32_t trim_epoch; /* of heap_trim, when it last looked */
-	uint32_t busy;       /* inside a slow path: a signal handler that allocates sees it */
-	uint32_t reserved[4];
+	uint64_t active[2];      /* bit c: class c was on a slow path since the last tidying */
+	uint32_t trim_epoch;     /* of heap_trim, when it last looked */
+	uint32_t busy;           /* inside a slow path: a signal handler that allocates sees it */
+	uint64_t capacity_bytes; /* of all bins: capacity times size */
+
+	/* 64 */
+	int64_t rest; /* bytes that the countdown goes on with when it is used up */
+	uint64_t reserved[7];
+
+	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];
 } __attribute__((aligned(64)));
-assert_offset(struct threadcache, bins, 64);
+assert_offset(struct threadcache, bins, 128);
 
 extern struct heap_root heap_published _hidden_;
 

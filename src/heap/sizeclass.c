@@ -3,7 +3,8 @@
  * sizeclass.c: the table of size classes and the two tables that lead to it.
  *
  * What decides a class's span: at most 256 blocks, because their bitmap has its place in struct span;
- * at most a few per cent lost at its end; 16 KiB for small blocks, up to 128 KiB for the largest.
+ * at most a few per cent lost at its end; 16 KiB for small blocks, up to 128 KiB for larger ones. Above 32 KiB a span is one block, which
+ * goes back as such.
  * Spans are touched as they are used, so that a large one costs no memory, but it goes back to the page
  * heap only when the last of its blocks is free.
  *
@@ -42,6 +43,9 @@ const struct sizeclass sizeclass_table[SIZECLASS_N] = {
 	CLASS(5120, 15), CLASS(6144, 15), CLASS(7168, 14), CLASS(8192, 16),
 	CLASS(10240, 30), CLASS(12288, 30), CLASS(14336, 28), CLASS(16384, 32),
 	CLASS(20480, 30), CLASS(24576, 30), CLASS(28672, 28), CLASS(32768, 32),
+	CLASS(40960, 10), CLASS(49152, 12), CLASS(57344, 14), CLASS(65536, 16),
+	CLASS(81920, 20), CLASS(98304, 24), CLASS(114688, 28), CLASS(131072, 32),
+	CLASS(163840, 40), CLASS(196608, 48), CLASS(229376, 56), CLASS(262144, 64),
 };
 
 const uint8_t sizeclass_fine[SIZECLASS_FINE_MAX / 16 + 1] = {
@@ -67,6 +71,20 @@ const uint8_t sizeclass_fine[SIZECLASS_FINE_MAX / 16 + 1] = {
 const uint8_t sizeclass_coarse[SIZECLASS_MAX / 1024] = {
 	32, 40, 44, 48, 49, 50, 51, 52, 53, 53, 54, 54, 55, 55, 56, 56,
 	57, 57, 57, 57, 58, 58, 58, 58, 59, 59, 59, 59, 60, 60, 60, 60,
+	61, 61, 61, 61, 61, 61, 61, 61, 62, 62, 62, 62, 62, 62, 62, 62,
+	63, 63, 63, 63, 63, 63, 63, 63, 64, 64, 64, 64, 64, 64, 64, 64,
+	65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65,
+	66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+	67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67,
+	68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68,
+	69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69,
+	69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69,
+	70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70,
+	70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70,
+	71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71,
+	71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71,
+	72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72,
+	72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72,
 };
 /* clang-format on */
 

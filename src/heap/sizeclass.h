@@ -2,7 +2,7 @@
 /*
  * sizeclass.h: the sizes in which small blocks come.
  *
- * Steps of 16 bytes up to 256, then eight steps a doubling up to 4 KiB, then four up to 32 KiB. Class 0
+ * Steps of 16 bytes up to 256, then eight steps a doubling up to 4 KiB, then four up to 256 KiB. Class 0
  * is none: the class of size 0 (which the slow path turns into 1) and of pages that hold no small
  * blocks. For each class there is a second one of the same size, SIZECLASS_TAGGED higher, whose blocks
  * carry a tag.
@@ -16,13 +16,14 @@
 
 #include "base/macro.h"
 
-#define SIZECLASS_N          61u /* class 0 included */
-#define SIZECLASS_TAGGED     64u /* added to a class, gives the one with tags */
+#define SIZECLASS_N          73u  /* class 0 included */
+#define SIZECLASS_TAGGED     128u /* added to a class, gives the one with tags */
 #define SIZECLASS_IDS        (SIZECLASS_TAGGED + SIZECLASS_N)
-#define SIZECLASS_FINE_MAX   4096u  /* bytes: the largest size that the first table knows */
-#define SIZECLASS_MAX        32768u /* bytes: the largest small block */
-#define SIZECLASS_SPAN_MAX   32u    /* pages */
-#define SIZECLASS_BLOCKS_MAX 256u   /* blocks in a span */
+#define SIZECLASS_FINE_MAX   4096u   /* bytes: the largest size that the first table knows */
+#define SIZECLASS_MAX        262144u /* bytes: the largest small block */
+#define SIZECLASS_SHARED_MAX 32768u  /* bytes: above, a span holds one block */
+#define SIZECLASS_SPAN_MAX   64u     /* pages */
+#define SIZECLASS_BLOCKS_MAX 256u    /* blocks in a span */
 
 /* Read by tools too (published.h): fields are added at the end only. */
 struct sizeclass {
@@ -74,8 +75,9 @@ static _always_inline_ const struct sizeclass *sizeclass_get(unsigned class)
 }
 
 /*
- * offset / size, by multiplication. Exact for offsets in a span: the error of the reciprocal is below
- * size / 2^32 a byte, and offset * size < 2^32 as both are bounded by 2^17 and 2^15.
+ * offset / size, by multiplication. Exact for multiples of 16 in a span: the error of the reciprocal is
+ * below size / 2^32 a byte, so that the quotient is too large by 1 at most for the last
+ * offset * size / 2^32 < 16 bytes before a multiple of size, as both are bounded by 2^18.
  */
 static _always_inline_ uint32_t sizeclass_index(const struct sizeclass *sizeclass, size_t offset)
 {

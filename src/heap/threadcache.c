@@ -3,8 +3,9 @@
  * threadcache.c: the slow half of a thread's cache.
  *
  * A list of each class starts without capacity and doubles it with each visit here, so that a thread
- * which allocates little holds little. A full list gives its older half away, as one batch, and keeps
- * the half that is likely to be in the processor's cache. Every TIDY visits, lists that were not visited
+ * which allocates little holds little. It grows further while all lists together are below a limit. A
+ * full one gives a batch away: its newest blocks, which whoever gets them next finds in the processor's
+ * cache, and which can be walked without going to memory. Every TIDY visits, lists that were not visited
  * since go back as a whole.
  *
  * Caches lie in the heap's own memory and not in the thread's: those of threads that vanished without a
@@ -24,7 +25,9 @@
 #include "heap/pagemap.h"
 
 #define TIDY        128u
-#define FIRST_BYTES 512u /* of blocks that a list's first refill asks for */
+#define FIRST_BYTES 512u         /* of blocks that a list's first refill asks for */
+#define LIST_BYTES  (128u << 10) /* of blocks that a list may grow to hold */
+#define CACHE_BYTES (1u << 20)   /* of all lists: then they hold two batches */
 #define RESTARTS    3u
 
 /* What a thread has before its first allocation, and after its end. */
@@ -135,15 +138,14 @@ void threadcache_leave(struct threadcache *cache)
 }
 
 /* Empties a list into the central one. */
-static void empty(struct threadcache_bin *bin, unsigned class)
+static void empty(struct threadcache *cache, unsigned class)
 {
+	struct threadcache_bin *bin = &cache->bins[class];
 	const unsigned n = bin->capacity - bin->room;
 	void *list = bin->head;
 
-	bin->head = NULL;
-	bin->room = 0;
-	bin->capacity = 0;
-	bin->batch = 0;
+	cache->capacity_bytes -= (uint64_t)bin->capacity * sizeclass_get(class)->size;
+	*bin = (struct threadcache_bin){0};
 	if (n)
 		central_give(class, list, n);
 }
@@ -151,19 +153,23 @@ static void empty(struct threadcache_bin *bin, unsigned class)
 /* Notes a visit of the class's slow path. */
 static void visit(struct threadcache *cache, unsigned class)
 {
-	uint64_t idle;
-
-	cache->active |= 1ull << class;
+	cache->active[class / 64] |= 1ull << (class % 64);
 	if (likely(++cache->n_slow % TIDY))
 		return;
-	idle = ~cache->active & ((1ull << SIZECLASS_N) - 1);
-	for (; idle; idle &= idle - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(idle);
+	for (unsigned i = 1; i < SIZECLASS_N; i++)
+		if (cache->bins[i].capacity && !(cache->active[i / 64] >> (i % 64) & 1))
+			empty(cache, i);
+	cache->active[0] = cache->active[1] = 0;
+}
 
-		if (cache->bins[i].capacity)
-			empty(&cache->bins[i], i);
-	}
-	cache->active = 0;
+/* Room for so many blocks more. */
+static void widen(struct threadcache *cache, unsigned class, unsigned n)
+{
+	struct threadcache_bin *bin = &cache->bins[class];
+
+	bin->capacity = (uint16_t)(bin->capacity + n);
+	bin->room += n;
+	cache->capacity_bytes += (uint64_t)n * sizeclass_get(class)->size;
 }
 
 void *threadcache_take(struct threadcache *cache, unsigned class)
@@ -186,37 +192,46 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 		return NULL;
 	/* n may be a whole batch where less was wanted */
 	bin->batch = (uint16_t)want;
-	bin->capacity = (uint16_t)MAX(bin->capacity, 2 * MAX(n, want));
 	bin->head = n > 1 ? *(void **)block : NULL;
-	bin->room = bin->capacity - (n - 1);
+	bin->room = bin->capacity;
+	if (bin->room < 2 * MAX(n, want))
+		widen(cache, class, 2 * MAX(n, want) - bin->room);
+	bin->room -= n - 1;
 	return block;
+}
+
+/* The newest batch of a full list goes to the central one. Those are the blocks that are near. */
+static void give_batch(struct threadcache_bin *bin, unsigned class)
+{
+	const unsigned batch = sizeclass_get(class)->batch;
+	void **last = (void **)bin->head;
+	void *list = bin->head;
+
+	for (unsigned i = batch; i > 1; i--)
+		last = *last;
+	bin->head = *last;
+	*last = NULL;
+	bin->room += batch;
+	central_give(class, list, batch);
 }
 
 void threadcache_give(struct threadcache *cache, unsigned class, void *block)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	struct threadcache_bin *bin = &cache->bins[class];
-	const unsigned limit = 2u * sizeclass->batch;
-	void **keep;
+	const unsigned limit = MAX(2u * sizeclass->batch, LIST_BYTES / sizeclass->size);
 
 	if (unlikely(bin->head == block))
 		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, block);
 	if (!bin->room) {
 		visit(cache, class);
-		if (bin->capacity < limit) {
-			unsigned more = MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u));
-
-			more = MIN(more, limit - bin->capacity);
-			bin->capacity = (uint16_t)(bin->capacity + more);
-			bin->room = more;
-		} else {
-			keep = (void **)bin->head;
-			for (unsigned i = sizeclass->batch; i > 1; i--)
-				keep = *keep;
-			bin->room = sizeclass->batch;
-			central_give(class, *keep, sizeclass->batch);
-			*keep = NULL;
-		}
+		if (bin->capacity < sizeclass->batch ||
+		    (bin->capacity < limit && cache->capacity_bytes < CACHE_BYTES))
+			widen(cache, class,
+			      MIN(MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u)),
+				  limit - bin->capacity));
+		else
+			give_batch(bin, class);
 	}
 	*(void **)block = bin->head;
 	bin->head = block;
@@ -227,7 +242,7 @@ void threadcache_flush(struct threadcache *cache)
 {
 	for (unsigned class = 1; class < SIZECLASS_N; class ++)
 		if (cache->bins[class].capacity)
-			empty(&cache->bins[class], class);
+			empty(cache, class);
 }
 
 void threadcache_end(void)
@@ -259,8 +274,9 @@ void threadcache_forget_others(void)
 			*bin = (struct threadcache_bin){0};
 		}
 		cache->countdown = 0;
+		cache->capacity_bytes = 0;
 		cache->busy = 0;
-		cache->active = 0;
+		cache->active[0] = cache->active[1] = 0;
 		cache->owner = 0;
 	}
 }

@@ -17,7 +17,7 @@
 
 #define N_SMALL   5000u
 #define SMALL     48u
-#define LARGE     100000u
+#define LARGE     300000u
 #define HUGE      (64ul << 20)
 #define N_SAMPLED 7u
 
