@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "process/arenas.h"
 #include "profile/ledger.h"
 #include "profile/profile.h"
 
@@ -23,7 +24,7 @@ enum verdict_code {
 	VERDICT_HEALTHY,
 };
 
-enum { VERDICT_MAX_LINES = 6 };
+enum { VERDICT_MAX_LINES = 8 };
 
 struct verdict_advice {
 	char *action;
@@ -39,8 +40,9 @@ struct verdict {
 	size_t n_advice;
 };
 
-/* ledger may be NULL. */
-int verdict_judge(const struct profile *profile, const struct ledger *ledger, struct verdict *ret);
+/* ledger and arenas may be NULL. */
+int verdict_judge(const struct profile *profile, const struct ledger *ledger,
+		  const struct arenas *arenas, struct verdict *ret);
 void verdict_deinit(struct verdict *verdict);
 
 /* "leak" and so on, as in interface.md; NULL for VERDICT_UNDECIDED. */

@@ -324,7 +324,7 @@ static int make_report(const struct profile *profile, const struct render_option
 		return r;
 	if (r >= 0)
 		ledger = &built;
-	r = verdict_judge(profile, ledger, &verdict);
+	r = verdict_judge(profile, ledger, NULL, &verdict);
 	if (r < 0)
 		return r;
 	r = make_sites(profile, options, &sites);

@@ -264,7 +264,7 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 	has_ledger = ledger_build(profile, &ledger);
 	if (has_ledger == -ENOMEM)
 		return has_ledger;
-	r = verdict_judge(profile, has_ledger < 0 ? NULL : &ledger, &verdict);
+	r = verdict_judge(profile, has_ledger < 0 ? NULL : &ledger, NULL, &verdict);
 	if (r < 0)
 		return r;
 	text_add_process(buffer, profile, options);

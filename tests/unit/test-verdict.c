@@ -58,7 +58,7 @@ static void assert_judged(struct profile *profile, enum verdict_code code, doubl
 {
 	struct verdict verdict;
 
-	assert_int_equal(verdict_judge(profile, NULL, &verdict), 0);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
 	assert_int_equal(verdict.code, code);
 	assert_true(fabs(verdict.confidence - confidence) < 1e-6);
 	assert_true(verdict.n_because > 0);
@@ -87,6 +87,29 @@ static void a_place_that_frees_most_may_leak_the_rest(void **state)
 static void a_leak_that_began_late_is_one(void **state)
 {
 	assert_judged(make_even(864000, 50, 10000, 1, 7200), VERDICT_LEAK, 0.9);
+}
+
+static void what_turns_over_is_a_cache(void **state)
+{
+	/* it has run for 1,000 s, nothing in it is older than 300 s, and it freed three times what it holds */
+	struct profile *profile = make_even(1000, 400, 100000, 0.1, 300);
+	struct verdict verdict;
+
+	profile->sites[0].freed_bytes = 3 * profile->sites[0].live_bytes;
+	profile->sites[0].allocated_bytes = 4 * profile->sites[0].live_bytes;
+	profile->process.rss = 60 << 20;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_CACHE);
+	assert_int_equal(verdict.advice[0].expected_bytes, profile->sites[0].live_bytes / 2);
+	verdict_deinit(&verdict);
+	/* what is as old as the process was never replaced */
+	for (size_t i = 0; i < profile->n_blocks; i++)
+		profile->blocks[i].age_s *= 3;
+	set_ages(profile);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_LEAK);
+	verdict_deinit(&verdict);
+	profile_free(profile);
 }
 
 static void a_short_run_makes_it_unsure(void **state)
@@ -169,7 +192,7 @@ static void much_kept_by_the_allocator_is_retention(void **state)
 
 	profile->process.state = PROFILE_RUNNING;
 	ledger.lines[LEDGER_HEAP_FREE].resident = 150 << 20;
-	assert_int_equal(verdict_judge(profile, &ledger, &verdict), 0);
+	assert_int_equal(verdict_judge(profile, &ledger, NULL, &verdict), 0);
 	assert_int_equal(verdict.code, VERDICT_RETENTION);
 	assert_string_equal(verdict.because[0],
 			    "150.0 MiB of 200.0 MiB resident are in the heap but in no live block");
@@ -183,6 +206,7 @@ int main(void)
 		cmocka_unit_test(blocks_of_all_ages_are_a_leak),
 		cmocka_unit_test(a_place_that_frees_most_may_leak_the_rest),
 		cmocka_unit_test(a_leak_that_began_late_is_one),
+		cmocka_unit_test(what_turns_over_is_a_cache),
 		cmocka_unit_test(a_short_run_makes_it_unsure),
 		cmocka_unit_test(what_was_set_up_once_is_no_leak),
 		cmocka_unit_test(what_is_being_worked_with_is_no_leak),

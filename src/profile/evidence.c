@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rules that look at the same figures must not each count them their own way, so they are counted here. The
+ * arenas, where they could be read, are exact and know what is resident; without them the agent's live bytes
+ * and the ledger still say how much of the heap is in no live block, but not whether it could go back.
+ */
+#include "profile/evidence.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "profile/ages.h"
+
+/* Less is not worth a verdict, whatever its share. */
+static const uint64_t MATERIAL_BYTES = 16 << 20;
+static const double MATERIAL_SHARE = 0.2; /* of what is resident */
+/* An arena that keeps less free memory is not worth a word. */
+static const uint64_t KEEPING_BYTES = 1 << 20;
+
+bool evidence_is_material(const struct evidence *evidence, uint64_t bytes)
+{
+	return bytes >= MATERIAL_BYTES && bytes != PROFILE_UNKNOWN &&
+	       (evidence->rss == PROFILE_UNKNOWN ||
+		(double)bytes >= MATERIAL_SHARE * (double)evidence->rss);
+}
+
+uint64_t evidence_owned(const struct evidence *evidence, enum ledger_owner owner)
+{
+	return evidence->ledger ? evidence->ledger->lines[owner].resident : 0;
+}
+
+const struct profile_block *evidence_find_block(const struct evidence *evidence, uint64_t address,
+						uint64_t size)
+{
+	const struct profile *profile = evidence->profile;
+
+	for (size_t i = 0; i < profile->n_blocks; i++) {
+		const struct profile_block *block = &profile->blocks[i];
+
+		if (block->address >= address && block->address - address < size &&
+		    block->site != PROFILE_NO_SITE)
+			return block;
+	}
+	return NULL;
+}
+
+const struct profile_site *evidence_heaviest(const struct evidence *evidence, uint32_t kind)
+{
+	const struct profile *profile = evidence->profile;
+
+	/* sites stand in the order of their weight */
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		const struct profile_site *site = &profile->sites[i];
+
+		if (site->kind == kind && site->live_bytes > 0 && profile_site_is_counted(site))
+			return site;
+	}
+	return NULL;
+}
+
+static void add_place(struct evidence_places *places, const struct profile_site *site)
+{
+	if (places->n < EVIDENCE_HEAVIEST)
+		places->heaviest[places->n] = site;
+	places->bytes += site->live_bytes;
+	places->n++;
+}
+
+static int gather_places(struct evidence *evidence)
+{
+	const struct profile *profile = evidence->profile;
+	_cleanup_free_ enum ages_kind *kinds = ages_judge(profile);
+
+	if (!kinds)
+		return -ENOMEM;
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		const struct profile_site *site = &profile->sites[i];
+
+		evidence->n_live_sites += site->live_blocks > 0 && site->kind == MT_SITE_MALLOC;
+		if (kinds[i] == AGES_GATHERING)
+			add_place(&evidence->gathering, site);
+		else if (kinds[i] == AGES_BOUNDED)
+			add_place(&evidence->bounded, site);
+	}
+	return 0;
+}
+
+static uint64_t known(uint64_t bytes)
+{
+	return bytes == ARENAS_UNKNOWN ? 0 : bytes;
+}
+
+static void add_arena(struct evidence_heap *heap, const struct arena *arena)
+{
+	const uint64_t kept = known(arena->free_resident);
+
+	heap->system += known(arena->system);
+	heap->in_use += known(arena->in_use);
+	heap->in_use_resident += known(arena->in_use_resident);
+	heap->free_resident += kept;
+	heap->trimmable += known(arena->trimmable);
+	if (arena->peak_system == ARENAS_UNKNOWN)
+		heap->peak_system = PROFILE_UNKNOWN;
+	else if (heap->peak_system != PROFILE_UNKNOWN)
+		heap->peak_system += arena->peak_system;
+	if (arena->kind == ARENA_MMAPPED)
+		heap->mapped_alone += known(arena->in_use);
+	else
+		heap->n_arenas++;
+	heap->n_thread_arenas += arena->kind == ARENA_THREAD;
+	heap->n_keeping += kept >= KEEPING_BYTES;
+	if (kept > 0 && (!heap->most || kept > heap->most->free_resident))
+		heap->most = arena;
+	for (size_t i = 0; i < arena->n_pins; i++) {
+		heap->pinned += arena->pins[i].holds;
+		if (!heap->pin || arena->pins[i].holds > heap->pin->holds)
+			heap->pin = &arena->pins[i];
+	}
+}
+
+static void gather_heap(struct evidence *evidence)
+{
+	struct evidence_heap *heap = &evidence->heap;
+
+	heap->known = evidence->arenas && evidence->arenas->n_arenas > 0;
+	for (size_t i = 0; heap->known && i < evidence->arenas->n_arenas; i++)
+		add_arena(heap, &evidence->arenas->arenas[i]);
+	if (evidence->has_agent)
+		evidence->live = evidence->profile->heap.live_bytes;
+	else
+		evidence->live = heap->known ? heap->in_use : PROFILE_UNKNOWN;
+}
+
+int evidence_gather(const struct profile *profile, const struct ledger *ledger,
+		    const struct arenas *arenas, struct evidence *ret)
+{
+	const struct profile_process *process = &profile->process;
+	struct evidence evidence = {
+		.profile = profile,
+		.ledger = ledger,
+		.arenas = arenas,
+		.has_agent = profile->agent.mode != MT_MODE_NONE,
+		.running = process->state == PROFILE_RUNNING,
+		.life_s = MAX(process->captured_at - process->started_at, 0.0),
+		.rss = ledger ? ledger->rss : process->rss,
+		.vsz = ledger ? ledger->vsz : process->vsz,
+	};
+	int r;
+
+	gather_heap(&evidence);
+	r = gather_places(&evidence);
+	if (r < 0)
+		return r;
+	*ret = evidence;
+	return 0;
+}

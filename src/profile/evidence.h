@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * evidence.h: what the verdict's rules go by, drawn once from the profile, the ledger and the arenas. A
+ * figure that is not known is PROFILE_UNKNOWN; sums of what is known are sums, and 0 where there is none.
+ */
+#ifndef PROFILE_EVIDENCE_H
+#define PROFILE_EVIDENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "process/arenas.h"
+#include "profile/ledger.h"
+#include "profile/profile.h"
+
+enum { EVIDENCE_HEAVIEST = 3 };
+
+/* Some of a profile's sites. */
+struct evidence_places {
+	uint64_t bytes; /* live, of all of them */
+	size_t n;
+	const struct profile_site *heaviest[EVIDENCE_HEAVIEST]; /* as many as there are */
+};
+
+/* All arenas together; bytes. */
+struct evidence_heap {
+	bool known; /* the arenas were read */
+	uint64_t system, in_use, in_use_resident, free_resident, trimmable;
+	uint64_t
+		peak_system; /* sum of the arenas' own peaks; PROFILE_UNKNOWN if one is not known */
+	uint64_t mapped_alone; /* of in_use: blocks that have a mapping of their own */
+	size_t n_arenas, n_thread_arenas;
+	size_t n_keeping;            /* arenas that keep something worth a word */
+	const struct arena *most;    /* that keeps most free and resident memory; NULL */
+	const struct arena_pin *pin; /* that holds most; NULL */
+	uint64_t pinned;             /* what all pins hold together */
+};
+
+struct evidence {
+	const struct profile *profile;
+	const struct ledger *ledger; /* NULL: not known */
+	const struct arenas *arenas; /* NULL: not known */
+	bool has_agent;              /* stacks and ages of blocks are known */
+	bool running;
+	double life_s;
+	uint64_t rss, vsz, live; /* bytes; live: blocks of malloc, from the agent or the arenas */
+	struct evidence_heap heap;
+	/* agent: places whose blocks gather all through the run, and places that turn over */
+	struct evidence_places gathering, bounded;
+	size_t n_live_sites;
+};
+
+/* ledger and arenas may be NULL. What it points to has to outlive the evidence. -ENOMEM. */
+int evidence_gather(const struct profile *profile, const struct ledger *ledger,
+		    const struct arenas *arenas, struct evidence *ret);
+
+/* Whether so many bytes are worth a verdict in a process of that RSS. */
+bool evidence_is_material(const struct evidence *evidence, uint64_t bytes);
+
+/* What an owner has resident; 0 if there is no ledger. */
+uint64_t evidence_owned(const struct evidence *evidence, enum ledger_owner owner);
+
+/* The sampled block whose first byte is within [address, address + size), or NULL. */
+const struct profile_block *evidence_find_block(const struct evidence *evidence, uint64_t address,
+						uint64_t size);
+
+/* The heaviest site of a kind (enum mt_site_kind) that is counted and holds something, or NULL. */
+const struct profile_site *evidence_heaviest(const struct evidence *evidence, uint32_t kind);
+
+#endif

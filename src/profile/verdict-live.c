@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Live memory: places that gather, and places that hold much but turn over. Only the agent knows places and
+ * ages. Outstanding blocks at exit are no evidence by themselves: most programs leave the kernel to clean
+ * up.
+ */
+#include "base/strbuf.h"
+#include "base/units.h"
+#include "profile/label.h"
+#include "profile/verdict-rule.h"
+
+/* A process younger than this has done little but start. */
+static const double SHORT_LIFE_S = 10;
+static const double LONG_LIFE_S = 600;
+/* A place that freed less of what it allocated freed nothing. */
+static const double NOTHING_FREED = 0.02;
+
+static uint64_t stake_leak(const struct evidence *evidence)
+{
+	return evidence->gathering.bytes;
+}
+
+static int advise_sites(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct evidence_places *places = &evidence->gathering;
+
+	for (size_t i = 0; i < MIN(places->n, (size_t)EVIDENCE_HEAVIEST); i++) {
+		const struct profile_site *site = places->heaviest[i];
+		bool is_mapping = site->kind == MT_SITE_MMAP;
+		_cleanup_(strbuf_deinit) struct strbuf name = {};
+		int r;
+
+		r = label_site(evidence->profile, site, &name);
+		if (r < 0)
+			return r;
+		r = verdict_advise(verdict, site->live_bytes, "find out who should %s what %s %s",
+				   is_mapping ? "unmap" : "free", strbuf_text(&name),
+				   is_mapping ? "maps" : "allocates");
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What the same figures could mean instead. */
+static int say_doubts(const struct evidence *evidence, struct verdict *verdict)
+{
+	if (evidence->life_s < SHORT_LIFE_S)
+		return verdict_say(verdict,
+				   "in so short a run, what a program sets up once looks the same");
+	if (evidence->running)
+		return verdict_say(verdict,
+				   "a cache that is still filling looks the same at one moment");
+	return 0;
+}
+
+static int say_ages(const struct evidence *evidence, const struct profile_site *site,
+		    struct verdict *verdict)
+{
+	char young[UNITS_MAX], old[UNITS_MAX], life[UNITS_MAX];
+
+	units_format_duration(MAX(site->youngest_age_s, 0.0), young);
+	units_format_duration(MAX(site->oldest_age_s, 0.0), old);
+	units_format_duration(evidence->life_s, life);
+	return verdict_say(verdict, "they are %s to %s old, and the process %s %s", young, old,
+			   verdict_ran(evidence), life);
+}
+
+static int say_holding(const struct evidence *evidence, const struct profile_site *site,
+		       struct verdict *verdict)
+{
+	_cleanup_(strbuf_deinit) struct strbuf name = {};
+	char bytes[UNITS_MAX], blocks[UNITS_MAX], freed[UNITS_MAX];
+	int r = label_site(evidence->profile, site, &name);
+
+	if (r < 0)
+		return r;
+	units_format_bytes(site->live_bytes, bytes);
+	units_format_count(site->live_blocks, blocks);
+	units_format_bytes(site->freed_bytes, freed);
+	return verdict_say(verdict, "%s holds %s in %s %s%s; %s was freed", strbuf_text(&name),
+			   bytes, blocks, site->kind == MT_SITE_MMAP ? "mapping" : "block",
+			   verdict_plural(site->live_blocks),
+			   site->freed_bytes ? freed : "nothing");
+}
+
+static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct profile_site *worst = evidence->gathering.heaviest[0];
+	bool nothing_freed =
+		(double)worst->freed_bytes <= NOTHING_FREED * (double)worst->allocated_bytes;
+	char bytes[UNITS_MAX];
+	int r;
+
+	verdict->code = worst->kind == MT_SITE_MMAP ? VERDICT_NOT_MALLOC : VERDICT_LEAK;
+	verdict->confidence = 0.5 + 0.2 * nothing_freed + 0.1 * (worst->n_samples >= 10) +
+			      0.1 * (evidence->life_s >= LONG_LIFE_S) -
+			      0.2 * (evidence->life_s < SHORT_LIFE_S);
+	r = say_holding(evidence, worst, verdict);
+	if (r >= 0)
+		r = say_ages(evidence, worst, verdict);
+	if (r >= 0 && evidence->gathering.n > 1) {
+		units_format_bytes(evidence->gathering.bytes, bytes);
+		r = verdict_say(verdict, "%zu places gather memory like this, %s together",
+				evidence->gathering.n, bytes);
+	}
+	if (r >= 0)
+		r = say_doubts(evidence, verdict);
+	return r < 0 ? r : advise_sites(evidence, verdict);
+}
+
+const struct verdict_rule verdict_rule_leak = {stake_leak, judge_leak,
+					       "gather all through the run"};
+
+static uint64_t stake_cache(const struct evidence *evidence)
+{
+	const uint64_t bytes = evidence->bounded.bytes;
+
+	return evidence_is_material(evidence, bytes) ? bytes : 0;
+}
+
+static int judge_cache(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct profile_site *place = evidence->bounded.heaviest[0];
+	_cleanup_(strbuf_deinit) struct strbuf name = {};
+	char bytes[UNITS_MAX];
+	int r;
+
+	verdict->code = VERDICT_CACHE;
+	verdict->confidence = 0.6 + 0.1 * (evidence->life_s >= SHORT_LIFE_S) +
+			      0.1 * (evidence->life_s >= LONG_LIFE_S);
+	r = say_holding(evidence, place, verdict);
+	if (r >= 0)
+		r = say_ages(evidence, place, verdict);
+	if (r >= 0)
+		r = verdict_say(verdict, "whatever is older was freed: what comes in replaces what "
+					 "was there, and the place stays as big as it is");
+	if (r >= 0)
+		r = label_site(evidence->profile, place, &name);
+	if (r < 0)
+		return r;
+	units_format_bytes(place->live_bytes, bytes);
+	return verdict_advise(verdict, place->live_bytes / 2,
+			      "if it is too much, bound what %s allocates to half of its %s",
+			      strbuf_text(&name), bytes);
+}
+
+const struct verdict_rule verdict_rule_cache = {stake_cache, judge_cache,
+						"are in places that turn over and do not grow"};

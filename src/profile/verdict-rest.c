@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No rule applies. That is health only where one can say so: a process that has run for a while and was
+ * watched, or one that holds next to nothing. A heap full of live blocks that nobody watched may be a leak,
+ * a cache or a working set, and the verdict says what would tell.
+ */
+#include "base/units.h"
+#include "profile/verdict-rule.h"
+
+static const double SHORT_LIFE_S = 10;
+/* Whatever such a process does, its memory is no trouble yet. */
+static const uint64_t SMALL_RSS = 64 << 20;
+/* Addresses without memory that people take for memory. */
+static const uint64_t MUCH_VSZ = 512 << 20;
+static const double MUCH_VSZ_RATIO = 8;
+static const uint64_t ARENA_RESERVATION = 64 << 20;
+/* Live blocks that are this part of RSS are what RSS is about. */
+static const double MOSTLY = 0.5;
+
+static int say_addresses(const struct evidence *evidence, struct verdict *verdict)
+{
+	char vsz[UNITS_MAX], rss[UNITS_MAX], arenas[UNITS_MAX];
+	const size_t n = evidence->heap.n_thread_arenas;
+
+	if (evidence->vsz == PROFILE_UNKNOWN || evidence->rss == PROFILE_UNKNOWN ||
+	    evidence->vsz < MUCH_VSZ ||
+	    (double)evidence->vsz < MUCH_VSZ_RATIO * (double)evidence->rss)
+		return 0;
+	units_format_bytes(evidence->vsz, vsz);
+	units_format_bytes(evidence->rss, rss);
+	units_format_bytes(n * ARENA_RESERVATION, arenas);
+	if (n * ARENA_RESERVATION < evidence->vsz / 2)
+		return verdict_say(verdict,
+				   "%s of addresses are reserved and %s are resident: that is no "
+				   "memory, and no leak",
+				   vsz, rss);
+	return verdict_say(verdict,
+			   "%s of addresses are reserved, %s of them by %zu arenas of threads, and "
+			   "%s are resident: that is no memory, and no leak",
+			   vsz, arenas, n, rss);
+}
+
+static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct profile_heap *heap = &evidence->profile->heap;
+	char bytes[UNITS_MAX], blocks[UNITS_MAX];
+
+	if (heap->live_bytes == 0 && heap->allocated_blocks > 0) {
+		verdict->code = VERDICT_HEALTHY;
+		verdict->confidence = evidence->profile->agent.exact ? 1.0 : 0.8;
+		return verdict_say(verdict, "every block that was allocated was freed");
+	}
+	units_format_bytes(heap->live_bytes, bytes);
+	units_format_count(heap->live_blocks, blocks);
+	return verdict_say(
+		verdict,
+		"%s in %s block%s from %zu place%s %s never freed; none of the places gathered memory all "
+		"through the run",
+		bytes, blocks, verdict_plural(heap->live_blocks), evidence->n_live_sites,
+		verdict_plural(evidence->n_live_sites), heap->live_blocks == 1 ? "was" : "were");
+}
+
+static int judge_small(const struct evidence *evidence, struct verdict *verdict)
+{
+	char rss[UNITS_MAX];
+	int r = say_addresses(evidence, verdict);
+
+	verdict->code = VERDICT_HEALTHY;
+	verdict->confidence = verdict->n_because > 0 ? 0.9 : 0.7;
+	units_format_bytes(evidence->rss, rss);
+	if (r < 0 || verdict->n_because > 0)
+		return r;
+	return verdict_say(verdict, "all that is resident are %s", rss);
+}
+
+static int judge_watched(const struct evidence *evidence, struct verdict *verdict)
+{
+	char life[UNITS_MAX];
+	int r;
+
+	units_format_duration(evidence->life_s, life);
+	if (evidence->life_s < SHORT_LIFE_S)
+		return verdict_say(verdict,
+				   "the process is %s old: too young to tell set-up from a leak",
+				   life);
+	verdict->code = VERDICT_HEALTHY;
+	verdict->confidence = 0.5;
+	r = verdict_say(verdict,
+			"no place gathered memory all through the %s that the process has run",
+			life);
+	return r < 0 ? r : say_addresses(evidence, verdict);
+}
+
+static int say_refused(const struct evidence *evidence, struct verdict *verdict)
+{
+	const char *refused = evidence->arenas ? evidence->arenas->refused : NULL;
+
+	return refused ? verdict_say(verdict, "%s", refused) : 0;
+}
+
+static int judge_unwatched(const struct evidence *evidence, struct verdict *verdict)
+{
+	const uint64_t live = evidence->heap.in_use_resident;
+	char bytes[UNITS_MAX], rss[UNITS_MAX];
+	int r;
+
+	units_format_bytes(evidence->rss, rss);
+	if (evidence->heap.known && (double)live < MOSTLY * (double)evidence->rss) {
+		verdict->code = VERDICT_HEALTHY;
+		verdict->confidence = 0.5;
+		r = verdict_say(verdict,
+				"of %s resident no part stands out: %s are blocks in use, and "
+				"little is kept that was freed",
+				rss, units_format_bytes(live, bytes));
+		return r < 0 ? r : say_addresses(evidence, verdict);
+	}
+	r = say_refused(evidence, verdict);
+	if (r >= 0 && evidence->heap.known)
+		r = verdict_say(
+			verdict,
+			"%s of %s resident are blocks that the program has and uses, or has "
+			"forgotten",
+			units_format_bytes(live, bytes), rss);
+	if (r >= 0)
+		r = verdict_say(verdict, "a leak, a cache and a working set look the same at one "
+					 "moment without stacks");
+	if (r >= 0)
+		r = verdict_advise(verdict, PROFILE_UNKNOWN,
+				   "see what the blocks are: memtrace objects %u, memtrace strings "
+				   "%u",
+				   evidence->profile->process.pid, evidence->profile->process.pid);
+	return r < 0 ? r
+		     : verdict_advise(verdict, PROFILE_UNKNOWN,
+				      "see who allocates and does not free: memtrace attach "
+				      "--duration 5m %u, or memtrace run at the next start",
+				      evidence->profile->process.pid);
+}
+
+int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct profile *profile = evidence->profile;
+
+	if (evidence->has_agent && profile->agent.samples == 0 && profile->n_sites == 0)
+		return verdict_say(
+			verdict,
+			"the agent saw no allocation: the program does not use the malloc that "
+			"can be replaced, or it allocated nothing");
+	if (evidence->has_agent && !evidence->running)
+		return judge_ended(evidence, verdict);
+	if (evidence->rss != PROFILE_UNKNOWN && evidence->rss < SMALL_RSS &&
+	    (!evidence->has_agent || evidence->life_s < SHORT_LIFE_S))
+		return judge_small(evidence, verdict);
+	return evidence->has_agent ? judge_watched(evidence, verdict)
+				   : judge_unwatched(evidence, verdict);
+}

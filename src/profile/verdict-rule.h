@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verdict-rule.h: what a rule of the verdict is. Each explains some bytes: its stake. The rule that
+ * explains most gives the verdict, the others that have something to say get a line in it.
+ */
+#ifndef PROFILE_VERDICT_RULE_H
+#define PROFILE_VERDICT_RULE_H
+
+#include "base/macro.h"
+#include "profile/evidence.h"
+#include "profile/verdict.h"
+
+struct verdict_rule {
+	/* Bytes that the rule explains; 0 if it does not apply. */
+	uint64_t (*stake)(const struct evidence *evidence);
+	/* Writes code, confidence, because and advice; called only with a stake. 0 or -ENOMEM. */
+	int (*judge)(const struct evidence *evidence, struct verdict *verdict);
+	const char *also; /* "besides, 40.0 MiB " goes on with this */
+};
+
+extern const struct verdict_rule verdict_rule_leak, verdict_rule_cache, verdict_rule_retention,
+	verdict_rule_holes, verdict_rule_pages, verdict_rule_rounding, verdict_rule_mapped,
+	verdict_rule_stacks, verdict_rule_shared;
+
+/* Where no rule applies: healthy, or why that cannot be said. */
+int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict);
+
+/* A line of because, or of advice, as far as there is room. 0 or -ENOMEM. */
+int verdict_say(struct verdict *verdict, const char *format, ...) _printf_(2, 3);
+int verdict_advise(struct verdict *verdict, uint64_t expected_bytes, const char *format, ...)
+	_printf_(3, 4);
+
+/* "s" or "". */
+const char *verdict_plural(uint64_t n);
+/* "running for 3m" in "has run for" or "ran for". */
+const char *verdict_ran(const struct evidence *evidence);
+
+#endif
