@@ -104,6 +104,28 @@ static void explain_permission(pid_t pid, struct strbuf *error)
 			    "itself undumpable); run memtrace as root");
 }
 
+void capture_explain_pid(pid_t pid, int error_number, struct strbuf *error)
+{
+	switch (error_number) {
+	case -ENOSYS:
+		strbuf_adds(error, "/proc is not mounted; mount it: mount -t proc proc /proc");
+		break;
+	case -ESRCH:
+		strbuf_addf(error,
+			    "%d: there is no such process; \"memtrace ps\" lists those with the "
+			    "agent",
+			    (int)pid);
+		break;
+	case -EPERM:
+	case -EACCES:
+		explain_permission(pid, error);
+		break;
+	default:
+		strbuf_addf(error, "%d: its memory cannot be read: %s; try again", (int)pid,
+			    strerror(-error_number));
+	}
+}
+
 static void explain_no_agent(pid_t pid, struct strbuf *error)
 {
 	struct procinfo info;
@@ -124,7 +146,7 @@ int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
 	int r = procinfo_read_brief(pid, &info);
 
 	if (r == -ENOSYS) {
-		strbuf_adds(error, "/proc is not mounted; mount it: mount -t proc proc /proc");
+		capture_explain_pid(pid, r, error);
 		return r;
 	}
 	if (r >= 0) {
@@ -136,16 +158,6 @@ int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
 		return 0;
 	}
 	switch (r) {
-	case -ESRCH:
-		strbuf_addf(error,
-			    "%d: there is no such process; \"memtrace ps\" lists those with the "
-			    "agent",
-			    (int)pid);
-		break;
-	case -EPERM:
-	case -EACCES:
-		explain_permission(pid, error);
-		break;
 	case -ENODATA:
 		explain_no_agent(pid, error);
 		break;
@@ -157,8 +169,7 @@ int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
 		strbuf_addf(error, "%d: its agent is of a newer memtrace; use that one", (int)pid);
 		break;
 	default:
-		strbuf_addf(error, "%d: its region cannot be read: %s; try again", (int)pid,
-			    strerror(-r));
+		capture_explain_pid(pid, r, error);
 	}
 	return r;
 }

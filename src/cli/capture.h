@@ -32,6 +32,9 @@ int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *
 /* Opens the region of a living process; the same about error. */
 int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error);
 
+/* The line for an error of whatever looks at a living process: what, why and the way out. */
+void capture_explain_pid(pid_t pid, int error_number, struct strbuf *error);
+
 /* "memtrace.COMM.PID.memtrace", with whatever may not stand in a file name replaced. */
 int capture_default_path(const char *comm, pid_t pid, char **ret);
 /*

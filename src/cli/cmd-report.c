@@ -10,12 +10,20 @@
 
 struct values {
 	struct print_values print;
+	const char *exe;
 };
 
 static const struct values defaults = {.print = PRINT_DEFAULTS};
 
+static const struct option_spec options[] = {
+	{"exe", 0, "FILE", offsetof(struct values, exe), &option_text,
+	 "where the program of a core file is now"},
+	{NULL},
+};
+
 static const struct option_group groups[] = {
 	{print_options, offsetof(struct values, print), "Options"},
+	{options, 0, NULL},
 	{NULL},
 };
 
@@ -27,7 +35,8 @@ static int report_main(const void *values_, int n_operands, char **operands)
 	struct profile *profile;
 	int status;
 
-	if (target_load(operands[0], !values->print.no_symbolize, &profile, &name, &error) < 0) {
+	if (target_load_exe(operands[0], values->exe, !values->print.no_symbolize, &profile, &name,
+			    &error) < 0) {
 		log_error("report: %s", strbuf_text(&error));
 		return STATUS_FAILED;
 	}
@@ -41,10 +50,10 @@ static int report_main(const void *values_, int n_operands, char **operands)
 const struct verb verb_report = {
 	.name = "report",
 	.operands = "[OPTION…] [TARGET]",
-	.summary = "show what a process or a session file holds, and who allocated it",
+	.summary = "show what a process, a session or a core holds, and who allocated it",
 	.description =
 		"Shows what is outstanding, by the stack that allocated it. TARGET is the PID of a process\n"
-		"that has the agent, or a session file. Without it the newest session of this user is taken:\n"
+		"that has the agent, a session file, or a core file. Without it the newest session of this user is taken:\n"
 		"a running one if there is one, else the newest file that `run` or `attach` wrote.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/capture-core.h"
 #include "cli/capture.h"
+#include "cli/explain-core.h"
 #include "cli/recent.h"
 #include "process/maps.h"
 #include "process/procinfo.h"
@@ -61,7 +63,9 @@ static void explain_session(const char *path, int error_number, struct strbuf *e
 {
 	switch (error_number) {
 	case -EPROTO:
-		strbuf_addf(error, "%s: is not a session file of memtrace; give one, or a PID",
+		strbuf_addf(error,
+			    "%s: is not a session file of memtrace, nor a core file; give one of "
+			    "them, or a PID",
 			    path);
 		break;
 	case -EPROTONOSUPPORT:
@@ -83,17 +87,8 @@ static void explain_session(const char *path, int error_number, struct strbuf *e
 	}
 }
 
-/* A core begins as every ELF file does, with type 4 at offset 16. */
-static bool is_core(const char *path)
-{
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
-	unsigned char head[18];
-
-	return file && fread(head, sizeof(head), 1, file) == 1 && memcmp(head, "\177ELF", 4) == 0 &&
-	       (head[16] == 4 || head[17] == 4);
-}
-
-static int load_file(const char *path, struct profile **ret, struct strbuf *error)
+static int load_file(const char *path, const char *exe, bool symbolize, struct profile **ret,
+		     struct strbuf *error)
 {
 	struct stat st;
 	int r;
@@ -104,17 +99,15 @@ static int load_file(const char *path, struct profile **ret, struct strbuf *erro
 		return r;
 	}
 	if (S_ISDIR(st.st_mode)) {
-		strbuf_addf(error, "%s: is a folder; give a session file or a PID", path);
+		strbuf_addf(error, "%s: is a folder; give a session file, a core file or a PID",
+			    path);
 		return -EISDIR;
 	}
 	/* a pipe is read once only, by session_read */
-	if (S_ISREG(st.st_mode) && is_core(path)) {
-		strbuf_addf(error,
-			    "%s: is a core file, which this memtrace cannot read; give a session "
-			    "file or a PID",
-			    path);
+	if (S_ISREG(st.st_mode) && core_is_one(path))
+		return capture_core(path, exe, symbolize, ret, error);
+	if (S_ISREG(st.st_mode) && core_explain_compressed(path, error))
 		return -EPROTO;
-	}
 	r = session_read(path, ret);
 	if (r < 0)
 		explain_session(path, r, error);
@@ -191,7 +184,7 @@ static int load_newest(bool symbolize, struct profile **ret, char **ret_name, st
 			    "give a PID or a session file");
 		return -ENOENT;
 	}
-	r = load_file(path, ret, error);
+	r = load_file(path, NULL, symbolize, ret, error);
 	if (r >= 0)
 		*ret_name = TAKE_PTR(path);
 	return r;
@@ -199,6 +192,12 @@ static int load_newest(bool symbolize, struct profile **ret, char **ret_name, st
 
 int target_load(const char *target, bool symbolize, struct profile **ret, char **ret_name,
 		struct strbuf *error)
+{
+	return target_load_exe(target, NULL, symbolize, ret, ret_name, error);
+}
+
+int target_load_exe(const char *target, const char *exe, bool symbolize, struct profile **ret,
+		    char **ret_name, struct strbuf *error)
 {
 	pid_t pid;
 	int r;
@@ -209,8 +208,36 @@ int target_load(const char *target, bool symbolize, struct profile **ret, char *
 		r = target_need_pid(target, &pid, error);
 		return r < 0 ? r : load_pid(pid, symbolize, ret, ret_name, error);
 	}
-	r = load_file(target, ret, error);
+	r = load_file(target, exe, symbolize, ret, error);
 	if (r >= 0)
 		*ret_name = strdup(target);
+	return r;
+}
+
+int target_open_space(const char *target, const char *exe, bool usage, struct space *ret,
+		      struct strbuf *error)
+{
+	pid_t pid;
+	int r;
+
+	if (target_parse_pid(target, &pid)) {
+		r = target_need_pid(target, &pid, error);
+		if (r < 0)
+			return r;
+		r = space_open_pid(pid, usage, ret);
+		if (r < 0)
+			capture_explain_pid(pid, r, error);
+		return r;
+	}
+	if (core_explain_compressed(target, error))
+		return -EPROTO;
+	r = space_open_core(target, exe, usage, ret);
+	if (r == -EPROTO)
+		strbuf_addf(error,
+			    "%s: is neither a PID nor a core file, and this cannot be read from "
+			    "anything else; \"gcore PID\" writes a core file",
+			    target);
+	else if (r < 0)
+		core_explain(target, r, error);
 	return r;
 }

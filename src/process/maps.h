@@ -36,6 +36,9 @@ int maps_parse(const char *text, size_t size, struct maps *ret);
 int maps_read(pid_t pid, bool usage, struct maps *ret);
 void maps_deinit(struct maps *maps);
 
+/* The text that maps_parse reads: smaps where there is usage. The caller frees. */
+int maps_format(const struct maps *maps, char **ret);
+
 /* The mapping that holds address, or NULL. */
 const struct mapping *maps_find(const struct maps *maps, uint64_t address);
 

@@ -104,6 +104,16 @@ int region_open_bytes(const void *bytes, size_t size, struct region **ret)
 	return r < 0 ? r : region_open(source, false, ret);
 }
 
+int region_open_reader(region_read read, void *userdata, uint64_t address, uint64_t size,
+		       struct region **ret)
+{
+	struct source *source;
+	int r;
+
+	r = source_open_reader(read, userdata, address, size, &source);
+	return r < 0 ? r : region_open(source, false, ret);
+}
+
 struct region *region_free(struct region *region)
 {
 	if (!region)

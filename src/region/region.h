@@ -22,13 +22,19 @@ struct region; /* opaque; owns a mapping or a copy */
 
 /*
  * From a descriptor that was handed over (it is duplicated, read-only use), from a running process (by
- * /proc/PID/map_files, else copied with process_vm_readv from where maps shows it), or from bytes (a
- * core file's; copied). Errors: -ENODATA no region there, -EPROTO not a region or damaged beyond use,
+ * /proc/PID/map_files, else copied with process_vm_readv from where maps shows it), or from bytes
+ * (copied). Errors: -ENODATA no region there, -EPROTO not a region or damaged beyond use,
  * -EPROTONOSUPPORT a newer version or an incompatible feature, -ESRCH, -EPERM, -ENOMEM.
  */
 int region_open_fd(int fd, struct region **ret);
 int region_open_pid(pid_t pid, struct region **ret);
 int region_open_bytes(const void *bytes, size_t size, struct region **ret);
+
+/* Copies size bytes from address: 0, -EFAULT if they are not there, or another -errno. */
+typedef int (*region_read)(void *userdata, uint64_t address, void *buffer, size_t size);
+/* From somewhere else, where it begins at address: a core file. userdata has to outlive the region. */
+int region_open_reader(region_read read, void *userdata, uint64_t address, uint64_t size,
+		       struct region **ret);
 struct region *region_free(struct region *region);
 DEFINE_CLEANUP(struct region *, region_free)
 

@@ -11,7 +11,8 @@
  * from offset 0 on. The kernel shows it in several lines if parts of it have other flags, so lines that
  * follow on each other in address and in offset are one. Root opens it through map_files; everybody
  * else reads it where it is, with process_vm_readv. Pages that were never touched would come into being
- * by reading them: region.c asks only for parts that the region says are used.
+ * by reading them: region.c asks only for parts that the region says are used. A region that is in a core
+ * file is read the same way, by whoever can read the core.
  */
 #include "region/source.h"
 
@@ -33,7 +34,7 @@
 #include "base/macro.h"
 #include "region/abi.h"
 
-enum source_kind { SOURCE_MAPPED, SOURCE_FILE, SOURCE_PROCESS, SOURCE_BYTES };
+enum source_kind { SOURCE_MAPPED, SOURCE_FILE, SOURCE_PROCESS, SOURCE_BYTES, SOURCE_READER };
 
 struct source {
 	enum source_kind kind;
@@ -42,6 +43,8 @@ struct source {
 	uint64_t size;
 	pid_t pid, inner_pid;
 	uint64_t address; /* in the process */
+	source_read read; /* reader */
+	void *userdata;
 };
 
 /* How much of /proc files is read at most: a process with a million mappings has 100 MB of maps. */
@@ -131,6 +134,21 @@ int source_open_bytes(const void *bytes, size_t size, struct source **ret)
 	source->bytes = copy;
 	source->size = size;
 	*ret = TAKE_PTR(source);
+	return 0;
+}
+
+int source_open_reader(source_read read, void *userdata, uint64_t address, uint64_t size,
+		       struct source **ret)
+{
+	struct source *source = source_new(SOURCE_READER);
+
+	if (!source)
+		return -ENOMEM;
+	source->read = read;
+	source->userdata = userdata;
+	source->address = address;
+	source->size = size;
+	*ret = source;
 	return 0;
 }
 
@@ -279,6 +297,7 @@ uint64_t source_filled(const struct source *source)
 	case SOURCE_BYTES:
 		return source->size;
 	case SOURCE_PROCESS:
+	case SOURCE_READER:
 		return MIN(source->size, filled_max);
 	case SOURCE_MAPPED:
 	case SOURCE_FILE:
@@ -367,6 +386,11 @@ int source_copy(struct source *source, uint64_t offset, void *buffer, size_t siz
 		break;
 	case SOURCE_PROCESS:
 		r = copy_process(source, offset, buffer, size);
+		break;
+	case SOURCE_READER:
+		r = source->read(source->userdata, source->address + offset, buffer, size);
+		if (r == -EFAULT)
+			r = -ENODATA;
 		break;
 	}
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);

@@ -15,10 +15,15 @@
 
 struct source; /* opaque */
 
-/* As region_open_fd, _pid and _bytes, which describe the errors. */
+/* As region_read in region.h. */
+typedef int (*source_read)(void *userdata, uint64_t address, void *buffer, size_t size);
+
+/* As region_open_fd, _pid, _bytes and _reader, which describe the errors. */
 int source_open_fd(int fd, struct source **ret);
 int source_open_pid(pid_t pid, struct source **ret);
 int source_open_bytes(const void *bytes, size_t size, struct source **ret);
+int source_open_reader(source_read read, void *userdata, uint64_t address, uint64_t size,
+		       struct source **ret);
 struct source *source_free(struct source *source);
 DEFINE_CLEANUP(struct source *, source_free)
 

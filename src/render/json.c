@@ -68,14 +68,15 @@ static json_t *make_process(const struct profile *profile)
 	for (char **argument = process->cmdline; argument && *argument; argument++)
 		json_array_append_new(cmdline, text(*argument));
 	return json_pack(
-		"{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}", "pid",
+		"{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o}", "pid",
 		(json_int_t)process->pid, "ppid", (json_int_t)process->ppid, "exe",
 		text(process->exe[0] ? process->exe : NULL), "comm", text(process->comm), "cmdline",
 		cmdline, "state", text(NAME(states, process->state)), "exit_status",
 		process->exit_status >= 0 ? json_integer(process->exit_status) : json_null(),
 		"signal", process->signal > 0 ? json_integer(process->signal) : json_null(),
-		"started_at", process->started_at, "captured_at", process->captured_at, "threads",
-		number(process->n_threads));
+		"started_at",
+		process->started_at > 0 ? json_real(process->started_at) : json_null(),
+		"captured_at", process->captured_at, "threads", number(process->n_threads));
 }
 
 static json_t *make_agent(const struct profile *profile)

@@ -66,10 +66,15 @@ int text_add_process(struct strbuf *buffer, const struct profile *profile,
 		strbuf_adds(buffer, "replaced by another program after ");
 		break;
 	case PROFILE_CORE:
-		strbuf_adds(buffer, "left a core file after ");
+		if (process->signal > 0 && sigabbrev_np(process->signal))
+			strbuf_addf(buffer, "stopped by SIG%s, ", sigabbrev_np(process->signal));
+		strbuf_adds(buffer, "left a core file");
+		strbuf_adds(buffer, process->started_at > 0 ? " after " : "");
 		break;
 	}
-	words_add_duration(buffer, options, MAX(process->captured_at - process->started_at, 0.0));
+	if (process->state != PROFILE_CORE || process->started_at > 0)
+		words_add_duration(buffer, options,
+				   MAX(process->captured_at - process->started_at, 0.0));
 	if (process->n_threads != PROFILE_UNKNOWN && process->n_threads > 1) {
 		strbuf_adds(buffer, ", ");
 		words_add_count(buffer, process->n_threads, "thread", "threads");
@@ -275,15 +280,21 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 		strbuf_addc(buffer, '\n');
 	}
 	strbuf_addc(buffer, '\n');
-	text_add_verdict(buffer, options, &verdict);
-	strbuf_addc(buffer, '\n');
-	add_heap(buffer, profile, options);
-	if (has_ledger >= 0) {
+	if (profile->agent.mode != MT_MODE_NONE) {
+		text_add_verdict(buffer, options, &verdict);
 		strbuf_addc(buffer, '\n');
-		add_ledger(buffer, options, &ledger);
+		add_heap(buffer, profile, options);
+		strbuf_addc(buffer, '\n');
 	}
-	strbuf_addc(buffer, '\n');
-	add_sampling(buffer, profile, options);
+	if (has_ledger >= 0) {
+		add_ledger(buffer, options, &ledger);
+		strbuf_addc(buffer, '\n');
+	}
+	if (profile->agent.mode != MT_MODE_NONE)
+		add_sampling(buffer, profile, options);
+	else
+		text_add_item(buffer, options, "Agent",
+			      "there was none: nobody knows who allocated what is live");
 	return strbuf_addc(buffer, '\n');
 }
 
@@ -349,6 +360,10 @@ int render_text(const struct profile *profile, const struct render_options *opti
 		r = add_first_screen(&buffer, profile, options);
 	if (r < 0)
 		return r;
+	if (profile->agent.mode == MT_MODE_NONE) {
+		fputs(strbuf_text(&buffer), out);
+		return words_finish(out);
+	}
 	r = view_make(profile, options, VIEW_OUTSTANDING, TOP_DEFAULT, &view);
 	if (r < 0)
 		return r;

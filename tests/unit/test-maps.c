@@ -187,6 +187,28 @@ static void the_tests_own_maps_hold_its_data(void **state)
 	assert_int_equal(maps_read(1 << 30, false, &maps), -ESRCH);
 }
 
+static void what_is_formatted_reads_back_as_it_was(void **state)
+{
+	struct maps maps, again;
+	_cleanup_free_ char *text = NULL, *twice = NULL;
+
+	assert_int_equal(maps_parse(maps_text, strlen(maps_text), &maps), 0);
+	maps.mappings[2].has_usage = true;
+	maps.mappings[2].rss = maps.mappings[2].private_dirty = 8192;
+	assert_int_equal(maps_format(&maps, &text), 0);
+	assert_int_equal(maps_parse(text, strlen(text), &again), 0);
+	assert_int_equal(again.n_mappings, maps.n_mappings);
+	assert_int_equal(again.mappings[2].rss, 8192);
+	assert_true(again.mappings[2].has_usage);
+	for (size_t i = 0; i < maps.n_mappings; i++)
+		assert_string_equal(again.mappings[i].path, maps.mappings[i].path);
+	assert_true(again.mappings[5].deleted && again.mappings[5].shared);
+	assert_int_equal(maps_format(&again, &twice), 0);
+	assert_string_equal(text, twice);
+	maps_deinit(&maps);
+	maps_deinit(&again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +219,7 @@ int main(void)
 		cmocka_unit_test(every_prefix_is_safe),
 		cmocka_unit_test(an_address_is_found_in_its_mapping),
 		cmocka_unit_test(the_tests_own_maps_hold_its_data),
+		cmocka_unit_test(what_is_formatted_reads_back_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

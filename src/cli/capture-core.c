@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * capture-core.c: see the header.
+ *
+ * The region is shared memory without a name, so kernel and gdb dump it like anonymous memory, and it is
+ * read where it was mapped. Its clock has stopped: the moment of the profile is when the core was
+ * written, counted from the moment that the region has in both clocks.
+ */
+#include "cli/capture-core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/macro.h"
+#include "base/units.h"
+#include "cli/explain-core.h"
+#include "cli/names.h"
+#include "cli/origin.h"
+#include "process/space.h"
+#include "profile/build.h"
+#include "region/region.h"
+
+/* Where the region was mapped; parts of it may have been mapped with other flags. */
+static int find_region(const struct maps *maps, uint64_t *ret_start, uint64_t *ret_size)
+{
+	uint64_t start = 0, end = 0;
+
+	for (size_t i = 0; i < maps->n_mappings; i++) {
+		const struct mapping *mapping = &maps->mappings[i];
+
+		if (strcmp(mapping->path, "/memfd:" MT_REGION_NAME) != 0)
+			continue;
+		if (!end && !mapping->offset) {
+			start = mapping->start;
+			end = mapping->end;
+		} else if (end == mapping->start && mapping->offset == end - start) {
+			end = mapping->end;
+		}
+	}
+	*ret_start = start;
+	*ret_size = end - start;
+	return end ? 0 : -ENODATA;
+}
+
+static int read_space(void *userdata, uint64_t address, void *buffer, size_t size)
+{
+	return memory_read(userdata, address, buffer, size);
+}
+
+/* A forked child that had recorded nothing yet shows its parent's region, which is not its own. */
+static bool is_own(const struct space *space, const struct region_snapshot *snapshot)
+{
+	if (space->info->pid == (pid_t)snapshot->header.pid)
+		return true;
+	for (size_t i = 0; i < space->n_tids; i++)
+		if (space->tids[i] == snapshot->header.pid)
+			return true;
+	return false;
+}
+
+/* -ENODATA if there is none. */
+static int read_region(const struct space *space, struct region_snapshot *ret)
+{
+	struct region *region;
+	uint64_t start, size;
+	int r;
+
+	r = find_region(space->maps, &start, &size);
+	if (r < 0)
+		return r;
+	r = region_open_reader(read_space, space->memory, start, size, &region);
+	if (r < 0)
+		return r;
+	r = region_snapshot(region, 0, ret);
+	region_free(region);
+	if (r < 0 || is_own(space, ret))
+		return r;
+	region_snapshot_deinit(ret);
+	return -ENODATA;
+}
+
+/* CLOCK_MONOTONIC when the core was written. */
+static uint64_t core_moment(const struct core *core, const struct mt_header *header)
+{
+	double since = core_written_at(core) - (double)header->start_realtime_ns / 1e9;
+
+	return header->start_ns + (since > 0 ? (uint64_t)(since * 1e9) : 0);
+}
+
+/* The program is now at exe: names are looked for there. */
+static int move_program(struct region_snapshot *snapshot, const char *program, const char *exe)
+{
+	size_t size = strlen(exe) + 1;
+	uint64_t place = snapshot->n_strings;
+	char *grown;
+
+	if (!program || place + size > UINT32_MAX)
+		return 0;
+	grown = realloc(snapshot->strings, place + size + 1);
+	if (!grown)
+		return -ENOMEM;
+	memcpy(grown + place, exe, size);
+	grown[place + size] = '\0';
+	snapshot->strings = grown;
+	snapshot->n_strings += size;
+	for (uint32_t i = 1; i < snapshot->n_modules; i++) {
+		struct mt_module *module = &snapshot->modules[i];
+
+		if (module->path < place && !strcmp(grown + module->path, program)) {
+			module->path = (uint32_t)place;
+			module->path_length = (uint32_t)size - 1;
+		}
+	}
+	return 0;
+}
+
+/* Nobody recorded: what the sums over no sites gave is not known. */
+static void forget_heap(struct profile *profile)
+{
+	profile->agent.own_bytes = 0;
+	profile->heap = (struct profile_heap){
+		.live_bytes = PROFILE_UNKNOWN,
+		.live_blocks = PROFILE_UNKNOWN,
+		.allocated_bytes = PROFILE_UNKNOWN,
+		.allocated_blocks = PROFILE_UNKNOWN,
+		.freed_bytes = PROFILE_UNKNOWN,
+		.freed_blocks = PROFILE_UNKNOWN,
+		.peak_live_bytes = PROFILE_UNKNOWN,
+		.before_attach_bytes = PROFILE_UNKNOWN,
+	};
+}
+
+static int build(const struct space *space, const struct region_snapshot *snapshot, bool symbolize,
+		 struct profile **ret)
+{
+	_cleanup_(names_deinit) struct names names = {};
+	/* info stays the core's */
+	const struct origin origin = {.pid = space->info->pid, .root_fd = -EBADF};
+	struct symbolizer *symbolizer = NULL;
+	struct profile_process *process;
+	struct profile *profile;
+	int r;
+
+	if (symbolize) {
+		r = names_open(&names, &origin, false, &symbolizer);
+		if (r < 0)
+			return r;
+	}
+	r = profile_build(snapshot, space->info, symbolizer, &profile);
+	if (r < 0)
+		return r;
+	process = &profile->process;
+	process->pid = (uint32_t)space->info->pid;
+	process->state = PROFILE_CORE;
+	process->signal = core_signal(space->core);
+	process->started_at = (double)snapshot->header.start_realtime_ns / 1e9;
+	if (profile->agent.mode == MT_MODE_NONE)
+		forget_heap(profile);
+	process->captured_at = MAX(process->started_at, core_written_at(space->core));
+	r = maps_format(space->maps, &profile->maps_text);
+	if (r < 0) {
+		profile_free(profile);
+		return r;
+	}
+	*ret = profile;
+	return 0;
+}
+
+static void explain_region(const char *path, int error_number, struct strbuf *error)
+{
+	if (error_number == -EPROTONOSUPPORT)
+		strbuf_addf(error,
+			    "%s: the agent in this process was of a newer memtrace; use that one",
+			    path);
+	else
+		strbuf_addf(error, "%s: cannot be reported on: %s; try another copy", path,
+			    strerror(-error_number));
+}
+
+static void say_what_counts(const struct core *core)
+{
+	char zeros[UNITS_MAX];
+
+	log_notice("report: a core file does not tell which pages were resident; those that hold "
+		   "anything count as resident, %s of zeros that were dumped do not",
+		   units_format_bytes(core_zero_bytes(core), zeros));
+}
+
+int capture_core(const char *path, const char *exe, bool symbolize, struct profile **ret,
+		 struct strbuf *error)
+{
+	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {};
+	_cleanup_(space_deinit) struct space space = {};
+	int r;
+
+	r = space_open_core(path, exe, true, &space);
+	if (r < 0) {
+		core_explain(path, r, error);
+		return r;
+	}
+	r = read_region(&space, &snapshot);
+	if (r == -ENODATA || r == -EPROTO) {
+		/* no agent, or its region was left out of the core: what is known from outside */
+		snapshot = (struct region_snapshot){.header.interval = UINT64_MAX};
+		r = 0;
+	}
+	if (r == 0)
+		snapshot.taken_ns = core_moment(space.core, &snapshot.header);
+	if (r == 0 && exe)
+		r = move_program(&snapshot, space.info->exe, exe);
+	if (r == 0)
+		r = build(&space, &snapshot, symbolize, ret);
+	if (r < 0)
+		explain_region(path, r, error);
+	if (r < 0)
+		return r;
+	core_warn("report", path, space.core);
+	say_what_counts(space.core);
+	return 0;
+}
