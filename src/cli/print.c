@@ -18,12 +18,11 @@
 
 enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
-static const char *const formats[] = {"text", "json", "csv", "folded", NULL};
+static const char *const formats[] = {"text",  "json", "csv",        "folded",
+				      "pprof", "html", "flamegraph", NULL};
 static int (*const renderers[])(const struct profile *, const struct render_options *, FILE *) = {
-	render_text,
-	render_json,
-	render_csv,
-	render_folded,
+	render_text,  render_json, render_csv,        render_folded,
+	render_pprof, render_html, render_flamegraph,
 };
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const bys[] = {"site", "function", "module", "thread", "size", "age", NULL};
@@ -39,7 +38,7 @@ enum { TOP_DEFAULT = 10 };
 
 const struct option_spec print_options[] = {
 	{"format", 0, "FORMAT", AT(format), &option_choice,
-	 "text (default), json, csv, or folded for flame graphs", formats},
+	 "text (default), json, csv, folded, pprof, html or flamegraph (SVG)", formats},
 	{"by", 0, "KEY", AT(by), &option_choice,
 	 "group by site (default), function, module, thread, size or age", bys},
 	{"sort", 0, "KEY", AT(sort), &option_choice,
@@ -109,6 +108,12 @@ int print_profile(const char *verb, struct profile *profile, const struct print_
 	regex_t grep;
 	int r;
 
+	if (renderers[values->format] == render_pprof && isatty(STDOUT_FILENO)) {
+		log_error("%s: pprof's form is not for a terminal; redirect it, as in "
+			  "--format=pprof > heap.pb.gz",
+			  verb);
+		return STATUS_USAGE;
+	}
 	fill_options(values, stdout, &options);
 	if (values->no_symbolize)
 		drop_names(profile);

@@ -4,9 +4,10 @@
  * process and is not UTF-8 is replaced where it is not. The members stand in the order of the schema, and
  * those beyond it behind.
  */
+#include "render/json.h"
+
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -311,8 +312,8 @@ static json_t *make_verdict(const struct verdict *verdict)
 			 "advice", advice);
 }
 
-static int make_report(const struct profile *profile, const struct render_options *options,
-		       json_t **ret)
+int json_make_report(const struct profile *profile, const struct render_options *options,
+		     json_t **ret)
 {
 	_cleanup_(verdict_deinit) struct verdict verdict = {};
 	_cleanup_(ledger_deinit) struct ledger built = {};
@@ -351,7 +352,7 @@ int render_json(const struct profile *profile, const struct render_options *opti
 	json_t *report;
 	int r;
 
-	r = make_report(profile, options ? options : &view_default_options, &report);
+	r = json_make_report(profile, options ? options : &view_default_options, &report);
 	if (r < 0)
 		return r;
 	errno = 0;

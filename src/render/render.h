@@ -53,5 +53,12 @@ int render_json(const struct profile *profile, const struct render_options *opti
 int render_csv(const struct profile *profile, const struct render_options *options, FILE *out);
 /* "outer;…;inner bytes", one line a site: what flame graph programs read. */
 int render_folded(const struct profile *profile, const struct render_options *options, FILE *out);
+/* What pprof reads, gzipped: in use and allocated, space and objects, with labels thread, age and kind. */
+int render_pprof(const struct profile *profile, const struct render_options *options, FILE *out);
+/* A flame graph of what is outstanding, as an SVG image. */
+int render_flamegraph(const struct profile *profile, const struct render_options *options,
+		      FILE *out);
+/* A page that needs no network: verdict, ledger, flame graph and sites, the heaviest 2,000 unless top says. */
+int render_html(const struct profile *profile, const struct render_options *options, FILE *out);
 
 #endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * calltree.c: a child is found by its parent's number and its name, which is the same pointer for the
+ * same text; both fit the key of a map through the number that a name gets when it is met first.
+ */
+#include "render/calltree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "profile/grow.h"
+#include "profile/label.h"
+
+struct builder {
+	const struct profile *profile;
+	struct calltree tree;
+	struct map name_numbers; /* pointer in names: number */
+	struct map children;     /* parent << 32 | name's number: node */
+};
+
+void calltree_deinit(struct calltree *tree)
+{
+	free(tree->nodes);
+	string_pool_free(tree->names);
+	*tree = (struct calltree){};
+}
+
+static void builder_deinit(struct builder *builder)
+{
+	calltree_deinit(&builder->tree);
+	map_deinit(&builder->name_numbers);
+	map_deinit(&builder->children);
+}
+
+static int add_node(struct builder *builder, const struct calltree_node *node)
+{
+	struct calltree *tree = &builder->tree;
+
+	if (tree->n_nodes >= CALLTREE_NONE || GROW(tree->nodes, tree->n_nodes) < 0)
+		return -ENOMEM;
+	tree->nodes[tree->n_nodes] = *node;
+	tree->n_nodes++;
+	return 0;
+}
+
+/* The child of parent for a call; made if it is not there. */
+static int step(struct builder *builder, uint32_t parent, uint32_t location, uint32_t frame,
+		uint32_t *ret)
+{
+	const struct profile *profile = builder->profile;
+	struct calltree *tree = &builder->tree;
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+	uint64_t *number, *place;
+	const char *name;
+	int r;
+
+	r = label_function(profile, &profile->locations[location], &profile->frames[frame], &text);
+	name = r < 0 ? NULL : string_pool_add(tree->names, strbuf_text(&text));
+	if (!name || map_add(&builder->name_numbers, (uintptr_t)name,
+			     string_pool_count(tree->names), &number) < 0)
+		return -ENOMEM;
+	r = map_add(&builder->children, (uint64_t)parent << 32 | *number, tree->n_nodes, &place);
+	if (r < 0)
+		return r;
+	*ret = (uint32_t)*place;
+	if (r == 0)
+		return 0;
+	r = add_node(builder, &(struct calltree_node){
+				      .name = name,
+				      .location = location,
+				      .frame = frame,
+				      .parent = parent,
+				      .child = CALLTREE_NONE,
+				      .next = tree->nodes[parent].child,
+				      .depth = tree->nodes[parent].depth + 1,
+			      });
+	if (r < 0)
+		return r;
+	tree->nodes[parent].child = *ret;
+	tree->deepest = MAX(tree->deepest, tree->nodes[*ret].depth);
+	return 0;
+}
+
+static void count(struct calltree_node *node, const struct view_row *row)
+{
+	node->live_bytes += row->live_bytes;
+	node->live_blocks += row->live_blocks;
+}
+
+/* The i-th frame of a site's stack counted from the allocation, inlined ones too. */
+struct call {
+	uint32_t location, frame;
+};
+
+static int add_row(struct builder *builder, const struct render_options *options,
+		   const struct view_row *row, enum calltree_from from, struct call **calls,
+		   size_t *n_room)
+{
+	const struct profile *profile = builder->profile;
+	const struct profile_site *site = &profile->sites[row->site];
+	uint32_t node = 0;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < site->n_locations; i++) {
+		uint32_t location = profile->location_refs[site->first_location + i];
+		const struct profile_location *at = &profile->locations[location];
+
+		for (uint32_t f = 0; f < at->n_frames; f++) {
+			if (options->depth > 0 && n >= options->depth)
+				break;
+			if (n == *n_room) {
+				struct call *grown =
+					reallocarray(*calls, *n_room * 2 + 64, sizeof(**calls));
+
+				if (!grown)
+					return -ENOMEM;
+				*calls = grown;
+				*n_room = *n_room * 2 + 64;
+			}
+			(*calls)[n++] = (struct call){location, at->first_frame + f};
+		}
+	}
+	count(&builder->tree.nodes[0], row);
+	for (size_t i = 0; i < n; i++) {
+		const struct call *call = &(*calls)[from == CALLTREE_FROM_START ? n - 1 - i : i];
+		int r = step(builder, node, call->location, call->frame, &node);
+
+		if (r < 0)
+			return r;
+		count(&builder->tree.nodes[node], row);
+	}
+	return 0;
+}
+
+static int compare_children(const void *a, const void *b, void *data)
+{
+	const struct calltree_node *nodes = data, *x = &nodes[*(const uint32_t *)a],
+				   *y = &nodes[*(const uint32_t *)b];
+
+	if (x->live_bytes != y->live_bytes)
+		return x->live_bytes < y->live_bytes ? 1 : -1;
+	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
+}
+
+/* Puts each node's children in order. */
+static int order_children(struct calltree *tree)
+{
+	_cleanup_free_ uint32_t *order = calloc(tree->n_nodes, sizeof(*order));
+	size_t n;
+
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < tree->n_nodes; i++) {
+		uint32_t *link = &tree->nodes[i].child;
+
+		n = 0;
+		for (uint32_t c = *link; c != CALLTREE_NONE; c = tree->nodes[c].next)
+			order[n++] = c;
+		qsort_r(order, n, sizeof(*order), compare_children, tree->nodes);
+		for (size_t c = 0; c < n; c++) {
+			*link = order[c];
+			link = &tree->nodes[order[c]].next;
+		}
+		*link = CALLTREE_NONE;
+	}
+	return 0;
+}
+
+int calltree_make(const struct profile *profile, const struct render_options *options,
+		  const struct view *view, enum calltree_from from, struct calltree *ret)
+{
+	_cleanup_(builder_deinit) struct builder builder = {
+		.profile = profile,
+		.tree = {.names = string_pool_new()},
+	};
+	_cleanup_free_ struct call *calls = NULL;
+	size_t n_room = 0;
+	int r;
+
+	if (!builder.tree.names)
+		return -ENOMEM;
+	r = add_node(&builder, &(struct calltree_node){.name = "all",
+						       .parent = CALLTREE_NONE,
+						       .child = CALLTREE_NONE,
+						       .next = CALLTREE_NONE});
+	for (size_t i = 0; r >= 0 && i < view->n_rows; i++)
+		r = add_row(&builder, options, &view->rows[i], from, &calls, &n_room);
+	if (r < 0)
+		return r;
+	r = order_children(&builder.tree);
+	if (r < 0)
+		return r;
+	*ret = builder.tree;
+	builder.tree = (struct calltree){};
+	return 0;
+}
