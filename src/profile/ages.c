@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "base/macro.h"
+#include "profile/estimate.h"
 
 enum { QUARTERS = 4 };
 /* The oldest block must be that old, or that part of the process's life. */
@@ -33,12 +34,24 @@ static const double MATERIAL_SHARE = 0.05;
 /* The oldest block of a place that turns over: at most that part of the process's life. */
 static const double BOUNDED_LIFE = 0.75;
 /* It has so many blocks that ages mean something. */
-static const uint64_t BOUNDED_SAMPLES = 20;
+static const uint64_t BOUNDED_SAMPLES = 12;
 
-/* Samples of a site by age: quarter 0 is from now to a quarter of the oldest block's age. */
+/*
+ * Blocks of a site by age: quarter 0 is from now to a quarter of the oldest block's age. Each sample counts
+ * for as many blocks as it stands for: those of a wide interval are few, and came later than the many
+ * that were recorded one by one at the start.
+ */
 struct ages {
-	uint32_t n[QUARTERS];
+	double n[QUARTERS];
 };
+
+static double weigh(const struct profile_block *block)
+{
+	struct estimate one = {};
+
+	estimate_add(&one, block->size, block->interval);
+	return one.blocks;
+}
 
 static struct ages *collect(const struct profile *profile)
 {
@@ -54,7 +67,7 @@ static struct ages *collect(const struct profile *profile)
 
 		/* not what a damaged file might make of it */
 		quarter = MIN(MAX(quarter, 0.0), QUARTERS - 1.0);
-		ages[block->site].n[(int)quarter]++;
+		ages[block->site].n[(int)quarter] += weigh(block);
 	}
 	return ages;
 }

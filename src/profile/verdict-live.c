@@ -14,6 +14,8 @@ static const double SHORT_LIFE_S = 10;
 static const double LONG_LIFE_S = 600;
 /* A place that freed less of what it allocated freed nothing. */
 static const double NOTHING_FREED = 0.02;
+/* Bytes a second; below, growth is said by the hour. */
+static const double SLOW_GROWTH = 64 << 10;
 
 static uint64_t stake_leak(const struct evidence *evidence)
 {
@@ -66,6 +68,21 @@ static int say_ages(const struct evidence *evidence, const struct profile_site *
 			   verdict_ran(evidence), life);
 }
 
+/* Blocks came evenly from the oldest one up to now: that is a rate. */
+static int say_growth(const struct evidence *evidence, const struct profile_site *site,
+		      struct verdict *verdict)
+{
+	double per_s = site->oldest_age_s > 0 ? (double)site->live_bytes / site->oldest_age_s : 0;
+	bool slow = per_s < SLOW_GROWTH;
+	char bytes[UNITS_MAX];
+
+	if (!evidence->running || per_s <= 0)
+		return 0;
+	units_format_bytes((uint64_t)(slow ? per_s * 3600 : per_s), bytes);
+	return verdict_say(verdict, "that is %s more each %s, and goes on", bytes,
+			   slow ? "hour" : "second");
+}
+
 static int say_holding(const struct evidence *evidence, const struct profile_site *site,
 		       struct verdict *verdict)
 {
@@ -99,6 +116,8 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 	r = say_holding(evidence, worst, verdict);
 	if (r >= 0)
 		r = say_ages(evidence, worst, verdict);
+	if (r >= 0)
+		r = say_growth(evidence, worst, verdict);
 	if (r >= 0 && evidence->gathering.n > 1) {
 		units_format_bytes(evidence->gathering.bytes, bytes);
 		r = verdict_say(verdict, "%zu places gather memory like this, %s together",

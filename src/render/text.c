@@ -102,7 +102,7 @@ int text_add_verdict(struct strbuf *buffer, const struct render_options *options
 
 		strbuf_adds(&line, verdict->advice[i].action);
 		if (verdict->advice[i].expected_bytes != PROFILE_UNKNOWN)
-			strbuf_addf(&line, ": %s",
+			strbuf_addf(&line, " (gives back %s)",
 				    units_format_bytes(verdict->advice[i].expected_bytes, bytes));
 		r = text_add_item(buffer, options, i == 0 ? "To do" : "", strbuf_text(&line));
 	}

@@ -89,6 +89,21 @@ static void a_leak_that_began_late_is_one(void **state)
 	assert_judged(make_even(864000, 50, 10000, 1, 7200), VERDICT_LEAK, 0.9);
 }
 
+static void samples_count_for_what_they_stand_for(void **state)
+{
+	struct profile *profile = make(100, 1030, 1000);
+
+	/* the start was recorded block by block, the rest one in a MiB */
+	for (size_t i = 0; i < 1000; i++)
+		profile->blocks[i].age_s = 99 - (double)i / 200;
+	for (size_t i = 1000; i < 1030; i++) {
+		profile->blocks[i].age_s = 94 - 3 * (double)(i - 1000);
+		profile->blocks[i].interval = 1 << 20;
+	}
+	set_ages(profile);
+	assert_judged(profile, VERDICT_LEAK, 0.8);
+}
+
 static void what_turns_over_is_a_cache(void **state)
 {
 	/* it has run for 1,000 s, nothing in it is older than 300 s, and it freed three times what it holds */
@@ -206,6 +221,7 @@ int main(void)
 		cmocka_unit_test(blocks_of_all_ages_are_a_leak),
 		cmocka_unit_test(a_place_that_frees_most_may_leak_the_rest),
 		cmocka_unit_test(a_leak_that_began_late_is_one),
+		cmocka_unit_test(samples_count_for_what_they_stand_for),
 		cmocka_unit_test(what_turns_over_is_a_cache),
 		cmocka_unit_test(a_short_run_makes_it_unsure),
 		cmocka_unit_test(what_was_set_up_once_is_no_leak),

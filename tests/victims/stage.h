@@ -5,7 +5,6 @@
  *
  *	trim	calls malloc_trim(0)
  *	free	frees what pins the rest, if the victim has such a thing
- *	grow	goes on allocating as before, if it can
  *
  * Each is answered with a line "done"; the end of stdin ends the victim. No stdio: it would allocate.
  */
@@ -23,13 +22,13 @@
 struct stage {
 	size_t live, freed;
 	void (*free_pin)(void); /* NULL if there is none */
-	void (*grow)(void);     /* the same */
 };
 
-static inline void *stage_alloc(struct stage *stage, size_t size)
-{
-	void *p = malloc(size);
+/* The caller is who allocates: nothing stands between it and malloc. */
+#define stage_alloc(stage, size) stage_took(stage, malloc(size), size)
 
+static inline void *stage_took(struct stage *stage, void *p, size_t size)
+{
 	if (!p)
 		abort();
 	memset(p, 0x5a, size);
@@ -50,8 +49,6 @@ static inline void stage_obey(const struct stage *stage, const char *word)
 		malloc_trim(0);
 	else if (strcmp(word, "free") == 0 && stage->free_pin)
 		stage->free_pin();
-	else if (strcmp(word, "grow") == 0 && stage->grow)
-		stage->grow();
 	dprintf(STDOUT_FILENO, "done\n");
 }
 
