@@ -16,12 +16,13 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/inspect.h"
 #include "cli/recent.h"
 #include "process/procinfo.h"
 #include "profile/build.h"
 #include "profile/session.h"
 
-enum { SMAPS_MAX = 64 * 1024 * 1024, YAMA_FILE_MAX = 64 };
+enum { YAMA_FILE_MAX = 64 };
 
 int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
 		     struct names *names, struct profile **ret)
@@ -40,12 +41,13 @@ int capture_snapshot(const struct region_snapshot *snapshot, const struct origin
 		return r;
 	/* the region knows the pid of its own namespace; people know the one of ours */
 	profile->process.pid = (uint32_t)origin->pid;
-	if (live && !profile->maps_text) {
-		char path[64];
-
+	if (live) {
 		/* a process that ended just now has no mappings: the profile does without */
-		snprintf(path, sizeof(path), "/proc/%d/smaps", (int)origin->pid);
-		(void)file_read(path, SMAPS_MAX, &profile->maps_text, NULL);
+		r = inspect_process(origin->pid, profile);
+		if (r < 0) {
+			profile_free(profile);
+			return r;
+		}
 	}
 	*ret = profile;
 	return 0;
@@ -174,6 +176,19 @@ int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)
 	return r;
 }
 
+/* Without the agent: what can be seen from outside. */
+static int capture_plain(const struct origin *origin, struct profile **ret, struct strbuf *error)
+{
+	int r = inspect_plain(origin, ret);
+
+	if (r == -EPERM)
+		explain_permission(origin->pid, error);
+	else if (r < 0)
+		strbuf_addf(error, "%d: cannot be looked at: %s; try again", (int)origin->pid,
+			    strerror(-r));
+	return r;
+}
+
 int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error)
 {
 	_cleanup_(origin_deinit) struct origin origin = {.root_fd = -EBADF};
@@ -181,10 +196,14 @@ int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *
 	struct region *region = NULL;
 	int r = capture_open_pid(pid, &region, error);
 
-	if (r < 0)
+	if (r < 0 && r != -ENODATA)
 		return r;
 	origin_init(&origin, pid);
 	origin_refresh(&origin);
+	if (r == -ENODATA) {
+		strbuf_reset(error);
+		return capture_plain(&origin, ret, error);
+	}
 	r = capture(region, &origin, true, symbolize ? &names : NULL, ret);
 	region_free(region);
 	if (r < 0)

@@ -26,7 +26,7 @@ int capture_snapshot(const struct region_snapshot *snapshot, const struct origin
 int capture(struct region *region, const struct origin *origin, bool live, struct names *names,
 	    struct profile **ret);
 
-/* A profile of a living process. On failure error says what, why and the way out. */
+/* A profile of a living process, with the agent or without. On failure error says what, why and the way out. */
 int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error);
 
 /* Opens the region of a living process; the same about error. */

@@ -52,9 +52,10 @@ const struct verb verb_report = {
 	.operands = "[OPTION…] [TARGET]",
 	.summary = "show what a process, a session or a core holds, and who allocated it",
 	.description =
-		"Shows what is outstanding, by the stack that allocated it. TARGET is the PID of a process\n"
-		"that has the agent, a session file, or a core file. Without it the newest session of this user is taken:\n"
-		"a running one if there is one, else the newest file that `run` or `attach` wrote.\n",
+		"Shows what is wrong, where the memory is, and what is outstanding, by the stack that\n"
+		"allocated it. TARGET is a PID, a session file, or a core file; of a process without the\n"
+		"agent, only what can be seen from outside. Without TARGET the newest session of this user is\n"
+		"taken: a running one if there is one, else the newest file that `run` or `attach` wrote.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,

@@ -48,8 +48,8 @@ const struct verb verb_snapshot = {
 	.operands = "[-o FILE] PID",
 	.summary = "write a session file of a running process now",
 	.description =
-		"Writes a session file of the process PID, which has the agent and goes on, and prints\n"
-		"the file's name.\n",
+		"Writes a session file of the process PID, which goes on, and prints the file's name. Of a\n"
+		"process without the agent the file has what can be seen from outside.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.min_operands = 1,

@@ -5,8 +5,8 @@
 #include "cli/verb.h"
 
 static const struct verb *const verbs[] = {
-	&verb_run, &verb_report, &verb_attach, &verb_snapshot,
-	&verb_ps,  &verb_detach, &verb_help,   NULL,
+	&verb_run, &verb_report, &verb_maps, &verb_attach, &verb_snapshot,
+	&verb_ps,  &verb_detach, &verb_help, NULL,
 };
 
 int main(int argc, char **argv)

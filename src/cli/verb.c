@@ -44,8 +44,8 @@ int verb_print_overview(FILE *out)
 	for (const struct verb *const *verb = all_verbs; *verb; verb++)
 		fprintf(out, "  %-10s%s\n", (*verb)->name, (*verb)->summary);
 	fputs("\n"
-	      "TARGET is the PID of a process that has the agent, a session file, or a core file.\n"
-	      "Without it the newest session of this user is taken.\n"
+	      "TARGET is a PID, a session file, or a core file. Without it the newest session of this\n"
+	      "user is taken.\n"
 	      "\n"
 	      "Options:\n"
 	      "  -h, --help      show this\n"

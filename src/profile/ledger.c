@@ -1,30 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files, images, stacks and what the kernel puts there say by their names what they are. Anonymous memory
- * does not, so it is known by what is in it: the agent knows addresses of live blocks and of mappings.
- * A mapping that holds a block of malloc is the heap's; one that the program made is the program's; one
- * that lies within a loaded module is its bss. The kernel merges neighbours, and then the first of these
- * that applies speaks for the whole. What nothing speaks for is unexplained, and printed.
+ * ledger.c: mappings cut into parts.
  *
- * Live bytes are what the program asked for; the rest of the heap's resident bytes (free blocks, the
- * allocator's metadata, rounding) is one line, until the allocator is looked into. A block may be asked
- * for and never touched, so live counts for no more than is resident.
+ * smaps says how much of a mapping is resident and not where, and was read at another moment than what
+ * the finders counted. So a claim gets what it counted, but never more than the mapping has left, and all
+ * of it where the claim covers the whole mapping; what remains belongs to the mapping's own owner. The
+ * other figures (pss, dirty, huge…) are divided like the resident bytes, with the rounding carried along,
+ * so that every figure adds up.
  */
 #include "profile/ledger.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
+#include "profile/ledger-claims.h"
+#include "profile/ledger-owner.h"
 
 static const struct {
 	const char *name, *label;
 } owners[LEDGER_N_OWNERS] = {
 	[LEDGER_HEAP_LIVE] = {"heap.live", "live blocks of malloc"},
-	[LEDGER_HEAP_FREE] = {"heap.free", "malloc's free memory, rounding and metadata"},
+	[LEDGER_HEAP_ROUNDING] = {"heap.rounding", "rounding inside blocks"},
+	[LEDGER_HEAP_FREE] = {"heap.free", "malloc's free memory"},
+	[LEDGER_HEAP_METADATA] = {"heap.metadata", "malloc's own records"},
+	[LEDGER_HEAP_OTHER] = {"heap.other", "malloc's memory that cannot be told apart"},
 	[LEDGER_MAPPED] = {"runtime.mapped", "mapped by the program"},
-	[LEDGER_STACKS] = {"stacks", "stacks"},
+	[LEDGER_JVM_HEAP] = {"runtime.jvm-heap", "Java heap"},
+	[LEDGER_JVM_CODE] = {"runtime.jvm-code", "Java's compiled code"},
+	[LEDGER_JVM_CLASSES] = {"runtime.jvm-classes", "Java classes"},
+	[LEDGER_JVM] = {"runtime.jvm", "Java's metaspace and collector"},
+	[LEDGER_V8] = {"runtime.v8", "V8's heap"},
+	[LEDGER_GO] = {"runtime.go", "Go's heap and runtime"},
+	[LEDGER_PYTHON] = {"runtime.python", "Python's object arenas"},
+	[LEDGER_PHP] = {"runtime.php", "PHP's memory manager"},
+	[LEDGER_RUBY] = {"runtime.ruby", "Ruby's heap pages"},
+	[LEDGER_CODE] = {"runtime.code", "code made at run time"},
+	[LEDGER_STACKS] = {"stacks", "stacks of threads"},
+	[LEDGER_STACKS_FREE] = {"stacks.free", "stacks of threads that have ended"},
 	[LEDGER_IMAGES] = {"images", "program and libraries"},
 	[LEDGER_FILES] = {"files", "mapped files"},
 	[LEDGER_SHARED] = {"shared", "shared memory"},
@@ -43,224 +57,347 @@ const char *ledger_owner_label(enum ledger_owner owner)
 	return owners[owner].label;
 }
 
-/* A block or a mapping that the agent knows, to be found by address. */
-struct known {
-	uint64_t address;
-	enum ledger_owner owner;
+void ledger_line_add(struct ledger_line *sum, const struct ledger_line *line)
+{
+	sum->resident += line->resident;
+	sum->swapped += line->swapped;
+	sum->virtual += line->virtual;
+	sum->pss += line->pss;
+	sum->uss += line->uss;
+	sum->private_dirty += line->private_dirty;
+	sum->anon_huge += line->anon_huge;
+}
+
+uint64_t ledger_kept_bytes(const struct ledger *ledger)
+{
+	const struct ledger_line *lines = ledger->lines;
+	uint64_t kept = lines[LEDGER_HEAP_FREE].resident + lines[LEDGER_HEAP_ROUNDING].resident +
+			lines[LEDGER_HEAP_METADATA].resident;
+
+	/* where live blocks are known, the rest of an allocator's memory is not in them */
+	return lines[LEDGER_HEAP_LIVE].resident ? kept + lines[LEDGER_HEAP_OTHER].resident : kept;
+}
+
+struct builder {
+	const struct profile *profile;
+	struct ledger ledger;
+	struct ledger_owners owners;
+	struct ledger_claims claims;
 };
 
-static int compare_known(const void *a, const void *b)
+static void builder_deinit(struct builder *builder)
 {
-	const struct known *x = a, *y = b;
-
-	return x->address < y->address ? -1 : x->address > y->address;
+	ledger_deinit(&builder->ledger);
+	ledger_owners_deinit(&builder->owners);
+	ledger_claims_deinit(&builder->claims);
 }
 
-static enum ledger_owner block_owner(const struct profile *profile,
-				     const struct profile_block *block)
+static struct ledger_part *add_part(struct ledger *ledger, uint32_t mapping)
 {
-	if (block->site != PROFILE_NO_SITE && profile->sites[block->site].kind == MT_SITE_MALLOC)
-		return LEDGER_HEAP_LIVE;
-	if (block->flags & (MT_MAP_BACKING | MT_MAP_BRK))
-		return LEDGER_HEAP_LIVE;
-	return block->flags & MT_MAP_STACK ? LEDGER_STACKS : LEDGER_MAPPED;
-}
+	const size_t n = ledger->n_parts;
 
-static struct known *collect_known(const struct profile *profile)
-{
-	struct known *known = calloc(profile->n_blocks + 1, sizeof(*known));
+	if ((n & (n - 1)) == 0) {
+		struct ledger_part *grown =
+			reallocarray(ledger->parts, n ? 2 * n : 1, sizeof(*grown));
 
-	for (size_t i = 0; known && i < profile->n_blocks; i++)
-		known[i] = (struct known){
-			.address = profile->blocks[i].address,
-			.owner = block_owner(profile, &profile->blocks[i]),
-		};
-	if (known)
-		qsort(known, profile->n_blocks, sizeof(*known), compare_known);
-	return known;
-}
-
-/* The strongest claim on [start, end): the heap's before any other. */
-static enum ledger_owner find_known(const struct known *known, size_t n, uint64_t start,
-				    uint64_t end)
-{
-	enum ledger_owner owner = LEDGER_UNEXPLAINED;
-	size_t low = 0, high = n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (known[middle].address < start)
-			low = middle + 1;
-		else
-			high = middle;
+		if (!grown)
+			return NULL;
+		ledger->parts = grown;
 	}
-	for (; low < n && known[low].address < end && owner != LEDGER_HEAP_LIVE; low++)
-		owner = MIN(owner, known[low].owner);
-	return owner;
+	ledger->parts[n] = (struct ledger_part){.mapping = mapping};
+	ledger->n_parts++;
+	return &ledger->parts[n];
 }
 
-static bool is_in_module(const struct profile *profile, const struct mapping *mapping)
-{
-	for (size_t i = 0; i < profile->n_modules; i++) {
-		const struct profile_module *module = &profile->modules[i];
+/* The part of a claim that lies in a mapping with rss resident bytes, of which left are not divided. */
+struct overlap {
+	uint64_t start, end;
+	bool is_whole; /* of the mapping */
+};
 
-		if (!module->unloaded && mapping->start >= module->start &&
-		    mapping->end <= module->end)
-			return true;
-	}
-	return false;
+static uint64_t overlap_resident(const struct ledger_claim *claim, const struct overlap *overlap,
+				 uint64_t resident)
+{
+	const uint64_t size = claim->end - claim->start;
+
+	/* a claim over several mappings: its bytes are taken to be spread evenly */
+	return (uint64_t)((__uint128_t)resident * (overlap->end - overlap->start) / size);
 }
 
-static uint64_t file_key(const struct mapping *mapping)
+/* Bytes of one share, when the overlap has resident bytes in all. */
+static uint64_t share_resident(const struct ledger_claim *claim, unsigned i, uint64_t resident)
 {
-	return mapping->inode ^ (uint64_t)mapping->dev_major << 52 ^
-	       (uint64_t)mapping->dev_minor << 40;
+	if (claim->resident == 0)
+		return i == claim->n_shares - 1 ? resident : 0;
+	return (uint64_t)((__uint128_t)resident * claim->shares[i].resident / claim->resident);
 }
 
-/* The files of which a part is executable: they are images, all of them. */
-static int collect_images(const struct maps *maps, struct map *images)
+static int add_claim(struct builder *builder, uint32_t mapping, const struct ledger_claim *claim,
+		     const struct overlap *overlap, uint64_t *left)
 {
-	for (size_t i = 0; i < maps->n_mappings; i++) {
-		const struct mapping *mapping = &maps->mappings[i];
-		int r;
+	uint64_t resident = overlap->is_whole
+				    ? *left
+				    : MIN(*left, overlap_resident(claim, overlap, claim->resident));
+	uint64_t size = overlap->end - overlap->start, rest = resident;
 
-		if (!mapping->exec || mapping->path[0] != '/')
+	*left -= resident;
+	for (unsigned i = 0; i < claim->n_shares; i++) {
+		const bool is_last = i == claim->n_shares - 1;
+		const uint64_t bytes = is_last ? rest : share_resident(claim, i, resident);
+		struct ledger_part *part;
+
+		if (bytes == 0 && !is_last)
 			continue;
-		r = map_set(images, file_key(mapping), 1);
-		if (r < 0)
-			return r;
+		part = add_part(&builder->ledger, mapping);
+		if (!part)
+			return -ENOMEM;
+		part->owner = claim->shares[i].owner;
+		part->start = overlap->start;
+		part->end = overlap->end;
+		part->tid = claim->tid;
+		memcpy(part->label, claim->label, sizeof(part->label));
+		part->usage.resident = bytes;
+		/* what is resident is mapped, and the last share has what is neither */
+		part->usage.virtual = is_last ? size : MIN(size, bytes);
+		size -= part->usage.virtual;
+		rest -= bytes;
 	}
 	return 0;
 }
 
-static bool begins_with(const char *text, const char *prefix)
+static int add_rest(struct builder *builder, uint32_t index, enum ledger_owner owner, uint64_t size,
+		    uint64_t resident)
 {
-	return strncmp(text, prefix, strlen(prefix)) == 0;
+	const struct mapping *mapping = &builder->ledger.maps.mappings[index];
+	struct ledger_part *part = add_part(&builder->ledger, index);
+
+	if (!part)
+		return -ENOMEM;
+	part->owner = owner;
+	part->start = mapping->start;
+	part->end = mapping->end;
+	part->usage.resident = resident;
+	part->usage.virtual = size;
+	return 0;
 }
 
-static enum ledger_owner special_owner(const char *path)
+/*
+ * What no claim covers. Where the agent is, blocks lie among an allocator's memory that cannot be read,
+ * and its own tables among what nobody explains: an empty part in front takes them, see settle.
+ */
+static int add_remainder(struct builder *builder, uint32_t index, uint64_t size, uint64_t left)
 {
-	static const char *const kernel[] = {"[vdso]", "[vvar", "[vsyscall]", "[uprobes]"};
+	const struct mapping *mapping = &builder->ledger.maps.mappings[index];
+	const enum ledger_owner owner = ledger_owners_find(&builder->owners, mapping);
+	int r = 0;
 
-	if (begins_with(path, "[stack"))
-		return LEDGER_STACKS;
-	if (begins_with(path, "[heap]"))
-		return LEDGER_HEAP_LIVE;
-	if (begins_with(path, "[anon_shmem:"))
-		return LEDGER_SHARED;
-	for (size_t i = 0; i < ARRAY_SIZE(kernel); i++)
-		if (begins_with(path, kernel[i]))
-			return LEDGER_KERNEL;
-	return LEDGER_UNEXPLAINED;
+	if (owner == LEDGER_HEAP_OTHER && builder->profile->agent.mode != MT_MODE_NONE)
+		r = add_rest(builder, index, LEDGER_HEAP_LIVE, 0, 0);
+	if (owner == LEDGER_UNEXPLAINED && builder->profile->agent.mode != MT_MODE_NONE)
+		r = add_rest(builder, index, LEDGER_MEMTRACE, 0, 0);
+	return r < 0 ? r : add_rest(builder, index, owner, size, left);
 }
 
-static enum ledger_owner file_owner(const struct profile *profile, const struct map *images,
-				    const struct mapping *mapping)
+static uint64_t sum_of(const struct ledger *ledger, enum ledger_owner owner)
 {
-	if (begins_with(mapping->path, "/memfd:" MT_REGION_NAME))
-		return LEDGER_MEMTRACE;
-	if (begins_with(mapping->path, "/dev/shm/") || begins_with(mapping->path, "/SYSV") ||
-	    begins_with(mapping->path, "/memfd:") || begins_with(mapping->path, "/dev/zero"))
-		return LEDGER_SHARED;
-	if (is_in_module(profile, mapping) || map_find(images, file_key(mapping)))
-		return LEDGER_IMAGES;
-	return LEDGER_FILES;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ledger->n_parts; i++)
+		sum += ledger->parts[i].owner == owner ? ledger->parts[i].usage.resident : 0;
+	return sum;
 }
 
-static enum ledger_owner mapping_owner(const struct profile *profile, const struct map *images,
-				       const struct mapping *mapping, const struct known *known)
+/* Gives bytes of parts of one owner to the parts of another that stand in front of them. */
+static void settle(struct ledger *ledger, enum ledger_owner from, enum ledger_owner to,
+		   uint64_t bytes)
 {
-	enum ledger_owner owner;
+	uint64_t whole = sum_of(ledger, from), left;
 
-	if (mapping->path[0] == '/')
-		return file_owner(profile, images, mapping);
-	if (mapping->path[0] == '[') {
-		owner = special_owner(mapping->path);
-		if (owner != LEDGER_UNEXPLAINED)
-			return owner;
+	for (left = bytes = MIN(bytes, whole); left > 0 && whole > 0;) {
+		uint64_t before = left;
+
+		for (size_t i = 1; i < ledger->n_parts && left > 0; i++) {
+			struct ledger_part *part = &ledger->parts[i], *front = part - 1;
+			uint64_t some;
+
+			if (part->owner != from || front->owner != to ||
+			    front->mapping != part->mapping)
+				continue;
+			/* evenly, and what the rounding leaves from the first that has it */
+			some = MIN(left, left == before ? (uint64_t)((__uint128_t)bytes *
+								     part->usage.resident / whole)
+							: part->usage.resident);
+			some = MIN(some, part->usage.resident);
+			front->usage.resident += some;
+			front->usage.virtual += MIN(some, part->usage.virtual);
+			part->usage.virtual -= MIN(some, part->usage.virtual);
+			part->usage.resident -= some;
+			left -= some;
+		}
+		if (left == before)
+			break;
 	}
-	owner = find_known(known, profile->n_blocks, mapping->start, mapping->end);
-	if (owner == LEDGER_UNEXPLAINED && is_in_module(profile, mapping))
-		return LEDGER_IMAGES;
-	if (owner == LEDGER_UNEXPLAINED && mapping->shared)
-		return LEDGER_SHARED;
-	return owner;
 }
 
-static void move_line(struct ledger *ledger, enum ledger_owner from, enum ledger_owner to,
-		      uint64_t bytes)
+static void settle_agent(struct builder *builder)
 {
-	bytes = MIN(bytes, ledger->lines[from].resident);
-	ledger->lines[from].resident -= bytes;
-	ledger->lines[to].resident += bytes;
-	/* what is resident is mapped */
-	bytes = MIN(bytes, ledger->lines[from].virtual);
-	ledger->lines[from].virtual -= bytes;
-	ledger->lines[to].virtual += bytes;
-}
+	const struct profile *profile = builder->profile;
+	struct ledger *ledger = &builder->ledger;
+	const uint64_t region = sum_of(ledger, LEDGER_MEMTRACE);
 
-/* The heap's mappings hold more than live blocks, and the agent's private tables have no name. */
-static void divide(struct ledger *ledger, const struct profile *profile)
-{
-	const uint64_t heap = ledger->lines[LEDGER_HEAP_LIVE].resident;
-	const uint64_t region = ledger->lines[LEDGER_MEMTRACE].resident;
-
-	if (heap > profile->heap.live_bytes)
-		move_line(ledger, LEDGER_HEAP_LIVE, LEDGER_HEAP_FREE,
-			  heap - profile->heap.live_bytes);
+	if (profile->agent.mode == MT_MODE_NONE)
+		return;
+	if (!builder->claims.has_arenas)
+		settle(ledger, LEDGER_HEAP_OTHER, LEDGER_HEAP_LIVE, profile->heap.live_bytes);
 	if (profile->agent.own_bytes > region)
-		move_line(ledger, LEDGER_UNEXPLAINED, LEDGER_MEMTRACE,
-			  profile->agent.own_bytes - region);
+		settle(ledger, LEDGER_UNEXPLAINED, LEDGER_MEMTRACE,
+		       profile->agent.own_bytes - region);
 }
 
-static void add_mapping(struct ledger *ledger, const struct mapping *mapping,
-			enum ledger_owner owner)
+/* value * part / whole, when done of the whole have had theirs: rounding never loses a byte. */
+static uint64_t take(uint64_t value, uint64_t done, uint64_t part, uint64_t whole)
 {
-	struct ledger_line *line = &ledger->lines[owner];
-	uint64_t size = mapping->end - mapping->start;
+	if (whole == 0)
+		return 0;
+	return (uint64_t)((__uint128_t)value * (done + part) / whole) -
+	       (uint64_t)((__uint128_t)value * done / whole);
+}
 
-	line->resident += mapping->rss;
-	line->swapped += mapping->swap;
-	line->virtual += size;
-	ledger->rss += mapping->rss;
-	ledger->pss += mapping->pss;
-	ledger->uss += mapping->private_clean + mapping->private_dirty;
-	ledger->swap += mapping->swap;
-	ledger->vsz += size;
+/* The other figures follow the resident bytes; where there are none, the address space. */
+static void divide_usage(struct ledger *ledger, const struct ledger_mapping *entry)
+{
+	const struct mapping *mapping = entry->mapping;
+	const uint64_t whole = mapping->rss ? mapping->rss : mapping->end - mapping->start;
+	uint64_t done = 0;
+
+	for (uint32_t i = 0; i < entry->n_parts; i++) {
+		struct ledger_line *usage = &ledger->parts[entry->first_part + i].usage;
+		const uint64_t part = mapping->rss ? usage->resident : usage->virtual;
+
+		usage->pss = take(mapping->pss, done, part, whole);
+		usage->uss =
+			take(mapping->private_clean + mapping->private_dirty, done, part, whole);
+		usage->private_dirty = take(mapping->private_dirty, done, part, whole);
+		usage->anon_huge = take(mapping->anon_huge, done, part, whole);
+		usage->swapped = take(mapping->swap, done, part, whole);
+		done += part;
+	}
+}
+
+/* Whose most of the mapping is. */
+static void name_mapping(struct ledger *ledger, struct ledger_mapping *entry)
+{
+	const struct ledger_part *parts = &ledger->parts[entry->first_part], *most = parts;
+
+	for (uint32_t i = 1; i < entry->n_parts; i++) {
+		const struct ledger_line *one = &parts[i].usage, *best = &most->usage;
+
+		if (one->resident > best->resident ||
+		    (one->resident == best->resident && one->virtual > best->virtual))
+			most = &parts[i];
+	}
+	entry->owner = most->owner;
+	entry->label = most->label;
+}
+
+static int add_mapping(struct builder *builder, uint32_t index)
+{
+	struct ledger *ledger = &builder->ledger;
+	struct ledger_mapping *entry = &ledger->mappings[index];
+	const struct mapping *mapping = &ledger->maps.mappings[index];
+	uint64_t left = mapping->rss, size = mapping->end - mapping->start;
+	size_t i = ledger_claims_find(&builder->claims, mapping->start);
+	int r = 0;
+
+	entry->mapping = mapping;
+	entry->first_part = (uint32_t)ledger->n_parts;
+	for (; i < builder->claims.n_claims && r >= 0; i++) {
+		const struct ledger_claim *claim = &builder->claims.claims[i];
+		struct overlap overlap = {
+			.start = MAX(claim->start, mapping->start),
+			.end = MIN(claim->end, mapping->end),
+		};
+
+		if (overlap.start >= overlap.end)
+			break;
+		overlap.is_whole = overlap.end - overlap.start == mapping->end - mapping->start;
+		size -= overlap.end - overlap.start;
+		r = add_claim(builder, index, claim, &overlap, &left);
+	}
+	/* pages that were touched since they were counted */
+	if (r >= 0 && size == 0 && left > 0)
+		ledger->parts[ledger->n_parts - 1].usage.resident += left;
+	else if (r >= 0 && size > 0)
+		r = add_remainder(builder, index, size, left);
+	if (r < 0)
+		return r;
+	entry->n_parts = (uint32_t)ledger->n_parts - entry->first_part;
+	return 0;
+}
+
+static int divide(struct builder *builder)
+{
+	struct ledger *ledger = &builder->ledger;
+	const size_t n = ledger->maps.n_mappings;
+
+	ledger->mappings = calloc(n, sizeof(*ledger->mappings));
+	if (!ledger->mappings)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int r = add_mapping(builder, (uint32_t)i);
+
+		if (r < 0)
+			return r;
+	}
+	settle_agent(builder);
+	for (size_t i = 0; i < n; i++) {
+		divide_usage(ledger, &ledger->mappings[i]);
+		name_mapping(ledger, &ledger->mappings[i]);
+	}
+	return 0;
+}
+
+static void sum_up(struct ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->n_parts; i++) {
+		const struct ledger_part *part = &ledger->parts[i];
+
+		ledger_line_add(&ledger->lines[part->owner], &part->usage);
+		ledger_line_add(&ledger->total, &part->usage);
+	}
+	ledger->rss = ledger->total.resident;
+	ledger->pss = ledger->total.pss;
+	ledger->uss = ledger->total.uss;
+	ledger->swap = ledger->total.swapped;
+	ledger->vsz = ledger->total.virtual;
 }
 
 int ledger_build(const struct profile *profile, struct ledger *ret)
 {
-	_cleanup_(ledger_deinit) struct ledger ledger = {};
-	_cleanup_free_ struct known *known = NULL;
-	_cleanup_(map_deinit) struct map images = {};
+	_cleanup_(builder_deinit) struct builder builder = {.profile = profile};
+	struct maps *maps = &builder.ledger.maps;
 	int r;
 
 	if (!profile->maps_text)
 		return -ENODATA;
-	r = maps_parse(profile->maps_text, strlen(profile->maps_text), &ledger.maps);
+	r = maps_parse(profile->maps_text, strlen(profile->maps_text), maps);
 	if (r < 0)
 		return r;
-	if (ledger.maps.n_mappings == 0 || !ledger.maps.mappings[0].has_usage)
+	if (maps->n_mappings == 0 || !maps->mappings[0].has_usage)
 		return -ENODATA;
-	r = collect_images(&ledger.maps, &images);
+	r = ledger_claims_collect(profile, &builder.claims);
 	if (r < 0)
 		return r;
-	known = collect_known(profile);
-	ledger.mappings = calloc(ledger.maps.n_mappings, sizeof(*ledger.mappings));
-	if (!known || !ledger.mappings)
-		return -ENOMEM;
-	for (size_t i = 0; i < ledger.maps.n_mappings; i++) {
-		const struct mapping *mapping = &ledger.maps.mappings[i];
-		enum ledger_owner owner = mapping_owner(profile, &images, mapping, known);
-
-		ledger.mappings[i] = (struct ledger_mapping){.mapping = mapping, .owner = owner};
-		add_mapping(&ledger, mapping, owner);
-	}
-	divide(&ledger, profile);
-	*ret = ledger;
-	ledger = (struct ledger){};
+	r = ledger_owners_init(&builder.owners, profile, maps);
+	if (r < 0)
+		return r;
+	builder.owners.has_arenas = builder.claims.has_arenas;
+	r = divide(&builder);
+	if (r < 0)
+		return r;
+	sum_up(&builder.ledger);
+	*ret = builder.ledger;
+	builder.ledger = (struct ledger){};
 	return 0;
 }
 
@@ -268,5 +405,6 @@ void ledger_deinit(struct ledger *ledger)
 {
 	maps_deinit(&ledger->maps);
 	free(ledger->mappings);
+	free(ledger->parts);
 	*ledger = (struct ledger){};
 }

@@ -57,6 +57,10 @@ struct profile *profile_free(struct profile *profile)
 	free(profile->blocks);
 	free(profile->threads);
 	free(profile->thread_refs);
+	if (profile->arenas)
+		arenas_deinit(profile->arenas);
+	free(profile->arenas);
+	free(profile->areas);
 	free(profile->maps_text);
 	string_pool_free(profile->strings);
 	free(profile);
@@ -77,6 +81,13 @@ static bool site_is_valid(const struct profile *profile, const struct profile_si
 	       isfinite(site->live_stderr) && site->live_stderr >= 0 &&
 	       isfinite(site->oldest_age_s) && isfinite(site->youngest_age_s) &&
 	       !isinf(site->growth);
+}
+
+static bool area_is_valid(const struct area *area)
+{
+	return area->start < area->end && area->guard <= area->end - area->start &&
+	       area->resident <= area->end - area->start &&
+	       memchr(area->label, '\0', sizeof(area->label));
 }
 
 static bool process_is_valid(const struct profile_process *process)
@@ -127,6 +138,9 @@ bool profile_is_valid(const struct profile *profile)
 	}
 	for (size_t i = 0; i < profile->n_threads; i++)
 		if (!memchr(profile->threads[i].name, '\0', sizeof(profile->threads[i].name)))
+			return false;
+	for (size_t i = 0; i < profile->n_areas; i++)
+		if (!area_is_valid(&profile->areas[i]))
 			return false;
 	for (size_t i = 0; i < profile->n_sites; i++)
 		if (!site_is_valid(profile, &profile->sites[i]))

@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "process/areas.h"
+#include "process/arenas.h"
 #include "region/abi.h" /* the enums that the comments name */
 
 #define PROFILE_UNKNOWN UINT64_MAX
@@ -142,6 +144,9 @@ struct profile {
 	size_t n_threads;
 	uint32_t *thread_refs;
 	size_t n_thread_refs;
+	struct arenas *arenas; /* of the program's allocators; owned; NULL if none could be read */
+	struct area *areas;    /* what is known of ranges of memory; labels are not trusted */
+	size_t n_areas;
 	char *maps_text; /* /proc/PID/smaps as it was, owned; NULL if unknown */
 	struct string_pool *strings;
 	uint32_t n_damaged; /* entries of the region that could not be read */

@@ -106,6 +106,12 @@ static const struct schema_field thread_fields[] = {
 	FIELD(profile_thread, freed_bytes, U64),
 };
 
+static const struct schema_field area_fields[] = {
+	FIELD(area, start, U64),    FIELD(area, end, U64),     FIELD(area, guard, U64),
+	FIELD(area, resident, U64), FIELD(area, swapped, U64), FIELD(area, kind, U32),
+	FIELD(area, tid, U32),      FIELD(area, label, BYTES),
+};
+
 static const struct schema_field profile_fields[] = {
 	FIELD(profile, n_damaged, U32),
 };
@@ -139,6 +145,7 @@ const struct schema_table schema_tables[] = {
 	MANY(SCHEMA_TAG('B', 'L', 'K', 'S'), struct profile_block, block_fields, 7, blocks),
 	MANY(SCHEMA_TAG('T', 'H', 'R', 'D'), struct profile_thread, thread_fields, 5, threads),
 	MANY(SCHEMA_TAG('T', 'R', 'E', 'F'), uint32_t, ref_fields, 1, thread_refs),
+	MANY(SCHEMA_TAG('A', 'R', 'E', 'A'), struct area, area_fields, 8, areas),
 };
 const size_t schema_n_tables = ARRAY_SIZE(schema_tables);
 

@@ -77,6 +77,19 @@ static int copy_arguments(char *const *from, char ***ret)
 	return 0;
 }
 
+static void describe_usage(const struct procinfo *info, struct profile_process *process)
+{
+	process->started_at = info->started_at;
+	process->n_threads = info->n_threads;
+	process->rss = info->rss;
+	process->pss = info->pss;
+	process->uss = info->uss;
+	process->swap = info->swap;
+	process->vsz = info->vsz;
+	process->peak_rss = info->peak_rss;
+	process->cgroup_limit = info->cgroup_limit;
+}
+
 int subject_describe_process(const struct region_snapshot *snapshot, const struct procinfo *info,
 			     uint64_t moment_ns, struct profile *profile)
 {
@@ -101,16 +114,33 @@ int subject_describe_process(const struct region_snapshot *snapshot, const struc
 	process->captured_at = process->started_at + (double)(moment_ns - header->start_ns) / 1e9;
 	if (!info)
 		return 0;
-	process->started_at = info->started_at;
-	process->n_threads = info->n_threads;
-	process->rss = info->rss;
-	process->pss = info->pss;
-	process->uss = info->uss;
-	process->swap = info->swap;
-	process->vsz = info->vsz;
-	process->peak_rss = info->peak_rss;
-	process->cgroup_limit = info->cgroup_limit;
+	describe_usage(info, process);
 	return 0;
+}
+
+int subject_describe_plain(const struct procinfo *info, double captured_at, struct profile *profile)
+{
+	struct profile_process *process = &profile->process;
+	struct profile_heap *heap = &profile->heap;
+
+	process->pid = (uint32_t)info->pid;
+	process->ppid = (uint32_t)info->ppid;
+	process->exe = strdup(info->exe ? info->exe : "");
+	process->comm = strdup(info->comm);
+	profile->threads = calloc(1, sizeof(*profile->threads));
+	if (!process->exe || !process->comm || !profile->threads)
+		return -ENOMEM;
+	profile->n_threads = 1;
+	process->state = PROFILE_RUNNING;
+	process->captured_at = captured_at;
+	describe_usage(info, process);
+	profile->agent.mode = MT_MODE_NONE;
+	profile->agent.sampling = MT_SAMPLING_OFF;
+	heap->live_bytes = heap->live_blocks = PROFILE_UNKNOWN;
+	heap->allocated_bytes = heap->allocated_blocks = PROFILE_UNKNOWN;
+	heap->freed_bytes = heap->freed_blocks = PROFILE_UNKNOWN;
+	heap->mapped_bytes = heap->inherited_bytes = PROFILE_UNKNOWN;
+	return info->cmdline ? copy_arguments(info->cmdline, &process->cmdline) : 0;
 }
 
 /* Bytes of the region that were ever written: what it holds resident. */

@@ -18,4 +18,8 @@ void subject_describe_agent(const struct region_snapshot *snapshot, struct profi
 /* Threads keep the region's indices; entry 0 is there and is nobody. */
 int subject_describe_threads(const struct region_snapshot *snapshot, struct profile *profile);
 
+/* All of the above for a process without the agent, of which /proc is all there is. */
+int subject_describe_plain(const struct procinfo *info, double captured_at,
+			   struct profile *profile);
+
 #endif

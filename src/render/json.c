@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "profile/verdict.h"
+#include "render/maps.h"
 #include "render/view.h"
 #include "render/words.h"
 
@@ -268,19 +269,41 @@ static json_t *make_memory(const struct profile_process *process, const struct l
 			 ledger ? number(ledger->lines[LEDGER_UNEXPLAINED].resident) : json_null());
 }
 
-static json_t *make_mapping(const struct ledger_mapping *entry)
+/* Where a mapping has several owners. */
+static json_t *make_parts(const struct ledger *ledger, const struct ledger_mapping *entry)
+{
+	json_t *parts = json_array();
+
+	for (uint32_t i = 0; i < entry->n_parts; i++) {
+		const struct ledger_part *part = &ledger->parts[entry->first_part + i];
+
+		if (part->usage.resident == 0 && entry->n_parts > 1)
+			continue;
+		json_array_append_new(parts,
+				      json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "start",
+						hex(part->start), "end", hex(part->end), "owner",
+						ledger_owner_name(part->owner), "label",
+						text(part->label[0] ? part->label : NULL), "tid",
+						part->tid ? json_integer(part->tid) : json_null(),
+						"resident_bytes", number(part->usage.resident)));
+	}
+	return parts;
+}
+
+static json_t *make_mapping(const struct ledger *ledger, const struct ledger_mapping *entry)
 {
 	const struct mapping *m = entry->mapping;
 	const char perms[] = {m->read ? 'r' : '-', m->write ? 'w' : '-', m->exec ? 'x' : '-',
 			      m->shared ? 's' : 'p', '\0'};
 
-	return json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "start",
-			 hex(m->start), "end", hex(m->end), "perms", perms, "path",
-			 text(m->path[0] ? m->path : NULL), "owner",
-			 ledger_owner_name(entry->owner), "label", ledger_owner_label(entry->owner),
-			 "rss_bytes", number(m->rss), "pss_bytes", number(m->pss),
-			 "private_dirty_bytes", number(m->private_dirty), "swap_bytes",
-			 number(m->swap), "anon_huge_bytes", number(m->anon_huge));
+	return json_pack(
+		"{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "start",
+		hex(m->start), "end", hex(m->end), "perms", perms, "path",
+		text(m->path[0] ? m->path : NULL), "owner", ledger_owner_name(entry->owner),
+		"label", text(entry->label[0] ? entry->label : ledger_owner_label(entry->owner)),
+		"parts", make_parts(ledger, entry), "rss_bytes", number(m->rss), "pss_bytes",
+		number(m->pss), "private_dirty_bytes", number(m->private_dirty), "swap_bytes",
+		number(m->swap), "anon_huge_bytes", number(m->anon_huge));
 }
 
 static json_t *make_mappings(const struct ledger *ledger)
@@ -291,7 +314,7 @@ static json_t *make_mappings(const struct ledger *ledger)
 		return json_null();
 	mappings = json_array();
 	for (size_t i = 0; i < ledger->maps.n_mappings; i++)
-		json_array_append_new(mappings, make_mapping(&ledger->mappings[i]));
+		json_array_append_new(mappings, make_mapping(ledger, &ledger->mappings[i]));
 	return mappings;
 }
 
@@ -326,7 +349,7 @@ int json_make_report(const struct profile *profile, const struct render_options 
 		return r;
 	if (r >= 0)
 		ledger = &built;
-	r = verdict_judge(profile, ledger, NULL, &verdict);
+	r = verdict_judge(profile, ledger, profile->arenas, &verdict);
 	if (r < 0)
 		return r;
 	r = make_sites(profile, options, &sites);
@@ -347,20 +370,40 @@ static int write_unlocked(const char *bytes, size_t size, void *stream)
 	return fwrite_unlocked(bytes, 1, size, stream) == size ? 0 : -1;
 }
 
+static int dump(json_t *json, FILE *out)
+{
+	int r;
+
+	if (!json)
+		return -ENOMEM;
+	errno = 0;
+	r = json_dump_callback(json, write_unlocked, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+	json_decref(json);
+	if (r < 0)
+		return errno ? -errno : -EIO;
+	fputc('\n', out);
+	return words_finish(out);
+}
+
 int render_json(const struct profile *profile, const struct render_options *options, FILE *out)
 {
 	json_t *report;
 	int r;
 
 	r = json_make_report(profile, options ? options : &view_default_options, &report);
+	return r < 0 ? r : dump(report, out);
+}
+
+int render_maps_json(const struct profile *profile, const struct maps_options *options, FILE *out)
+{
+	_cleanup_(ledger_deinit) struct ledger ledger = {};
+	int r = ledger_build(profile, &ledger);
+
 	if (r < 0)
 		return r;
-	errno = 0;
-	r = json_dump_callback(report, write_unlocked, out,
-			       JSON_INDENT(1) | JSON_REAL_PRECISION(15));
-	json_decref(report);
-	if (r < 0)
-		return errno ? -errno : -EIO;
-	fputc('\n', out);
-	return words_finish(out);
+	return dump(json_pack("{s:s, s:s, s:o, s:o, s:o}", "schema", "memtrace/1", "version",
+			      MEMTRACE_VERSION, "process", make_process(profile), "memory",
+			      make_memory(&profile->process, &ledger), "mappings",
+			      make_mappings(&ledger)),
+		    out);
 }

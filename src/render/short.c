@@ -114,7 +114,7 @@ static int add_place(struct strbuf *buffer, const struct render_options *options
 static int add_verdict(struct strbuf *buffer, const struct profile *profile)
 {
 	_cleanup_(verdict_deinit) struct verdict verdict = {};
-	int r = verdict_judge(profile, NULL, NULL, &verdict);
+	int r = verdict_judge(profile, NULL, profile->arenas, &verdict);
 
 	if (r >= 0 && verdict_code_name(verdict.code))
 		strbuf_addf(buffer, ": %s", verdict_code_name(verdict.code));

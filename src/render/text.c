@@ -269,7 +269,7 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 	has_ledger = ledger_build(profile, &ledger);
 	if (has_ledger == -ENOMEM)
 		return has_ledger;
-	r = verdict_judge(profile, has_ledger < 0 ? NULL : &ledger, NULL, &verdict);
+	r = verdict_judge(profile, has_ledger < 0 ? NULL : &ledger, profile->arenas, &verdict);
 	if (r < 0)
 		return r;
 	text_add_process(buffer, profile, options);
@@ -280,9 +280,9 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 		strbuf_addc(buffer, '\n');
 	}
 	strbuf_addc(buffer, '\n');
+	text_add_verdict(buffer, options, &verdict);
+	strbuf_addc(buffer, '\n');
 	if (profile->agent.mode != MT_MODE_NONE) {
-		text_add_verdict(buffer, options, &verdict);
-		strbuf_addc(buffer, '\n');
 		add_heap(buffer, profile, options);
 		strbuf_addc(buffer, '\n');
 	}
@@ -293,8 +293,10 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 	if (profile->agent.mode != MT_MODE_NONE)
 		add_sampling(buffer, profile, options);
 	else
-		text_add_item(buffer, options, "Agent",
-			      "there was none: nobody knows who allocated what is live");
+		text_add_item(
+			buffer, options, "Agent",
+			"there is none in the process, so nobody recorded who allocates what is "
+			"live; start it with \"memtrace run PROGRAM\" for that");
 	return strbuf_addc(buffer, '\n');
 }
 

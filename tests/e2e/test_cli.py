@@ -200,7 +200,7 @@ def test_files_that_are_no_sessions(memtrace, tmp_path):
 
 
 def test_process_without_the_agent(memtrace):
-    for verb in ("report", "attach", "snapshot", "detach"):
+    for verb in ("attach", "detach"):
         assert_refused(memtrace(verb, os.getpid()), "has no agent", "memtrace run PROGRAM")
 
 

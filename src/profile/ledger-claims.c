@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ledger-claims.c: areas in order, cut so that none overlap, the allocators' first: these are validated
+ * structures, and what else is known of the same address is known by its looks.
+ *
+ * An allocator's range has three shares: blocks in use, free memory, metadata. Blocks are larger than
+ * what was asked for; where the agent knows what was asked for, the share of blocks is divided in that
+ * proportion, the same everywhere, because which of them are resident is not known block by block.
+ */
+#include "profile/ledger-claims.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In the kind of an area while they are put in order: from here on, an index of a range. */
+enum { KIND_RANGE = AREA_N_KINDS };
+
+static const enum ledger_owner area_owners[AREA_N_KINDS] = {
+	[AREA_STACK] = LEDGER_STACKS,
+	[AREA_STACK_ENDED] = LEDGER_STACKS_FREE,
+	[AREA_STACK_CACHED] = LEDGER_STACKS_FREE,
+	[AREA_HEAP] = LEDGER_HEAP_OTHER,
+	[AREA_IMAGE] = LEDGER_IMAGES,
+	[AREA_JVM_HEAP] = LEDGER_JVM_HEAP,
+	[AREA_JVM_CODE] = LEDGER_JVM_CODE,
+	[AREA_JVM_CLASSES] = LEDGER_JVM_CLASSES,
+	[AREA_JVM] = LEDGER_JVM,
+	[AREA_V8] = LEDGER_V8,
+	[AREA_GO] = LEDGER_GO,
+	[AREA_PYTHON] = LEDGER_PYTHON,
+	[AREA_PHP] = LEDGER_PHP,
+	[AREA_RUBY] = LEDGER_RUBY,
+	[AREA_MEMTRACE] = LEDGER_MEMTRACE,
+};
+
+void ledger_claims_deinit(struct ledger_claims *claims)
+{
+	free(claims->claims);
+	*claims = (struct ledger_claims){};
+}
+
+size_t ledger_claims_find(const struct ledger_claims *claims, uint64_t address)
+{
+	size_t low = 0, high = claims->n_claims;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (claims->claims[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int add_area(struct areas *areas, const struct area *area)
+{
+	struct area *added = areas_add(areas);
+
+	if (!added)
+		return -ENOMEM;
+	*added = *area;
+	return 0;
+}
+
+static int list_areas(const struct profile *profile, struct areas *ret)
+{
+	const struct arenas *arenas = profile->arenas;
+
+	for (size_t i = 0; arenas && i < arenas->n_ranges; i++) {
+		const struct arena_range *range = &arenas->ranges[i];
+		const struct area area = {
+			.start = range->start,
+			.end = range->end,
+			.kind = (uint32_t)(KIND_RANGE + i),
+		};
+
+		if (add_area(ret, &area) < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < profile->n_areas; i++)
+		if (profile->areas[i].kind < AREA_N_KINDS && add_area(ret, &profile->areas[i]) < 0)
+			return -ENOMEM;
+	return areas_settle(ret);
+}
+
+/* part / whole of value, without overflow. */
+static uint64_t scale(uint64_t value, uint64_t part, uint64_t whole)
+{
+	if (whole == 0 || part >= whole)
+		return value;
+	return (uint64_t)((__uint128_t)value * part / whole);
+}
+
+static void add_share(struct ledger_claim *claim, enum ledger_owner owner, uint64_t resident)
+{
+	claim->shares[claim->n_shares++] = (struct ledger_share){owner, resident};
+	claim->resident += resident;
+}
+
+static void name_arena(const struct arena *arena, struct ledger_claim *claim)
+{
+	static const char *const forms[] = {
+		[ARENA_MAIN] = "main arena",
+		[ARENA_THREAD] = "arena %u",
+		[ARENA_MMAPPED] = "blocks with a mapping of their own",
+		[ARENA_FAST] = "memtrace's allocator",
+	};
+	const char *form = forms[arena->kind];
+	char *at = claim->label;
+
+	if (arena->kind == ARENA_THREAD)
+		snprintf(at, sizeof(claim->label), "arena %u", arena->id);
+	else
+		snprintf(at, sizeof(claim->label), "%s", form);
+}
+
+/* A piece of a range: all of it, but where another claim came first. */
+static void claim_range(const struct arenas *arenas, const struct area *piece, double asked,
+			struct ledger_claim *claim)
+{
+	const struct arena_range *range = &arenas->ranges[piece->kind - KIND_RANGE];
+	const uint64_t part = piece->end - piece->start, whole = range->end - range->start;
+	const uint64_t in_use = scale(range->in_use_resident, part, whole);
+	const uint64_t live = (uint64_t)((double)in_use * asked);
+
+	add_share(claim, LEDGER_HEAP_LIVE, live);
+	add_share(claim, LEDGER_HEAP_ROUNDING, in_use - live);
+	add_share(claim, LEDGER_HEAP_METADATA, scale(range->metadata_resident, part, whole));
+	add_share(claim, LEDGER_HEAP_FREE, scale(range->free_resident, part, whole));
+	if (range->arena < arenas->n_arenas)
+		name_arena(&arenas->arenas[range->arena], claim);
+}
+
+static void claim_area(const struct area *area, struct ledger_claim *claim)
+{
+	static const char *const gone[] = {
+		[AREA_STACK_ENDED] = "ended, not joined",
+		[AREA_STACK_CACHED] = "kept for the next thread",
+	};
+
+	add_share(claim, area_owners[area->kind], area->resident);
+	claim->swapped = area->swapped;
+	claim->tid = area->tid;
+	snprintf(claim->label, sizeof(claim->label), "%.*s", AREA_LABEL_MAX - 1, area->label);
+	if (area->kind == AREA_STACK_ENDED || area->kind == AREA_STACK_CACHED)
+		snprintf(claim->label, sizeof(claim->label), "%s", gone[area->kind]);
+}
+
+/* Of the bytes in blocks that are in use: what was asked for. 1 where nobody knows. */
+static double find_asked(const struct profile *profile)
+{
+	uint64_t in_use = 0;
+
+	for (size_t i = 0; profile->arenas && i < profile->arenas->n_arenas; i++)
+		in_use += profile->arenas->arenas[i].in_use;
+	if (profile->agent.mode == MT_MODE_NONE || in_use == 0 ||
+	    profile->heap.live_bytes >= in_use)
+		return 1;
+	return (double)profile->heap.live_bytes / (double)in_use;
+}
+
+int ledger_claims_collect(const struct profile *profile, struct ledger_claims *ret)
+{
+	_cleanup_(ledger_claims_deinit) struct ledger_claims claims = {};
+	_cleanup_(areas_deinit) struct areas areas = {};
+	int r = list_areas(profile, &areas);
+
+	if (r < 0)
+		return r;
+	claims.claims = calloc(areas.n_areas + 1, sizeof(*claims.claims));
+	if (!claims.claims)
+		return -ENOMEM;
+	claims.asked = find_asked(profile);
+	claims.has_arenas = profile->arenas && profile->arenas->n_arenas > 0;
+	for (size_t i = 0; i < areas.n_areas; i++) {
+		struct ledger_claim *claim = &claims.claims[claims.n_claims++];
+
+		claim->start = areas.areas[i].start;
+		claim->end = areas.areas[i].end;
+		if (areas.areas[i].kind >= KIND_RANGE)
+			claim_range(profile->arenas, &areas.areas[i], claims.asked, claim);
+		else
+			claim_area(&areas.areas[i], claim);
+	}
+	*ret = claims;
+	claims = (struct ledger_claims){};
+	return 0;
+}
