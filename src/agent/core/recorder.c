@@ -24,6 +24,7 @@
 #include "agent/core/blockindex.h"
 #include "agent/core/live.h"
 #include "agent/core/maps.h"
+#include "agent/core/recall.h"
 #include "agent/core/sampler.h"
 #include "agent/core/sites.h"
 #include "agent/core/sys.h"
@@ -32,8 +33,9 @@
 enum {
 	RECORDER_BATCH = 64,
 	RECORDER_BATCH_MIN = 8,
-	RECORDER_LIVE_SHIFT = 9,  /* 1/512 of live bytes matters */
-	RECORDER_WEIGHTY = 65536, /* bytes; samples that stand for more are added at once */
+	RECORDER_LIVE_SHIFT = 9,    /* 1/512 of live bytes matters */
+	RECORDER_WEIGHTY = 65536,   /* bytes; samples that stand for more are added at once */
+	RECORDER_RECALL_AFTER = 32, /* samples */
 	RECORDER_COST_FIRST = 64,
 	RECORDER_COST_EACH = 16,
 	RECORDER_COST_MAX_NS = 8000,
@@ -54,27 +56,71 @@ int recorder_init(const struct core_config *config)
 	return config->tags ? 0 : blockindex_init(writer.live_capacity);
 }
 
-uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned flags,
-		       uint64_t now_ns)
+static void recorder_count_truncated(void)
+{
+	__atomic_fetch_add(&writer.header->truncated_stacks, 1, __ATOMIC_RELAXED);
+}
+
+/* By walking the whole stack. */
+static _noinline_ uint32_t recorder_site_anew(struct thread *thread, struct unwind_stack *stack,
+					      enum mt_site_kind kind, unsigned flags,
+					      uint64_t now_ns)
 {
 	uint64_t *frames = thread_take_frames(thread);
-	struct unwind_stack scratch;
 	unsigned n = 0;
 	uint32_t site;
 
 	if (unlikely(!frames))
 		return 0;
-	n = unwind_trace(thread_stack_get(thread, &scratch), recorder_text_start, recorder_text_end,
-			 frames, THREAD_FRAMES, &flags);
+	n = unwind_trace(stack, recorder_text_start, recorder_text_end, frames, THREAD_FRAMES,
+			 &flags);
 	if (unlikely(n == 0)) {
 		frames[n++] = 0;
 		flags |= MT_STACK_TRUNCATED;
 	}
 	if (flags & MT_STACK_TRUNCATED)
-		__atomic_fetch_add(&writer.header->truncated_stacks, 1, __ATOMIC_RELAXED);
+		recorder_count_truncated();
 	site = sites_get(thread, kind, flags, frames, n, now_ns);
 	thread_drop_frames(thread, frames);
 	return site;
+}
+
+/* Of the stack that the thread has just recalled. */
+static _noinline_ uint32_t recorder_site_found(struct thread *thread,
+					       const struct recall_stack *found,
+					       enum mt_site_kind kind, unsigned flags,
+					       uint64_t now_ns)
+{
+	uint32_t site = sites_find(kind, flags, found->hash);
+
+	if (likely(site))
+		return site;
+	recall_copy(thread->recall, thread->frames, found->n_frames);
+	return sites_get(thread, kind, flags, thread->frames, found->n_frames, now_ns);
+}
+
+uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned flags,
+		       uint64_t now_ns)
+{
+	struct unwind_stack scratch, *stack = thread_stack_get(thread, &scratch);
+	struct recall_stack found;
+	uint32_t *note;
+
+	/* handlers and coroutines have stacks of which nothing is remembered */
+	if (unlikely(stack != &thread->stack || !thread->recall) ||
+	    unlikely(!recall_trace(thread->recall, stack, recorder_text_start, recorder_text_end,
+				   THREAD_FRAMES, &found)))
+		return recorder_site_anew(thread, stack, kind, flags, now_ns);
+	if (unlikely(found.is_truncated)) {
+		flags |= MT_STACK_TRUNCATED;
+		recorder_count_truncated();
+	}
+	note = recall_note(thread->recall);
+	if (unlikely(kind != MT_SITE_MALLOC))
+		return recorder_site_found(thread, &found, kind, flags, now_ns);
+	if (!*note)
+		*note = recorder_site_found(thread, &found, kind, flags, now_ns);
+	return *note;
 }
 
 static int64_t recorder_variance(const struct sites_weight *weight)
@@ -102,7 +148,7 @@ static void recorder_write_own_bytes(void)
 {
 	uint64_t bytes = live_own_bytes() + sites_own_bytes() + thread_own_bytes() +
 			 blockindex_own_bytes() + maps_own_bytes() + unwind_own_bytes() +
-			 modules_own_bytes();
+			 modules_own_bytes() + recall_own_bytes();
 
 	__atomic_store_n(&writer.header->own_bytes, bytes, __ATOMIC_RELAXED);
 }
@@ -171,6 +217,9 @@ static void recorder_gather_allocated(struct thread *thread, const struct sites_
 		recorder_bump(entry->samples, 1);
 	}
 	thread_count_sample(thread, now_ns);
+	/* a thread with few samples does without */
+	if (unlikely(thread->n_samples % 4096 == RECORDER_RECALL_AFTER && !thread->recall))
+		thread->recall = recall_new();
 	recorder_flush_if_due(thread, weight);
 }
 

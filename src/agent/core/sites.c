@@ -28,6 +28,7 @@
 #include "agent/core/sites.h"
 
 #include "agent/core/fmath.h"
+#include "agent/core/stack-hash.h"
 #include "agent/core/sys.h"
 #include "agent/core/writer.h"
 
@@ -59,26 +60,13 @@ static uint64_t sites_mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/*
- * Two lanes of two frames a step, so that multiplications overlap; the constants are odd and have about
- * as many ones as zeros.
- */
-static uint64_t sites_hash(unsigned kind, const uint64_t *frames, unsigned n)
+/* Kind and flags tell sites with one stack apart. */
+static uint64_t sites_hash(unsigned kind, unsigned flags, uint64_t stack_hash)
 {
-	uint64_t a = 0x9e3779b97f4a7c15ull ^ (((uint64_t)n << 32) | kind),
-		 b = 0x1d8e4e27c47d124full;
-	unsigned i;
+	uint64_t hash = sites_mix(stack_hash ^ 0x1d8e4e27c47d124full,
+				  0xeb44accab455d165ull ^ (kind | (flags & MT_STACK_BACKING) << 8));
 
-	for (i = 0; i + 4 <= n; i += 4) {
-		a = sites_mix(frames[i] ^ 0xa0761d6478bd642full ^ a,
-			      frames[i + 1] ^ 0xe7037ed1a0b428dbull);
-		b = sites_mix(frames[i + 2] ^ 0x8ebc6af09c88c6e3ull ^ b,
-			      frames[i + 3] ^ 0x589965cc75374cc3ull);
-	}
-	for (; i < n; i++)
-		a = sites_mix(frames[i] ^ 0x8ebc6af09c88c6e3ull ^ a, 0x589965cc75374cc3ull);
-	a = sites_mix(a ^ 0xe7037ed1a0b428dbull, b ^ 0xeb44accab455d165ull);
-	return a ? a : 1;
+	return hash ? hash : 1;
 }
 
 /* Room for n frames; false, and nothing taken, if there is none. */
@@ -149,10 +137,29 @@ static void sites_fill(const struct thread_spare_site *place, const struct sites
 	writer_raise32(&writer.header->n_sites, place->site + 1);
 }
 
+static bool sites_is_at(uint64_t word, uint64_t hash)
+{
+	return word >> 32 == hash >> 32 &&
+	       __atomic_load_n(&writer.sites[(uint32_t)word].hash, __ATOMIC_RELAXED) == hash;
+}
+
+uint32_t sites_find(enum mt_site_kind kind, unsigned flags, uint64_t stack_hash)
+{
+	uint64_t hash = sites_hash(kind, flags, stack_hash);
+
+	for (uint32_t i = (uint32_t)hash & sites_mask;; i = (i + 1) & sites_mask) {
+		/* acquire pairs with the release in sites_get */
+		uint64_t word = __atomic_load_n(&sites_index[i], __ATOMIC_ACQUIRE);
+
+		if (word == 0 || sites_is_at(word, hash))
+			return (uint32_t)word;
+	}
+}
+
 uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags,
 		   const uint64_t *frames, unsigned n_frames, uint64_t now_ns)
 {
-	uint64_t hash = sites_hash(kind | (flags & MT_STACK_BACKING) << 8, frames, n_frames);
+	uint64_t hash = sites_hash(kind, flags, stack_hash(frames, n_frames));
 	struct sites_key key = {hash, kind, flags, frames, n_frames};
 	struct thread_spare_site mine = {0};
 	uint32_t i = (uint32_t)hash & sites_mask;
@@ -173,8 +180,7 @@ uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags
 							__ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
 				return mine.site;
 		}
-		if (word >> 32 == hash >> 32 &&
-		    __atomic_load_n(&writer.sites[(uint32_t)word].hash, __ATOMIC_RELAXED) == hash)
+		if (sites_is_at(word, hash))
 			break;
 	}
 	if (mine.site) {

@@ -28,6 +28,9 @@ int sites_init(void);
 uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags,
 		   const uint64_t *frames, unsigned n_frames, uint64_t now_ns);
 
+/* The site of the stack with that stack_hash; 0 if it is not known yet. */
+uint32_t sites_find(enum mt_site_kind kind, unsigned flags, uint64_t stack_hash);
+
 /* What a block of size bytes, sampled at interval, stands for. The same arguments give the same. */
 struct sites_weight sites_weigh(uint64_t size, uint64_t interval);
 

@@ -25,6 +25,7 @@
 #include "agent/core/thread.h"
 
 #include "agent/core/live.h"
+#include "agent/core/recall.h"
 #include "agent/core/sys.h"
 #include "agent/core/thread-entry.h"
 #include "agent/core/writer.h"
@@ -90,6 +91,8 @@ static void thread_prepare(struct thread *thread, uintptr_t tp)
 	thread->random |= thread->random == 0;
 	thread->armed = thread->ended = thread->maps_busy = false;
 	thread->n_map_ops = 0;
+	if (thread->recall)
+		recall_forget(thread->recall);
 	thread->interval = 0;
 	thread->n_samples = thread->n_events = 0;
 	thread->next_name = 1;

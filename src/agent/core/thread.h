@@ -30,6 +30,7 @@ struct thread_spare_site {
 	uint64_t stack;
 };
 
+struct recall;
 struct thread_place;
 
 struct thread {
@@ -70,6 +71,7 @@ struct thread {
 	struct unwind_stack stack; /* outermost: the thread's own stack */
 	struct unwind_stack other; /* outermost: for stacks of unknown extent */
 	struct maps_op map_ops[THREAD_MAP_OPS];
+	struct recall *recall;          /* outermost: the last stack; NULL until it pays */
 	uint64_t frames[THREAD_FRAMES]; /* outermost: scratch */
 };
 

@@ -23,6 +23,7 @@
 #include "agent/core/modules.h"
 #include "agent/core/sys.h"
 #include "agent/core/unwind-cache.h"
+#include "agent/core/unwind-epoch.h"
 #include "agent/core/unwind-memory.h"
 #include "region/abi.h"
 
@@ -310,6 +311,27 @@ __attribute__((no_sanitize_address)) static void run(struct walk *w, const struc
 	w->n = n;
 }
 
+static bool is_in_place(const struct walk *w, const struct rule *rule)
+{
+	return rule->module == MT_MODULE_NONE || modules_is_current(rule->module, w->epoch) ||
+	       modules_check(rule->module, w->key - 1, w->epoch);
+}
+
+bool unwind_learn(uint64_t key, uint64_t epoch)
+{
+	const struct cache *cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
+	struct walk w;
+	struct rule rule;
+
+	w.key = key;
+	w.epoch = epoch;
+	if (key == 0)
+		return false;
+	if (!cache || !cache_find(cache, key, &rule) || !is_in_place(&w, &rule))
+		rule = resolve(&w);
+	return rule.module != MT_MODULE_NONE;
+}
+
 static enum outcome walk(struct walk *w)
 {
 	for (;;) {
@@ -321,9 +343,7 @@ static enum outcome walk(struct walk *w)
 			run(w, cache);
 		if (w->key == 0)
 			return WALK_END;
-		if (!cache || !cache_find(cache, w->key, &rule) ||
-		    (rule.module != MT_MODULE_NONE && !modules_is_current(rule.module, w->epoch) &&
-		     !modules_check(rule.module, w->key - 1, w->epoch)))
+		if (!cache || !cache_find(cache, w->key, &rule) || !is_in_place(w, &rule))
 			rule = resolve(w);
 		if (rule.kind == RULE_NONE || !put_frame(w, rule.module))
 			return WALK_TRUNCATED;
@@ -354,10 +374,7 @@ unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_
 	w.max = max;
 	w.skip_start = skip_start;
 	w.skip_size = skip_end - skip_start;
-	if (unlikely(modules_changed()))
-		modules_refresh();
-	w.epoch = modules_epoch();
-	cache_enter_epoch(w.epoch);
+	w.epoch = unwind_enter_epoch();
 	for (unsigned is_full = 0; is_full < 2 && outcome == WALK_RESTART; is_full++) {
 		unwind_capture(&w.regs);
 		begin(&w, stack, is_full);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-recall.c: what is recalled is what unwinding finds.
+ *
+ * check() asks both from one place. The innermost two frames, of the tracing function itself and of check(),
+ * have pcs of their own; all others must be equal.
+ */
+#include "test.h"
+
+#include <alloca.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "agent/core/modules.h"
+#include "agent/core/recall.h"
+#include "agent/core/stack-hash.h"
+#include "agent/core/sys.h"
+#include "agent/core/unwind.h"
+#include "region/abi.h"
+#include "tests/support/oracle.h"
+
+enum { FRAMES_MAX = 512, MAX_RECORDED = 128, N_WALKS = 20000 };
+
+static struct unwind_stack stack;
+static struct recall *recall;
+static uintptr_t skip_start, skip_end;
+static unsigned n_checks, n_same, n_served;
+static uint64_t theirs[FRAMES_MAX], ours[FRAMES_MAX];
+
+static void note_stack(void)
+{
+	pthread_attr_t attr;
+	void *start;
+	size_t size;
+
+	pthread_getattr_np(pthread_self(), &attr);
+	pthread_attr_getstack(&attr, &start, &size);
+	pthread_attr_destroy(&attr);
+	stack.start = (uintptr_t)start;
+	stack.end = (uintptr_t)start + size;
+}
+
+static __attribute__((noinline)) void check(void)
+{
+	const bool is_skipping = skip_end > skip_start;
+	unsigned flags = 0, n, skipped = is_skipping ? 1 : 0;
+	struct recall_stack found;
+
+	n_checks++;
+	n = unwind_trace(&stack, 0, 0, theirs, FRAMES_MAX, &flags);
+	assert_int_equal(flags, 0);
+	if (!recall_trace(recall, &stack, skip_start, skip_end, MAX_RECORDED, &found))
+		return;
+	n_served++;
+	n_same += found.is_same;
+	n -= skipped;
+	assert_int_equal(found.n_frames, MIN(n, MAX_RECORDED));
+	assert_int_equal(found.is_truncated, n > MAX_RECORDED);
+	recall_copy(recall, ours, found.n_frames);
+	for (unsigned i = 2 - skipped; i < found.n_frames; i++)
+		assert_int_equal(ours[i], theirs[i + skipped]);
+	assert_int_equal(found.hash, stack_hash(ours, found.n_frames));
+	__asm__ volatile("");
+}
+
+static uint64_t random_state = 88172645463325252ull;
+
+static unsigned draw(unsigned below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (unsigned)(random_state >> 33) % below;
+}
+
+static void call_some(unsigned depth);
+
+/* Functions of every kind of frame, each with several calls that return to different places. */
+static __attribute__((noinline)) void plain(unsigned depth)
+{
+	if (draw(2))
+		call_some(depth);
+	else
+		call_some(depth + 1);
+	__asm__ volatile("");
+}
+
+static __attribute__((noinline, optimize("no-omit-frame-pointer"))) void
+with_pointer(unsigned depth)
+{
+	if (draw(2))
+		call_some(depth);
+	if (draw(2))
+		call_some(depth);
+	__asm__ volatile("");
+}
+
+static __attribute__((noinline)) void with_room(unsigned depth)
+{
+	volatile char *room = alloca(draw(100) + 1);
+
+	room[0] = 1;
+	call_some(depth);
+	room[0] = 2;
+}
+
+static __attribute__((noinline, optimize("omit-frame-pointer"))) void with_registers(unsigned depth)
+{
+	unsigned kept[6];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
+		kept[i] = draw(100);
+	/* rbp is a variable here, and different each time */
+	__asm__ volatile("" : "+r"(kept[0]), "+r"(kept[1]), "+r"(kept[2]), "+r"(kept[3]));
+	call_some(depth);
+	__asm__ volatile("" ::"r"(kept[0]), "r"(kept[1]), "r"(kept[2]), "r"(kept[3]), "r"(kept[4]));
+	check();
+	__asm__ volatile("" ::"r"(kept[5]));
+}
+
+static __attribute__((noinline)) void call_some(unsigned depth)
+{
+	static void (*const functions[])(unsigned) = {plain, with_pointer, with_room,
+						      with_registers};
+
+	if (draw(3) == 0)
+		check();
+	if (depth > 0 && draw(4))
+		functions[draw(ARRAY_SIZE(functions))](depth - 1);
+	__asm__ volatile("");
+}
+
+static void walk_about(void)
+{
+	n_checks = n_same = n_served = 0;
+	while (n_checks < N_WALKS)
+		call_some(12);
+	/* cold pcs and nothing else keep it from serving */
+	assert_true(n_served > n_checks * 9 / 10);
+}
+
+static void test_stacks_that_come_and_go(void **state)
+{
+	skip_start = skip_end = 0;
+	walk_about();
+}
+
+static void test_leading_frames_are_left_out(void **state)
+{
+	struct recall_stack found;
+
+	skip_start = skip_end = 0;
+	while (!recall_trace(recall, &stack, 0, 0, MAX_RECORDED, &found))
+		;
+	recall_copy(recall, ours, found.n_frames);
+	skip_start = MT_FRAME_PC(ours[0]) - 256;
+	skip_end = MT_FRAME_PC(ours[0]) + 256;
+	recall_forget(recall);
+	walk_about();
+	skip_start = skip_end = 0;
+}
+
+static void test_the_same_stack_is_told(void **state)
+{
+	recall_forget(recall);
+	n_same = 0;
+	for (unsigned i = 0; i < 100; i++)
+		check();
+	assert_true(n_same >= 30);
+}
+
+static __attribute__((noinline)) void recurse(unsigned depth)
+{
+	if (depth % 64 == 0)
+		check();
+	if (depth > 0)
+		recurse(depth - 1);
+	if (depth % 50 == 0)
+		check();
+	__asm__ volatile("");
+}
+
+static void test_deep_stacks_are_cut(void **state)
+{
+	n_served = 0;
+	for (unsigned i = 0; i < 4; i++)
+		recurse(300);
+	assert_true(n_served > 10);
+	/* deeper than can be remembered: declined, and good again afterwards */
+	for (unsigned i = 0; i < 2; i++)
+		recurse(440);
+	n_served = 0;
+	for (unsigned i = 0; i < 200; i++)
+		check();
+	assert_true(n_served > 100);
+}
+
+static void *run_elsewhere(void *arg)
+{
+	note_stack();
+	n_served = 0;
+	for (unsigned i = 0; i < 200; i++)
+		check();
+	assert_true(n_served > 100);
+	return arg;
+}
+
+static void test_another_stack_is_not_taken_for_this_one(void **state)
+{
+	pthread_t thread;
+
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_create(&thread, NULL, run_elsewhere, NULL);
+		pthread_join(thread, NULL);
+		note_stack();
+		check();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stacks_that_come_and_go),
+		cmocka_unit_test(test_leading_frames_are_left_out),
+		cmocka_unit_test(test_the_same_stack_is_told),
+		cmocka_unit_test(test_deep_stacks_are_cut),
+		cmocka_unit_test(test_another_stack_is_not_taken_for_this_one),
+	};
+	struct modules_loader loader;
+
+	sys_init(getauxval(AT_SYSINFO_EHDR));
+	oracle_find_loader(&loader);
+	modules_init(&loader);
+	note_stack();
+	recall = recall_new();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
