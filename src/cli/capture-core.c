@@ -17,10 +17,12 @@
 #include "base/macro.h"
 #include "base/units.h"
 #include "cli/explain-core.h"
+#include "cli/inspect.h"
 #include "cli/names.h"
 #include "cli/origin.h"
 #include "process/space.h"
 #include "profile/build.h"
+#include "profile/subject.h"
 #include "region/region.h"
 
 /* Where the region was mapped; parts of it may have been mapped with other flags. */
@@ -117,22 +119,22 @@ static int move_program(struct region_snapshot *snapshot, const char *program, c
 	return 0;
 }
 
-/* Nobody recorded: what the sums over no sites gave is not known. */
-static void forget_heap(struct profile *profile)
+static int build_plain(const struct space *space, struct profile **ret)
 {
-	profile->agent.own_bytes = 0;
-	profile->heap = (struct profile_heap){
-		.live_bytes = PROFILE_UNKNOWN,
-		.live_blocks = PROFILE_UNKNOWN,
-		.allocated_bytes = PROFILE_UNKNOWN,
-		.allocated_blocks = PROFILE_UNKNOWN,
-		.freed_bytes = PROFILE_UNKNOWN,
-		.freed_blocks = PROFILE_UNKNOWN,
-		.peak_live_bytes = PROFILE_UNKNOWN,
-		.before_attach_bytes = PROFILE_UNKNOWN,
-	};
+	struct profile *profile = profile_new();
+	int r;
+
+	if (!profile)
+		return -ENOMEM;
+	r = subject_describe_plain(space->info, core_written_at(space->core), profile);
+	if (r < 0)
+		profile_free(profile);
+	else
+		*ret = profile;
+	return r;
 }
 
+/* snapshot: of the region; NULL if there is none. */
 static int build(const struct space *space, const struct region_snapshot *snapshot, bool symbolize,
 		 struct profile **ret)
 {
@@ -149,18 +151,19 @@ static int build(const struct space *space, const struct region_snapshot *snapsh
 		if (r < 0)
 			return r;
 	}
-	r = profile_build(snapshot, space->info, symbolizer, &profile);
+	if (snapshot)
+		r = profile_build(snapshot, space->info, symbolizer, &profile);
+	else
+		r = build_plain(space, &profile);
 	if (r < 0)
 		return r;
 	process = &profile->process;
 	process->pid = (uint32_t)space->info->pid;
 	process->state = PROFILE_CORE;
 	process->signal = core_signal(space->core);
-	process->started_at = (double)snapshot->header.start_realtime_ns / 1e9;
-	if (profile->agent.mode == MT_MODE_NONE)
-		forget_heap(profile);
+	process->started_at = snapshot ? (double)snapshot->header.start_realtime_ns / 1e9 : 0;
 	process->captured_at = MAX(process->started_at, core_written_at(space->core));
-	r = maps_format(space->maps, &profile->maps_text);
+	r = inspect_core(space, profile);
 	if (r < 0) {
 		profile_free(profile);
 		return r;
@@ -204,19 +207,17 @@ int capture_core(const char *path, const char *exe, bool symbolize, struct profi
 	r = read_region(&space, &snapshot);
 	if (r == -ENODATA || r == -EPROTO) {
 		/* no agent, or its region was left out of the core: what is known from outside */
-		snapshot = (struct region_snapshot){.header.interval = UINT64_MAX};
-		r = 0;
-	}
-	if (r == 0)
+		r = build(&space, NULL, false, ret);
+	} else if (r == 0) {
 		snapshot.taken_ns = core_moment(space.core, &snapshot.header);
-	if (r == 0 && exe)
-		r = move_program(&snapshot, space.info->exe, exe);
-	if (r == 0)
-		r = build(&space, &snapshot, symbolize, ret);
-	if (r < 0)
+		r = exe ? move_program(&snapshot, space.info->exe, exe) : 0;
+		if (r == 0)
+			r = build(&space, &snapshot, symbolize, ret);
+	}
+	if (r < 0) {
 		explain_region(path, r, error);
-	if (r < 0)
 		return r;
+	}
 	core_warn("report", path, space.core);
 	say_what_counts(space.core);
 	return 0;

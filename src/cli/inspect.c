@@ -62,6 +62,48 @@ int inspect_process(pid_t pid, struct profile *profile)
 	return 0;
 }
 
+/* Threads of a core have no names. */
+static int name_threads(const struct space *space, struct procinfo_thread **ret)
+{
+	struct procinfo_thread *threads = calloc(space->n_tids + 1, sizeof(*threads));
+
+	if (!threads)
+		return -ENOMEM;
+	for (size_t i = 0; i < space->n_tids; i++) {
+		threads[i].tid = (pid_t)space->tids[i];
+		snprintf(threads[i].name, sizeof(threads[i].name), "thread");
+	}
+	*ret = threads;
+	return 0;
+}
+
+int inspect_core(const struct space *space, struct profile *profile)
+{
+	_cleanup_free_ struct procinfo_thread *threads = NULL;
+	_cleanup_(areas_deinit) struct areas areas = {};
+	int r;
+
+	r = maps_format(space->maps, &profile->maps_text);
+	if (r >= 0)
+		r = name_threads(space, &threads);
+	if (r >= 0)
+		r = threads_find_stacks(0, threads, space->n_tids, space->maps, space->memory,
+					&areas);
+	if (r >= 0)
+		r = images_find(space->info->pid, space->maps, space->memory, &areas);
+	if (r >= 0)
+		r = areas_settle(&areas);
+	if (r >= 0)
+		r = areas_measure(&areas, space->memory);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	free(profile->areas);
+	profile->areas = areas.areas;
+	profile->n_areas = areas.n_areas;
+	areas = (struct areas){};
+	return 0;
+}
+
 int inspect_plain(const struct origin *origin, struct profile **ret)
 {
 	_cleanup_(profile_freep) struct profile *profile = profile_new();

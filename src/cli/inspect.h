@@ -6,6 +6,7 @@
 #define CLI_INSPECT_H
 
 #include "cli/origin.h"
+#include "process/space.h"
 #include "profile/profile.h"
 
 /*
@@ -14,6 +15,9 @@
  * not be looked into. Nothing is stopped. Returns -ENOMEM or 0.
  */
 int inspect_process(pid_t pid, struct profile *profile);
+
+/* The same of a process of which a core is left. */
+int inspect_core(const struct space *space, struct profile *profile);
 
 /* A profile of a process without the agent: no sites, no blocks, and all of the above. */
 int inspect_plain(const struct origin *origin, struct profile **ret);

@@ -181,6 +181,21 @@ static struct mapping *find_heap(struct maps *maps, uint64_t program)
 	return at;
 }
 
+/* The kernel's data for [vdso] lies right in front of it, and is never dumped. */
+static int name_before(struct maps *maps, const struct mapping *vdso)
+{
+	int r = 0;
+
+	if (!vdso)
+		return 0;
+	for (struct mapping *at = maps->mappings + (vdso - maps->mappings);
+	     r == 0 && at > maps->mappings && at[-1].end == at->start && !at[-1].write &&
+	     !at[-1].path[0];
+	     at--)
+		r = rename_to(&at[-1], "[vvar]");
+	return r;
+}
+
 static int name_special(struct maps *maps, const struct core_notes *notes)
 {
 	uint64_t program = auxv(notes, AT_PHDR);
@@ -189,6 +204,8 @@ static int name_special(struct maps *maps, const struct core_notes *notes)
 	r = rename_to(find(maps, auxv(notes, AT_RANDOM)), "[stack]");
 	if (r == 0)
 		r = rename_to(find(maps, auxv(notes, AT_SYSINFO_EHDR)), "[vdso]");
+	if (r == 0)
+		r = name_before(maps, find(maps, auxv(notes, AT_SYSINFO_EHDR)));
 	if (r == 0)
 		r = rename_to(find(maps, vsyscall), "[vsyscall]");
 	if (r == 0)

@@ -12,6 +12,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -304,7 +305,8 @@ const struct core_thread *core_threads(const struct core *core, size_t *ret_n)
 
 int core_signal(const struct core *core)
 {
-	return core->notes.signal;
+	/* gdb stops the process for a while; that ends nothing */
+	return core->notes.signal == SIGSTOP ? 0 : core->notes.signal;
 }
 
 double core_written_at(const struct core *core)

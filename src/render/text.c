@@ -67,7 +67,7 @@ int text_add_process(struct strbuf *buffer, const struct profile *profile,
 		break;
 	case PROFILE_CORE:
 		if (process->signal > 0 && sigabbrev_np(process->signal))
-			strbuf_addf(buffer, "stopped by SIG%s, ", sigabbrev_np(process->signal));
+			strbuf_addf(buffer, "killed by SIG%s, ", sigabbrev_np(process->signal));
 		strbuf_adds(buffer, "left a core file");
 		strbuf_adds(buffer, process->started_at > 0 ? " after " : "");
 		break;
