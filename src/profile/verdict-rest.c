@@ -9,7 +9,7 @@
 
 static const double SHORT_LIFE_S = 10;
 /* Whatever such a process does, its memory is no trouble yet. */
-static const uint64_t SMALL_RSS = 64 << 20;
+static const uint64_t SMALL_RSS = 16 << 20;
 /* Addresses without memory that people take for memory. */
 static const uint64_t MUCH_VSZ = 512 << 20;
 static const double MUCH_VSZ_RATIO = 8;
