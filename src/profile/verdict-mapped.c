@@ -11,17 +11,15 @@
 /* Of what is resident; less is a part of the picture and not the picture. */
 static const double MAIN_SHARE = 0.4;
 
-static uint64_t stake_owner(const struct evidence *evidence, enum ledger_owner owner)
+static uint64_t stake_of(const struct evidence *evidence, uint64_t bytes)
 {
-	const uint64_t bytes = evidence_owned(evidence, owner);
-
 	return evidence_is_material(evidence, bytes) &&
 			       (double)bytes >= MAIN_SHARE * (double)evidence->rss
 		       ? bytes
 		       : 0;
 }
 
-static int begin(const struct evidence *evidence, enum ledger_owner owner, const char *what,
+static int begin(const struct evidence *evidence, uint64_t owned, const char *what,
 		 struct verdict *verdict)
 {
 	char bytes[UNITS_MAX], rss[UNITS_MAX];
@@ -29,13 +27,13 @@ static int begin(const struct evidence *evidence, enum ledger_owner owner, const
 	verdict->code = VERDICT_NOT_MALLOC;
 	verdict->confidence = 0.9;
 	return verdict_say(verdict, "%s of %s resident are %s, not malloc's",
-			   units_format_bytes(evidence_owned(evidence, owner), bytes),
-			   units_format_bytes(evidence->rss, rss), what);
+			   units_format_bytes(owned, bytes), units_format_bytes(evidence->rss, rss),
+			   what);
 }
 
 static uint64_t stake_mapped(const struct evidence *evidence)
 {
-	return stake_owner(evidence, LEDGER_MAPPED);
+	return stake_of(evidence, evidence_owned(evidence, LEDGER_MAPPED));
 }
 
 static int name_mapper(const struct evidence *evidence, struct verdict *verdict)
@@ -64,7 +62,8 @@ static int name_mapper(const struct evidence *evidence, struct verdict *verdict)
 
 static int judge_mapped(const struct evidence *evidence, struct verdict *verdict)
 {
-	int r = begin(evidence, LEDGER_MAPPED, "mappings that the program made itself", verdict);
+	int r = begin(evidence, evidence_owned(evidence, LEDGER_MAPPED),
+		      "mappings that the program made itself", verdict);
 
 	if (r >= 0)
 		r = verdict_say(verdict,
@@ -84,17 +83,38 @@ static int judge_mapped(const struct evidence *evidence, struct verdict *verdict
 const struct verdict_rule verdict_rule_mapped = {stake_mapped, judge_mapped,
 						 "are mapped by the program itself"};
 
+static uint64_t stacks_bytes(const struct evidence *evidence)
+{
+	return evidence_owned(evidence, LEDGER_STACKS) +
+	       evidence_owned(evidence, LEDGER_STACKS_FREE);
+}
+
 static uint64_t stake_stacks(const struct evidence *evidence)
 {
-	return stake_owner(evidence, LEDGER_STACKS);
+	return stake_of(evidence, stacks_bytes(evidence));
+}
+
+static int say_ended(const struct evidence *evidence, struct verdict *verdict)
+{
+	const uint64_t bytes = evidence_owned(evidence, LEDGER_STACKS_FREE);
+	char text[UNITS_MAX];
+
+	if (!evidence_is_material(evidence, bytes))
+		return 0;
+	units_format_bytes(bytes, text);
+	return verdict_say(
+		verdict,
+		"%s of it are of threads that have ended, which nobody joined or which libc "
+		"keeps for the next thread",
+		text);
 }
 
 static int judge_stacks(const struct evidence *evidence, struct verdict *verdict)
 {
-	const uint64_t bytes = evidence_owned(evidence, LEDGER_STACKS);
+	const uint64_t bytes = stacks_bytes(evidence);
 	const uint64_t n = evidence->profile->process.n_threads;
 	char each[UNITS_MAX], virtual[UNITS_MAX];
-	int r = begin(evidence, LEDGER_STACKS, "stacks of threads", verdict);
+	int r = begin(evidence, stacks_bytes(evidence), "stacks of threads", verdict);
 
 	if (r >= 0 && n != PROFILE_UNKNOWN && n > 0)
 		r = verdict_say(
@@ -104,6 +124,8 @@ static int judge_stacks(const struct evidence *evidence, struct verdict *verdict
 			n, units_format_bytes(bytes / n, each),
 			units_format_bytes(evidence->ledger->lines[LEDGER_STACKS].virtual,
 					   virtual));
+	if (r >= 0)
+		r = say_ended(evidence, verdict);
 	if (r < 0)
 		return r;
 	return verdict_advise(verdict, bytes / 2,
@@ -113,14 +135,66 @@ static int judge_stacks(const struct evidence *evidence, struct verdict *verdict
 const struct verdict_rule verdict_rule_stacks = {stake_stacks, judge_stacks,
 						 "are stacks of threads"};
 
+/* Owners that manage their memory beside malloc, with what to look into them with. */
+static const struct runtime {
+	enum ledger_owner owner;
+	const char *what, *advice;
+} runtimes[] = {
+	{LEDGER_JVM_HEAP, "the Java heap",
+	 "look into the Java heap (jcmd PID GC.class_histogram) or bound it with -Xmx"},
+	{LEDGER_JVM_CODE, "code that the Java machine compiled",
+	 "look at it (jcmd PID Compiler.codecache) or bound it with -XX:ReservedCodeCacheSize"},
+	{LEDGER_JVM_CLASSES, "classes of the Java machine",
+	 "look for class loaders that gather (jcmd PID VM.classloader_stats)"},
+	{LEDGER_JVM, "the Java machine's own memory",
+	 "start it with -XX:NativeMemoryTracking=summary and ask jcmd PID VM.native_memory"},
+	{LEDGER_V8, "V8's heap", "take a heap snapshot, or bound it with --max-old-space-size"},
+	{LEDGER_GO, "Go's heap", "use pprof of the program, or bound it with GOMEMLIMIT"},
+	{LEDGER_PYTHON, "Python's arenas of small objects", "use tracemalloc in the program"},
+	{LEDGER_PHP, "PHP's heap", "bound it with memory_limit"},
+	{LEDGER_RUBY, "Ruby's heap", "use ObjectSpace in the program"},
+	{LEDGER_CODE, "code that was compiled as the program ran", "look at it: memtrace maps"},
+	{LEDGER_FILES, "mapped files, which the kernel drops when it needs the room",
+	 "see which they are: memtrace maps"},
+};
+
+static const struct runtime *largest_runtime(const struct evidence *evidence)
+{
+	const struct runtime *largest = &runtimes[0];
+
+	for (size_t i = 1; i < ARRAY_SIZE(runtimes); i++)
+		if (evidence_owned(evidence, runtimes[i].owner) >
+		    evidence_owned(evidence, largest->owner))
+			largest = &runtimes[i];
+	return largest;
+}
+
+static uint64_t stake_runtime(const struct evidence *evidence)
+{
+	return stake_of(evidence, evidence_owned(evidence, largest_runtime(evidence)->owner));
+}
+
+static int judge_runtime(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct runtime *runtime = largest_runtime(evidence);
+	int r = begin(evidence, evidence_owned(evidence, runtime->owner), runtime->what, verdict);
+
+	if (r >= 0)
+		r = verdict_say(verdict, "whether it is too much, its own tools tell");
+	return r < 0 ? r : verdict_advise(verdict, PROFILE_UNKNOWN, "%s", runtime->advice);
+}
+
+const struct verdict_rule verdict_rule_runtime = {stake_runtime, judge_runtime,
+						  "are of the runtime, not of malloc"};
+
 static uint64_t stake_shared(const struct evidence *evidence)
 {
-	return stake_owner(evidence, LEDGER_SHARED);
+	return stake_of(evidence, evidence_owned(evidence, LEDGER_SHARED));
 }
 
 static int judge_shared(const struct evidence *evidence, struct verdict *verdict)
 {
-	int r = begin(evidence, LEDGER_SHARED, "shared memory", verdict);
+	int r = begin(evidence, evidence_owned(evidence, LEDGER_SHARED), "shared memory", verdict);
 
 	if (r >= 0)
 		r = verdict_say(verdict,

@@ -35,7 +35,7 @@ static uint64_t left_by_holes(const struct evidence *evidence)
 
 static uint64_t stake_retention(const struct evidence *evidence)
 {
-	const uint64_t kept = evidence_owned(evidence, LEDGER_HEAP_FREE);
+	const uint64_t kept = evidence->ledger ? ledger_kept_bytes(evidence->ledger) : 0;
 	uint64_t bytes = left_by_holes(evidence);
 
 	if (!evidence->heap.known && evidence->has_agent &&
@@ -293,7 +293,7 @@ static int judge_arena_max(const struct evidence *evidence, struct verdict *verd
 
 static int judge_unread(const struct evidence *evidence, struct verdict *verdict)
 {
-	const uint64_t kept = evidence_owned(evidence, LEDGER_HEAP_FREE);
+	const uint64_t kept = ledger_kept_bytes(evidence->ledger);
 	const char *refused = evidence->arenas ? evidence->arenas->refused : NULL;
 	char bytes[UNITS_MAX], rss[UNITS_MAX];
 	int r;

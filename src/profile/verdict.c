@@ -85,9 +85,9 @@ const char *verdict_ran(const struct evidence *evidence)
 
 /* In the order of their precedence where stakes are equal. */
 static const struct verdict_rule *const rules[] = {
-	&verdict_rule_leak,   &verdict_rule_retention, &verdict_rule_holes,
-	&verdict_rule_pages,  &verdict_rule_cache,     &verdict_rule_rounding,
-	&verdict_rule_mapped, &verdict_rule_stacks,    &verdict_rule_shared,
+	&verdict_rule_leak,    &verdict_rule_retention, &verdict_rule_holes,  &verdict_rule_pages,
+	&verdict_rule_cache,   &verdict_rule_rounding,  &verdict_rule_mapped, &verdict_rule_stacks,
+	&verdict_rule_runtime, &verdict_rule_shared,
 };
 
 /* What else there is to say, behind what the first rule said. */
@@ -123,6 +123,26 @@ static int say_limit(const struct evidence *evidence, struct verdict *verdict)
 		100.0 * (double)evidence->rss / (double)limit, units_format_bytes(limit, bytes));
 }
 
+/* Memory that was never asked for can be resident as the rest of a huge page. */
+static int say_huge(const struct evidence *evidence, struct verdict *verdict)
+{
+	static const enum ledger_owner heap[] = {LEDGER_HEAP_LIVE, LEDGER_HEAP_ROUNDING,
+						 LEDGER_HEAP_FREE, LEDGER_HEAP_METADATA,
+						 LEDGER_HEAP_OTHER};
+	uint64_t huge = 0;
+	char bytes[UNITS_MAX];
+
+	for (size_t i = 0; evidence->ledger && i < ARRAY_SIZE(heap); i++)
+		huge += evidence->ledger->lines[heap[i]].anon_huge;
+	if (!evidence_is_material(evidence, huge))
+		return 0;
+	return verdict_say(
+		verdict,
+		"%s of malloc's memory are in huge pages of 2 MiB, which are resident as a "
+		"whole for one block in them",
+		units_format_bytes(huge, bytes));
+}
+
 static int judge(const struct evidence *evidence, struct verdict *verdict)
 {
 	uint64_t stakes[ARRAY_SIZE(rules)];
@@ -141,6 +161,8 @@ static int judge(const struct evidence *evidence, struct verdict *verdict)
 		if (r >= 0)
 			r = say_also(evidence, stakes, winner, verdict);
 	}
+	if (r >= 0)
+		r = say_huge(evidence, verdict);
 	return r < 0 ? r : say_limit(evidence, verdict);
 }
 

@@ -84,6 +84,10 @@ def staged(name, *args, run=None, env=None, folder=None, settle=0.0):
                 process.kill()
 
 
+def code(report):
+    return report["verdict"]["code"]
+
+
 def says(report, text):
     """Whether a line of the verdict's reasons has text in it."""
     return any(text in line for line in report["verdict"]["because"])

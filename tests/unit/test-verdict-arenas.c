@@ -292,6 +292,8 @@ static void what_malloc_does_not_know_is_named_by_its_owner(void **state)
 		{LEDGER_MAPPED, "are mappings that the program made itself"},
 		{LEDGER_STACKS, "are stacks of threads"},
 		{LEDGER_SHARED, "are shared memory"},
+		{LEDGER_JVM_HEAP, "are the Java heap"},
+		{LEDGER_FILES, "are mapped files"},
 	};
 	struct subject subject;
 
@@ -344,6 +346,18 @@ static void the_larger_part_gives_the_verdict_and_the_other_a_line(void **state)
 	tear_down(&subject);
 }
 
+static void huge_pages_of_the_heap_are_said(void **state)
+{
+	struct subject subject;
+
+	set_up(&subject, 302 * MIB);
+	add_arena(&subject, ARENA_MAIN, 4096, 300 * MIB, 299 * MIB);
+	subject.ledger.lines[LEDGER_HEAP_FREE].anon_huge = 120 * MIB;
+	judge(&subject);
+	assert_true(says(&subject, "120.0 MiB of malloc's memory are in huge pages"));
+	tear_down(&subject);
+}
+
 static void a_near_limit_is_said(void **state)
 {
 	struct subject subject;
@@ -372,6 +386,7 @@ int main(void)
 		cmocka_unit_test(live_blocks_that_nobody_watched_are_undecided),
 		cmocka_unit_test(a_refused_allocator_is_said),
 		cmocka_unit_test(the_larger_part_gives_the_verdict_and_the_other_a_line),
+		cmocka_unit_test(huge_pages_of_the_heap_are_said),
 		cmocka_unit_test(a_near_limit_is_said),
 	};
 
