@@ -22,8 +22,11 @@
 #include "heap/pageheap.h"
 #include "heap/pagemap.h"
 
-#define BATCHES    4u
-#define KEEP_PAGES 8u
+#define BATCHES      4u
+#define KEEP_PAGES   8u
+#define AGE_BYTES    (256u << 10) /* of idle blocks: less is left alone */
+#define AGE_FRACTION 16u          /* of all blocks of the class, too */
+#define AGE_SPANS    2048u        /* looked at in one visit, at most */
 
 struct central central_table[SIZECLASS_IDS];
 
@@ -61,7 +64,10 @@ static struct span *new_span(struct central *central, unsigned class)
 		if (!tags)
 			return NULL;
 	}
-	span = pageheap_alloc(sizeclass->n_pages, 1, SPAN_SMALL, NULL);
+	span = pageheap_alloc(&(struct pageheap_request){.n_pages = sizeclass->n_pages,
+							 .align = 1,
+							 .state = SPAN_SMALL},
+			      NULL);
 	if (!span) {
 		if (tags)
 			meta_free(tags, sizeclass->n_blocks * sizeof(*tags));
@@ -153,6 +159,7 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 		settle(central, span, sizeclass->n_blocks);
 	}
 	central->n_free -= taken;
+	central->n_idle = MIN(central->n_idle, central->n_free);
 	lock_drop(&central->lock);
 	if (taken > 1)
 		*link = NULL;
@@ -292,6 +299,40 @@ bool central_tidy(unsigned class)
 	lock_drop(&central->lock);
 	free_empties(empties);
 	return any;
+}
+
+/* Gives free pages within the emptiest spans to the kernel until so many blocks have gone. */
+static void discard(struct central *central, const struct sizeclass *sizeclass, uint64_t n_blocks)
+{
+	unsigned n_left = AGE_SPANS;
+
+	for (unsigned list = CENTRAL_LISTS; list > CENTRAL_LISTS / 2; list--) {
+		for (uint32_t i = central->partial[list - 1]; i && n_left && n_blocks; n_left--) {
+			struct span *span = span_at(i);
+
+			if (span_discard(span, sizeclass))
+				n_blocks -= MIN(n_blocks, span->n_free);
+			i = span->next;
+		}
+	}
+}
+
+void central_age(unsigned class)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct central *central = &central_table[class];
+	uint32_t empties = 0;
+	uint64_t idle;
+
+	lock_take(&central->lock);
+	while (central->n_batches)
+		put_all_back(central, class, pop_batch(central), sizeclass->batch, &empties);
+	idle = MIN(central->n_idle, central->n_free);
+	if (idle * sizeclass->size > AGE_BYTES && idle * AGE_FRACTION > central->n_blocks)
+		discard(central, sizeclass, idle);
+	central->n_idle = central->n_free;
+	lock_drop(&central->lock);
+	free_empties(empties);
 }
 
 struct central central_copy(unsigned class)

@@ -33,6 +33,12 @@ void central_give(unsigned class, void *list, unsigned n);
  */
 bool central_tidy(unsigned class);
 
+/*
+ * The same with what is not likely to be needed, judged by what was free all the time since the last
+ * visit. Some of it, if it is much.
+ */
+void central_age(unsigned class);
+
 /* What stands in the table, consistent. */
 struct central central_copy(unsigned class);
 

@@ -47,6 +47,14 @@ _noinline_ void *heap_alloc_slow(size_t size)
 	return alloc(&request, &zero);
 }
 
+void *heap_alloc_grown(size_t size)
+{
+	const struct request request = {.asked = size, .size = size, .align = 1, .grows = true};
+	bool zero;
+
+	return place_is_run(size) ? alloc(&request, &zero) : heap_alloc_inline(size);
+}
+
 void *heap_alloc(size_t size)
 {
 	return heap_alloc_inline(size);

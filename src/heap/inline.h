@@ -27,6 +27,7 @@
 
 /* The slow halves. Errors as in heap.h. */
 void *heap_alloc_slow(size_t size);
+void *heap_alloc_grown(size_t size); /* heap_alloc of a block that is likely to be grown further */
 bool heap_free_owned_slow(void *block);
 
 static _always_inline_ void *heap_alloc_fast(size_t size)

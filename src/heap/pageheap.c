@@ -1,258 +1,113 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pageheap.c: the page heap.
+ * pageheap.c: which pages are used, and when free ones go back to the kernel. The runs of free pages
+ * themselves are kept by idle.c.
  *
- * Neighbouring free runs of the same kind are always merged, clean with clean and dirty with dirty, so
- * that "resident" and "reads as zeros" are facts about a whole run. Requests are met from dirty runs
- * first, then from clean ones, then by growing the range.
- *
- * Giving back. Dirty runs stand in a queue in the order in which they became free (a run that grows by
- * merging keeps the older place). Whoever frees pages also looks at the queue's head, no thread needed:
- * what has been free for DECAY_NS goes, a few runs at a time, and what exceeds a share of the pages in
- * use goes at once. While the kernel works on a run it is SPAN_BUSY, in no index, and the lock is free.
+ * Giving back. What was in use at once a moment ago is likely to be needed again, so used and dirty pages
+ * together may be as many as were used at the most in this window of time and the one before, and a
+ * little more. What is above that goes, oldest first: when fresh pages have to be taken although
+ * there are dirty ones, and when a window has passed. Whoever frees or comes by looks at the clock, no
+ * thread needed. Dirty runs stand in a queue in the order in which they became free (a run that grows by
+ * merging keeps the older place). While the kernel works on a run it is SPAN_BUSY, in no index, and the
+ * lock is free.
  *
  * Invariants, under the lock:
- *   used + dirty.n_pages + clean.n_pages + busy = pages of the range
- *   a run is in the queue if and only if it is in the dirty index
- *   no two neighbours are both clean or both dirty
+ *   used + dirty + clean + busy = pages of the range
  */
 #include "heap/pageheap.h"
 
+#include "heap/idle.h"
 #include "heap/os.h"
 #include "heap/pagemap.h"
-#include "heap/runs.h"
 
-#define DECAY_NS       1000000000ull
-#define DECAY_RUNS     8u         /* given back by age in one visit, at most */
-#define DIRTY_MIN      (4ul << 8) /* pages: 4 MiB may always stay */
-#define DIRTY_FRACTION 4u         /* of the pages in use may stay */
+#define WINDOW_NS      400000000ull
+#define RETRY_NS       1000000000ull
+#define SLACK_MIN      512ul /* pages that may stay above the most that was used */
+#define SLACK_FRACTION 16u   /* of the most */
+#define PIECE_MIN      64ul  /* pages: what is given back at once, at least */
 
 static struct {
 	struct lock lock;
-	uint32_t oldest, newest; /* ends of the queue of dirty runs */
-	size_t n_used, n_busy;   /* pages */
-	uint64_t retry_ns;       /* not before then is anything given back: memory is locked */
-	struct runs clean, dirty;
+	size_t n_used, n_busy;    /* pages */
+	uint64_t retry_ns;        /* not before then is anything given back: memory is locked */
+	size_t most, most_before; /* pages used, in this window and the one before */
+	uint64_t window_ns;       /* when this window began */
 } heap;
 
-static void queue_remove(struct span *span)
+static void count_used(size_t n_pages)
 {
-	if (span->idle.older)
-		span_at(span->idle.older)->idle.newer = span->idle.newer;
-	else
-		heap.oldest = span->idle.newer;
-	if (span->idle.newer)
-		span_at(span->idle.newer)->idle.older = span->idle.older;
-	else
-		heap.newest = span->idle.older;
+	heap.n_used += n_pages;
+	heap.most = MAX(heap.most, heap.n_used);
 }
 
-/* place is the index of the next older one, 0 for the oldest place of all */
-static void queue_insert(struct span *span, uint32_t place)
+/* Gives a dirty run to the kernel, or its end, n_pages long. Drops the lock meanwhile. */
+static void release_run(struct span *run, size_t n_pages)
 {
-	const uint32_t index = span_index(span);
-
-	span->idle.older = place;
-	span->idle.newer = place ? span_at(place)->idle.newer : heap.oldest;
-	if (place)
-		span_at(place)->idle.newer = index;
-	else
-		heap.oldest = index;
-	if (span->idle.newer)
-		span_at(span->idle.newer)->idle.older = index;
-	else
-		heap.newest = index;
-}
-
-static struct runs *index_of(enum span_state state)
-{
-	return state == SPAN_DIRTY ? &heap.dirty : &heap.clean;
-}
-
-static void unlink_run(struct span *span)
-{
-	runs_remove(index_of(span->state), span);
-	if (span->state == SPAN_DIRTY)
-		queue_remove(span);
-}
-
-/* The free run of that kind that ends before the page, or begins at it. */
-static struct span *neighbour(uint32_t page, bool before, enum span_state state)
-{
-	struct span *span;
-
-	if (before ? page <= 1 : page >= heap_published.used >> HEAP_PAGE_SHIFT)
-		return NULL;
-	span = pagemap_span(before ? page - 1 : page);
-	if (!span || span->state != state)
-		return NULL;
-	return span;
-}
-
-/*
- * Puts a run that is in no index into that of its new state, merged with its neighbours. In the queue it
- * gets the place of the oldest of them.
- */
-static void insert(struct span *span, enum span_state state, uint64_t freed_ns)
-{
-	struct span *before = neighbour(span->page, true, state);
-	struct span *after = neighbour(span->page + span->n_pages, false, state);
-	bool swap = state == SPAN_DIRTY && before && after &&
-		    before->idle.freed_ns < after->idle.freed_ns;
-	struct span *sides[2] = {swap ? after : before, swap ? before : after};
-	uint32_t place = heap.newest;
-
-	if (before)
-		span->page = before->page;
-	/* the older one last: what stands before it in the queue is then not the other one */
-	for (unsigned i = 0; i < 2; i++) {
-		struct span *side = sides[i];
-
-		if (!side)
-			continue;
-		if (state == SPAN_DIRTY) {
-			place = side->idle.older;
-			freed_ns = side->idle.freed_ns;
-		}
-		unlink_run(side);
-		span->n_pages += side->n_pages;
-		(void)span_free(side);
-	}
-	span->state = (uint8_t)state;
-	if (state == SPAN_DIRTY) {
-		span->idle.freed_ns = freed_ns;
-		queue_insert(span, place);
-	}
-	runs_add(index_of(state), span);
-	pagemap_set_ends(span);
-}
-
-/* Cuts the first n_pages off a used run; the rest becomes a free run of its own. */
-static bool cut(struct span *span, size_t n_pages, enum span_state state, uint64_t freed_ns)
-{
-	struct span *rest;
-
-	if (span->n_pages == n_pages)
-		return true;
-	rest = span_new();
-	if (!rest)
-		return false;
-	rest->page = span->page + (uint32_t)n_pages;
-	rest->n_pages = span->n_pages - (uint32_t)n_pages;
-	span->n_pages = (uint32_t)n_pages;
-	pagemap_set_ends(span);
-	insert(rest, state, freed_ns);
-	return true;
-}
-
-/* Takes n_pages off the start of a free run, which is still in its index; NULL without memory. */
-static struct span *take(struct span *run, size_t n_pages)
-{
-	struct span *span = run;
-
-	if (run->n_pages == n_pages) {
-		unlink_run(run);
-		return run;
-	}
-	span = span_new();
-	if (!span)
-		return NULL;
-	runs_remove(index_of(run->state), run);
-	span->page = run->page;
-	span->n_pages = (uint32_t)n_pages;
-	run->page += (uint32_t)n_pages;
-	run->n_pages -= (uint32_t)n_pages;
-	runs_add(index_of(run->state), run);
-	pagemap_set_ends(run);
-	return span;
-}
-
-static bool grow_range(size_t n_pages)
-{
-	struct span *span = span_new();
-	size_t got;
-
-	if (!span)
-		return false;
-	if (!pagemap_extend(n_pages, &span->page, &got)) {
-		(void)span_free(span);
-		return false;
-	}
-	span->n_pages = (uint32_t)got;
-	insert(span, SPAN_CLEAN, 0);
-	return true;
-}
-
-/* Gives one dirty run to the kernel. Drops the lock meanwhile. */
-static void release_run(struct span *span)
-{
+	struct span *span = idle_take_end(run, n_pages);
 	int r;
 
-	unlink_run(span);
 	span->state = SPAN_BUSY;
+	pagemap_set_ends(span);
 	heap.n_busy += span->n_pages;
 	lock_drop(&heap.lock);
 	r = os_discard(span_start(span), span_size(span));
 	lock_take(&heap.lock);
 	heap.n_busy -= span->n_pages;
 	if (r == 0) {
-		insert(span, SPAN_CLEAN, 0);
+		idle_insert(span, SPAN_CLEAN, 0);
 	} else {
 		/* locked memory cannot be given back: it is dirty for another while */
-		heap.retry_ns = os_now_ns() + DECAY_NS;
-		insert(span, SPAN_DIRTY, os_now_ns());
+		heap.retry_ns = os_now_ns() + RETRY_NS;
+		idle_insert(span, SPAN_DIRTY, os_now_ns());
 	}
 }
 
-static void decay(uint64_t now)
-{
-	const size_t allowed = MAX(heap.n_used / DIRTY_FRACTION, DIRTY_MIN);
-	size_t tries = heap.dirty.n_pages;
-
-	if (now < heap.retry_ns)
-		return;
-	for (unsigned i = 0; i < DECAY_RUNS && heap.oldest; i++) {
-		struct span *span = span_at(heap.oldest);
-
-		if (now - MIN(now, span->idle.freed_ns) < DECAY_NS)
-			break;
-		release_run(span);
-	}
-	while (heap.oldest && heap.dirty.n_pages > allowed && tries) {
-		struct span *span = span_at(heap.oldest);
-
-		tries -= MIN(tries, span->n_pages);
-		release_run(span);
-	}
-}
-
+/* Gives dirty pages to the kernel, oldest first, until keep_pages are left. */
 static bool release(size_t keep_pages)
 {
-	size_t tries = heap.dirty.n_pages;
+	size_t tries = idle_pages(SPAN_DIRTY);
 	bool any = false;
 
-	while (heap.oldest && heap.dirty.n_pages > keep_pages && tries) {
-		struct span *span = span_at(heap.oldest);
+	while (idle_oldest() && idle_pages(SPAN_DIRTY) > keep_pages && tries) {
+		struct span *run = idle_oldest();
+		size_t n_pages = MAX(idle_pages(SPAN_DIRTY) - keep_pages, PIECE_MIN);
 
-		tries -= MIN(tries, span->n_pages);
-		release_run(span);
+		/* an end that is not worth a call of its own goes with the rest */
+		if (n_pages + PIECE_MIN > run->n_pages)
+			n_pages = run->n_pages;
+		tries -= MIN(tries, n_pages);
+		release_run(run, n_pages);
 		any = true;
 	}
 	return any;
 }
 
-/* A free run of n_pages, still in its index, by all means. */
-static struct span *find(size_t n_pages)
+/* How many dirty pages may stay. */
+static size_t allowed(void)
 {
-	struct span *run = runs_find(&heap.dirty, n_pages);
+	const size_t most = MAX(heap.most, heap.most_before);
 
-	if (!run)
-		run = runs_find(&heap.clean, n_pages);
-	if (!run && grow_range(n_pages))
-		run = runs_find(&heap.clean, n_pages);
-	/* merges what lies side by side in both kinds */
-	if (!run && n_pages <= heap.dirty.n_pages + heap.clean.n_pages && release(0))
-		run = runs_find(&heap.clean, n_pages);
+	return most - heap.n_used + MAX(most / SLACK_FRACTION, SLACK_MIN);
+}
+
+static void decay(uint64_t now)
+{
+	if (now - heap.window_ns < WINDOW_NS && now >= heap.window_ns)
+		return;
+	heap.window_ns = now;
+	heap.most_before = heap.most;
+	heap.most = heap.n_used;
+	if (now >= heap.retry_ns)
+		(void)release(allowed());
+}
+
+/* The same by all means: what lies side by side in both kinds is merged. */
+static struct span *find_hard(size_t n_pages)
+{
+	struct span *run = idle_find(n_pages);
+
+	if (!run && n_pages <= idle_pages(SPAN_DIRTY) + idle_pages(SPAN_CLEAN) && release(0))
+		run = idle_find_clean(n_pages);
 	return run;
 }
 
@@ -264,10 +119,10 @@ static struct span *trim_to(struct span *span, size_t n_pages, size_t align, enu
 	const size_t skip = ALIGN_UP(first, align) - first;
 
 	if (skip) {
-		struct span *head = span_new();
+		struct span *head = idle_entry_new();
 
 		if (!head) {
-			insert(span, state, freed_ns);
+			idle_insert(span, state, freed_ns);
 			return NULL;
 		}
 		head->page = span->page;
@@ -275,43 +130,66 @@ static struct span *trim_to(struct span *span, size_t n_pages, size_t align, enu
 		span->page += (uint32_t)skip;
 		span->n_pages -= (uint32_t)skip;
 		pagemap_set_ends(span);
-		insert(head, state, freed_ns);
+		idle_insert(head, state, freed_ns);
 	}
 	/* without memory for the entry the run just stays longer */
-	(void)cut(span, n_pages, state, freed_ns);
+	(void)idle_cut(span, n_pages, state, freed_ns);
 	return span;
 }
 
-struct span *pageheap_alloc(size_t n_pages, size_t align, enum span_state state, bool *ret_zero)
+/*
+ * Fresh pages were taken, as none of the dirty ones fit. What that is too much goes, with a margin so
+ * that it does not come to this at each run.
+ */
+static void make_up(void)
 {
-	const size_t want = n_pages + align - 1;
+	const size_t keep = allowed();
+
+	if (idle_pages(SPAN_DIRTY) > keep && (!heap.retry_ns || os_now_ns() >= heap.retry_ns))
+		(void)release(keep - keep / 4);
+}
+
+/* A run of n_pages, cut off the front of a free one that has room pages more, if there is such. */
+static struct span *cut_out(size_t n_pages, size_t room, enum span_state *ret_kind,
+			    uint64_t *ret_freed_ns)
+{
+	struct span *run = room ? idle_find(n_pages + room) : NULL;
+
+	if (!run)
+		run = find_hard(n_pages);
+	if (!run)
+		return NULL;
+	*ret_kind = run->state;
+	*ret_freed_ns = run->state == SPAN_DIRTY ? run->idle.freed_ns : 0;
+	return idle_take(run, n_pages);
+}
+
+struct span *pageheap_alloc(const struct pageheap_request *request, bool *ret_zero)
+{
 	enum span_state kind = SPAN_CLEAN;
-	struct span *run, *span = NULL;
 	uint64_t freed_ns = 0;
+	struct span *span;
 
 	if (!pagemap_init())
 		return NULL;
 	lock_take(&heap.lock);
-	run = find(want);
-	if (run) {
-		kind = run->state;
-		freed_ns = kind == SPAN_DIRTY ? run->idle.freed_ns : 0;
-		span = take(run, want);
-	}
+	span = cut_out(request->n_pages + request->align - 1, request->room, &kind, &freed_ns);
 	if (span) {
 		/* in use while neighbours are merged */
-		span->state = (uint8_t)state;
-		if (align > 1)
-			span = trim_to(span, n_pages, align, kind, freed_ns);
+		span->state = (uint8_t)request->state;
+		if (request->align > 1)
+			span = trim_to(span, request->n_pages, request->align, kind, freed_ns);
 	}
 	if (span) {
-		heap.n_used += span->n_pages;
+		count_used(span->n_pages);
 		span->class = 0;
 		span->tag = 0;
 		span->tags = 0;
 		pagemap_set_ends(span);
 		if (ret_zero)
 			*ret_zero = kind == SPAN_CLEAN;
+		if (kind == SPAN_CLEAN)
+			make_up();
 	}
 	lock_drop(&heap.lock);
 	return span;
@@ -323,29 +201,52 @@ void pageheap_free(struct span *span)
 
 	lock_take(&heap.lock);
 	heap.n_used -= span->n_pages;
-	insert(span, SPAN_DIRTY, now);
+	idle_insert(span, SPAN_DIRTY, now);
 	decay(now);
 	lock_drop(&heap.lock);
 }
 
+/* The free run behind a used one. At the end of the range it is made, n_pages long at least. */
+static struct span *run_behind(const struct span *span, size_t n_pages)
+{
+	const uint32_t end = span->page + span->n_pages;
+	struct span *run = idle_neighbour(end, false, SPAN_DIRTY);
+
+	if (!run)
+		run = idle_neighbour(end, false, SPAN_CLEAN);
+	if (run && run->n_pages >= n_pages)
+		return run;
+	if ((run ? run->page + run->n_pages : end) != heap_published.used >> HEAP_PAGE_SHIFT)
+		return run;
+	/* what is new is merged with a clean run before it */
+	if (!idle_grow_range(n_pages - (run ? run->n_pages : 0)) ||
+	    (run && run->state == SPAN_DIRTY))
+		return run;
+	return idle_neighbour(end, false, SPAN_CLEAN);
+}
+
 bool pageheap_grow(struct span *span, size_t n_pages)
 {
-	const size_t more = n_pages - span->n_pages;
-	struct span *run = NULL, *taken = NULL;
+	bool fresh = false;
 
 	lock_take(&heap.lock);
-	for (enum span_state kind = SPAN_CLEAN; kind <= SPAN_DIRTY && !run; kind++)
-		run = neighbour(span->page + span->n_pages, false, kind);
-	if (run && run->n_pages >= more)
-		taken = take(run, more);
-	if (taken) {
+	while (span->n_pages < n_pages) {
+		const size_t more = n_pages - span->n_pages;
+		struct span *run = run_behind(span, more);
+		struct span *taken = run ? idle_take(run, MIN(more, run->n_pages)) : NULL;
+
+		if (!taken)
+			break;
+		fresh |= taken->state == SPAN_CLEAN;
 		span->n_pages += taken->n_pages;
-		heap.n_used += taken->n_pages;
-		(void)span_free(taken);
+		count_used(taken->n_pages);
+		idle_entry_free(taken);
 		pagemap_set_ends(span);
 	}
+	if (fresh)
+		make_up();
 	lock_drop(&heap.lock);
-	return taken;
+	return span->n_pages >= n_pages;
 }
 
 void pageheap_shrink(struct span *span, size_t n_pages)
@@ -354,9 +255,16 @@ void pageheap_shrink(struct span *span, size_t n_pages)
 	const size_t before = span->n_pages;
 
 	lock_take(&heap.lock);
-	(void)cut(span, n_pages, SPAN_DIRTY, now);
+	(void)idle_cut(span, n_pages, SPAN_DIRTY, now);
 	heap.n_used -= before - span->n_pages;
 	decay(now);
+	lock_drop(&heap.lock);
+}
+
+void pageheap_age(void)
+{
+	lock_take(&heap.lock);
+	decay(os_now_ns());
 	lock_drop(&heap.lock);
 }
 
@@ -375,8 +283,8 @@ void pageheap_get_stats(struct pageheap_stats *ret)
 	lock_take(&heap.lock);
 	*ret = (struct pageheap_stats){
 		.used = heap.n_used,
-		.dirty = heap.dirty.n_pages + heap.n_busy,
-		.clean = heap.clean.n_pages,
+		.dirty = idle_pages(SPAN_DIRTY) + heap.n_busy,
+		.clean = idle_pages(SPAN_CLEAN),
 	};
 	lock_drop(&heap.lock);
 }

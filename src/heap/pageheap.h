@@ -22,21 +22,33 @@ struct pageheap_stats {
 	size_t clean;
 };
 
-/*
- * A run of n_pages, its first page a multiple of align pages (a power of two) in address, in the given
- * state (SPAN_SMALL or SPAN_LARGE), entered in the pagemap at both ends. ret_zero, if it is not NULL,
- * tells whether all of it is zero. NULL if there is no memory.
- */
-struct span *pageheap_alloc(size_t n_pages, size_t align, enum span_state state, bool *ret_zero);
+struct pageheap_request {
+	size_t n_pages;
+	size_t align;          /* of the first page's address, in pages, a power of two */
+	size_t room;           /* pages behind it that are free, if that can be had */
+	enum span_state state; /* SPAN_SMALL or SPAN_LARGE */
+};
 
-/* Gives a run back. Frees runs that were long unused, or too many, to the kernel. */
+/*
+ * A run of pages, entered in the pagemap at both ends. ret_zero, if it is not NULL, tells whether all of
+ * it is zero. NULL if there is no memory.
+ */
+struct span *pageheap_alloc(const struct pageheap_request *request, bool *ret_zero);
+
+/* Gives a run back. Gives what is not likely to be needed again to the kernel. */
 void pageheap_free(struct span *span);
 
-/* Makes a used run n_pages long where it is, by the free run behind it; false if that is too small. */
+/*
+ * Makes a used run n_pages long where it is, by the free runs behind it and by growing the range. False
+ * if there are none, when it may have become longer, but not long enough.
+ */
 bool pageheap_grow(struct span *span, size_t n_pages);
 
 /* Gives all but the first n_pages of a used run back. */
 void pageheap_shrink(struct span *span, size_t n_pages);
+
+/* Looks at the clock, as pageheap_free does: for programs that free no pages. */
+void pageheap_age(void);
 
 /* Gives dirty runs to the kernel, oldest first, until keep bytes are left. True if any were given. */
 bool pageheap_release(size_t keep);

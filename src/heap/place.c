@@ -29,6 +29,9 @@ static unsigned class_for(const struct request *request)
 	/* fresh pages need no zeros, blocks of a class do */
 	if (request->zero && request->size > SIZECLASS_SHARED_MAX)
 		return 0;
+	/* pages can be added where they are */
+	if (request->grows && place_is_run(request->size))
+		return 0;
 	if (request->align <= 16)
 		return sizeclass_of(request->size);
 	return sizeclass_of_aligned(request->align, request->size);
@@ -37,8 +40,13 @@ static unsigned class_for(const struct request *request)
 static void *place_alone(const struct request *request, struct span **ret_span, bool *ret_zero)
 {
 	const size_t align = MAX(request->align, HEAP_PAGE);
-	const size_t n_pages = (request->size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
 	const bool huge = place_is_huge(request->size) || place_is_huge(align);
+	const struct pageheap_request run = {
+		.n_pages = (request->size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT,
+		.align = align >> HEAP_PAGE_SHIFT,
+		.room = request->grows ? (request->size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT : 0,
+		.state = SPAN_LARGE,
+	};
 	struct span *span = NULL;
 
 	if (request->size > PTRDIFF_MAX || align > PTRDIFF_MAX)
@@ -46,7 +54,7 @@ static void *place_alone(const struct request *request, struct span **ret_span, 
 	if (huge)
 		span = huge_alloc(request->size, align);
 	if (!span)
-		span = pageheap_alloc(n_pages, align >> HEAP_PAGE_SHIFT, SPAN_LARGE, ret_zero);
+		span = pageheap_alloc(&run, ret_zero);
 	if (!span && !huge)
 		span = huge_alloc(request->size, align);
 	if (!span)

@@ -14,6 +14,7 @@ struct request {
 	size_t size;  /* bytes, not 0 */
 	size_t align; /* a power of two */
 	bool zero;    /* memory that is known to be zero is worth a span */
+	bool grows;   /* it is likely to be grown further: with room behind it */
 };
 
 /*
@@ -25,12 +26,19 @@ void *place_block(struct threadcache *cache, const struct request *request, bool
 /* Frees a block that has a span of its own. Its tag has been dealt with. */
 void place_free_alone(struct span *span);
 
-/* Whether a block of that size may have a span of its own, and whether that is a mapping of its own. */
+/* From here on fresh pages are worth a span of their own to a block that has to be zero. */
 static _always_inline_ bool place_is_alone(size_t size)
 {
 	return size > SIZECLASS_SHARED_MAX;
 }
 
+/* Whether a block of that size that was grown has pages of its own, where more can be added. */
+static _always_inline_ bool place_is_run(size_t size)
+{
+	return size >= 16384;
+}
+
+/* Whether a block of that size gets a mapping of its own. */
 bool place_is_huge(size_t size);
 
 #endif

@@ -134,7 +134,8 @@ struct central {
 	uint64_t n_blocks;               /* in all spans of the class */
 	uint64_t n_free;                 /* of them with their bit set */
 	uint32_t n_spans;
-	uint32_t reserved[3];
+	uint32_t reserved;
+	uint64_t n_idle; /* blocks with their bit set all the time since the last visit */
 } __attribute__((aligned(64)));
 assert_size(struct central, 64);
 
@@ -159,8 +160,9 @@ struct threadcache {
 	uint64_t capacity_bytes; /* of all bins: capacity times size */
 
 	/* 64 */
-	int64_t rest; /* bytes that the countdown goes on with when it is used up */
-	uint64_t reserved[7];
+	int64_t rest;     /* bytes that the countdown goes on with when it is used up */
+	uint64_t tidy_ns; /* when the lists are to be emptied next */
+	uint64_t reserved[6];
 
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];

@@ -22,7 +22,7 @@
 
 static void *move(void *block, size_t usable, size_t size)
 {
-	void *moved = heap_alloc(size);
+	void *moved = size > usable ? heap_alloc_grown(size) : heap_alloc(size);
 
 	if (!moved)
 		return NULL;
@@ -61,7 +61,7 @@ static bool resize_alone(struct span *span, size_t size)
 {
 	const size_t n_pages = (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
 
-	if (!place_is_alone(size) || size > PTRDIFF_MAX)
+	if (!place_is_run(size) || size > PTRDIFF_MAX)
 		return false;
 	if (span->state == SPAN_HUGE)
 		return place_is_huge(size) && huge_resize(span, size);

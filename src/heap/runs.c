@@ -67,3 +67,29 @@ struct span *runs_find(const struct runs *runs, size_t n_pages)
 	}
 	return span_at(runs->bins[word * 64 + (unsigned)__builtin_ctzll(bits)]);
 }
+
+struct span *runs_longest(const struct runs *runs)
+{
+	for (unsigned word = ARRAY_SIZE(runs->filled); word > 0; word--)
+		if (runs->filled[word - 1])
+			return span_at(
+				runs->bins[word * 64 - 1 -
+					   (unsigned)__builtin_clzll(runs->filled[word - 1])]);
+	return NULL;
+}
+
+struct span *runs_shorter(const struct runs *runs, const struct span *span)
+{
+	const unsigned bin = bin_of(span->n_pages);
+	unsigned word = bin / 64;
+	uint64_t bits = runs->filled[word] & ((1ull << (bin % 64)) - 1);
+
+	if (span->next)
+		return span_at(span->next);
+	while (!bits) {
+		if (word == 0)
+			return NULL;
+		bits = runs->filled[--word];
+	}
+	return span_at(runs->bins[word * 64 + 63 - (unsigned)__builtin_clzll(bits)]);
+}

@@ -27,4 +27,8 @@ void runs_remove(struct runs *runs, struct span *span);
 /* A run of at least n_pages, about the shortest; NULL if there is none. It stays in the index. */
 struct span *runs_find(const struct runs *runs, size_t n_pages);
 
+/* One of the longest runs, and the next after it, which is not longer by much; NULL at the end. */
+struct span *runs_longest(const struct runs *runs);
+struct span *runs_shorter(const struct runs *runs, const struct span *span);
+
 #endif

@@ -2,12 +2,15 @@
 /*
  * sample.c: the countdown and the two reports.
  *
+ * A countdown is used up in parts, so that a thread comes by for tidy_visit although no report is due.
+ *
  * While a hook runs the cache is not busy and no lock is held. The tag is taken away by an exchange, so
  * that of two threads that free the same block only one reports it.
  */
 #include "heap/sample.h"
 
 #include "heap/hooks.h"
+#include "heap/tidy.h"
 
 bool sample_count(struct threadcache *cache, size_t size)
 {
@@ -18,10 +21,17 @@ bool sample_count(struct threadcache *cache, size_t size)
 		__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
 		return false;
 	}
+	if (cache->rest) {
+		tidy_visit(cache);
+		if (cache->rest > 0 && size < (uint64_t)countdown + (uint64_t)cache->rest) {
+			threadcache_set_countdown(cache, countdown + cache->rest - (int64_t)size);
+			return false;
+		}
+	}
 	hooks = hooks_get();
 	if (hooks && hooks->allocated)
 		return true;
-	__atomic_store_n(&cache->countdown, INT64_MAX, __ATOMIC_RELAXED);
+	threadcache_set_countdown(cache, INT64_MAX);
 	return false;
 }
 
@@ -35,7 +45,7 @@ void sample_allocated(struct threadcache *cache, void *block, size_t size, uint3
 	threadcache_leave(cache);
 	__atomic_store_n(tag, hooks->allocated(block, size, &next), __ATOMIC_RELAXED);
 	cache->busy = 1;
-	__atomic_store_n(&cache->countdown, MAX(next, 0), __ATOMIC_RELAXED);
+	threadcache_set_countdown(cache, MAX(next, 0));
 }
 
 void sample_freed(const void *block, uint32_t *tag)

@@ -23,6 +23,7 @@
 #include "heap/meta.h"
 #include "heap/os.h"
 #include "heap/pagemap.h"
+#include "heap/tidy.h"
 
 #define TIDY        128u
 #define FIRST_BYTES 512u         /* of blocks that a list's first refill asks for */
@@ -73,6 +74,14 @@ static struct threadcache *adopt(void)
 	return cache;
 }
 
+void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes)
+{
+	const int64_t now = MIN(n_bytes, TIDY_BYTES);
+
+	cache->rest = n_bytes - now;
+	__atomic_store_n(&cache->countdown, now, __ATOMIC_RELAXED);
+}
+
 static struct threadcache *begin(void)
 {
 	const struct heap_hooks *hooks;
@@ -91,7 +100,7 @@ static struct threadcache *begin(void)
 	hooks = hooks_get();
 	if (hooks && hooks->thread_started)
 		hooks->thread_started();
-	cache->countdown = hooks_first_countdown();
+	threadcache_set_countdown(cache, hooks_first_countdown());
 	return cache;
 }
 
@@ -102,7 +111,7 @@ static void catch_up(struct threadcache *cache, uint32_t epoch)
 		cache->trim_epoch = __atomic_load_n(&trim_epoch, __ATOMIC_RELAXED);
 		threadcache_flush(cache);
 	}
-	__atomic_store_n(&cache->countdown, hooks_first_countdown(), __ATOMIC_RELAXED);
+	threadcache_set_countdown(cache, hooks_first_countdown());
 }
 
 struct threadcache *threadcache_enter(void)

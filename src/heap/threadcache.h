@@ -27,6 +27,9 @@ struct threadcache *threadcache_enter(void);
 struct threadcache *threadcache_enter_to_give(void);
 void threadcache_leave(struct threadcache *cache);
 
+/* Bytes until the next report. The slow path is taken before, too. */
+void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes);
+
 /* A block of the class, NULL if there is no memory. */
 void *threadcache_take(struct threadcache *cache, unsigned class);
 /* Takes a block of the class back. */

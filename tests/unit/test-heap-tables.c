@@ -131,6 +131,18 @@ static void check_runs(void)
 	}
 }
 
+static struct span *alloc(size_t n_pages, size_t align, bool *ret_zero)
+{
+	const struct pageheap_request request = {
+		.n_pages = n_pages,
+		.align = align,
+		.room = n_pages % 3 ? 0 : n_pages,
+		.state = SPAN_LARGE,
+	};
+
+	return pageheap_alloc(&request, ret_zero);
+}
+
 static void pages_belong_to_one_run_at_a_time(void **state)
 {
 	enum { N = 200, STEPS = 20000 };
@@ -145,7 +157,7 @@ static void pages_belong_to_one_run_at_a_time(void **state)
 		if (!*span) {
 			const size_t align = rand() % 4 ? 1 : 1ul << rand() % 8;
 
-			*span = pageheap_alloc(n_pages, align, SPAN_LARGE, NULL);
+			*span = alloc(n_pages, align, NULL);
 			assert_non_null(*span);
 			assert_int_equal((*span)->n_pages, n_pages);
 			assert_int_equal(span_start(*span) / HEAP_PAGE % align, 0);
@@ -184,15 +196,15 @@ static void pages_that_are_zero_are_known(void **state)
 	bool zero = false;
 
 	(void)pageheap_release(0);
-	span = pageheap_alloc(10, 1, SPAN_LARGE, &zero);
+	span = alloc(10, 1, &zero);
 	assert_true(zero);
 	memset((void *)span_start(span), 1, span_size(span));
 	pageheap_free(span);
-	span = pageheap_alloc(10, 1, SPAN_LARGE, &zero);
+	span = alloc(10, 1, &zero);
 	assert_false(zero);
 	pageheap_free(span);
 	assert_true(pageheap_release(0));
-	span = pageheap_alloc(10, 1, SPAN_LARGE, &zero);
+	span = alloc(10, 1, &zero);
 	assert_true(zero);
 	assert_int_equal(*(char *)span_start(span), 0);
 	pageheap_free(span);
