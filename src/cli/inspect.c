@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "cli/allocators.h"
 #include "process/images.h"
 #include "process/threads.h"
 #include "profile/subject.h"
@@ -36,6 +37,24 @@ static int find_areas(pid_t pid, const struct maps *maps, struct memory *memory,
 	return r < 0 ? r : areas_measure(areas, memory);
 }
 
+static int find_arenas(pid_t pid, const struct maps *maps, struct memory *memory,
+		       struct arenas **ret)
+{
+	_cleanup_free_ struct procinfo_thread *threads = NULL;
+	_cleanup_free_ uint32_t *tids = NULL;
+	size_t n_threads = 0;
+	int r = procinfo_read_threads(pid, &threads, &n_threads);
+
+	if (r < 0)
+		return r;
+	tids = calloc(n_threads ?: 1, sizeof(*tids));
+	if (!tids)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_threads; i++)
+		tids[i] = (uint32_t)threads[i].tid;
+	return allocators_read(memory, maps, tids, n_threads, 0, ret);
+}
+
 int inspect_process(pid_t pid, struct profile *profile)
 {
 	_cleanup_(memory_freep) struct memory *memory = NULL;
@@ -53,6 +72,8 @@ int inspect_process(pid_t pid, struct profile *profile)
 		r = memory_open_pid(pid, &memory);
 	if (r >= 0)
 		r = find_areas(pid, &maps, memory, &areas);
+	if (r >= 0 && !profile->arenas)
+		r = find_arenas(pid, &maps, memory, &profile->arenas);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	free(profile->areas);
@@ -95,6 +116,9 @@ int inspect_core(const struct space *space, struct profile *profile)
 		r = areas_settle(&areas);
 	if (r >= 0)
 		r = areas_measure(&areas, space->memory);
+	if (r >= 0 && !profile->arenas)
+		r = allocators_read(space->memory, space->maps, space->tids, space->n_tids, 0,
+				    &profile->arenas);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	free(profile->areas);

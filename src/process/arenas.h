@@ -19,6 +19,7 @@
 #ifndef PROCESS_ARENAS_H
 #define PROCESS_ARENAS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,9 @@ struct arena {
 	uint64_t in_use, in_use_blocks;
 	uint64_t free, free_blocks; /* top and caches included */
 	uint64_t cached;            /* part of free: caches of threads, fast bins */
+	uint64_t fast;              /* part of cached: glibc's fast bins */
+	uint64_t largest_free;      /* the largest free block that is not the top */
+	uint64_t unread;            /* part of in_use: bytes whose blocks could not be made out */
 	uint64_t top;               /* part of free: the unused end of the arena */
 	uint64_t metadata;
 	/* resident parts of the above, so that they add up to the resident bytes of the arena's memory */
@@ -88,6 +92,7 @@ struct arenas {
 	/* glibc; ARENAS_UNKNOWN elsewhere */
 	uint64_t mmap_threshold, trim_threshold, n_mmaps;
 	struct arena_sizes sizes; /* of all arenas together; empty if the blocks were not walked */
+	bool fixed_thresholds;    /* they were set, and do not follow what the program frees */
 	char *refused; /* a sentence: an allocator is there that could not be read, and why; NULL */
 };
 

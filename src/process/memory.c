@@ -5,7 +5,8 @@
  * A memory is a table of operations and what they need, so that readers (the unwinder, the walk over an
  * allocator's structures) do not know whether the process lives or has left a core file. Here is the
  * living one: process_vm_readv(2) stops nobody and asks the same permission as ptrace. Which pages are
- * there is read from pagemap, which touches none of them. The other one is core.c.
+ * there is read from pagemap, which touches none of them. The others are core.c,
+ * and pieces that are in our own memory.
  */
 #include "process/memory.h"
 
@@ -32,6 +33,8 @@ struct memory {
 	pid_t pid;         /* live */
 	int pagemap;       /* live; opened when it is asked for */
 	struct core *core; /* the caller's */
+	struct memory_piece *pieces;
+	size_t n_pieces;
 };
 
 /* Bits of an entry of pagemap (the kernel's Documentation/admin-guide/mm/pagemap.rst). */
@@ -158,6 +161,76 @@ int memory_open_pid(pid_t pid, struct memory **ret)
 	memory->pagemap = -EBADF;
 	*ret = memory;
 	return 0;
+}
+
+static const struct memory_piece *pieces_find(const struct memory *memory, uint64_t address)
+{
+	size_t low = 0, high = memory->n_pieces;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct memory_piece *piece = &memory->pieces[middle];
+
+		if (address < piece->start)
+			high = middle;
+		else if (address - piece->start >= piece->size)
+			low = middle + 1;
+		else
+			return piece;
+	}
+	return NULL;
+}
+
+static int pieces_read(struct memory *memory, uint64_t address, void *buffer, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		const struct memory_piece *piece = pieces_find(memory, address + done);
+		size_t offset, n;
+
+		if (!piece)
+			return -EFAULT;
+		offset = address + done - piece->start;
+		n = MIN(piece->size - offset, size - done);
+		memcpy((char *)buffer + done, (const char *)piece->bytes + offset, n);
+		done += n;
+	}
+	return 0;
+}
+
+static int pieces_pages(struct memory *memory, uint64_t address, size_t n, uint8_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		ret[i] = pieces_find(memory, address + i * MEMORY_PAGE_SIZE) ? MEMORY_RESIDENT
+									     : MEMORY_ABSENT;
+	return 0;
+}
+
+static void pieces_close(struct memory *memory)
+{
+	free(memory->pieces);
+}
+
+static const struct memory_ops pieces_ops = {pieces_read, pieces_pages, pieces_close};
+
+struct memory *memory_new_pieces(const struct memory_piece *pieces, size_t n_pieces)
+{
+	struct memory *memory = calloc(1, sizeof(*memory));
+
+	if (!memory)
+		return NULL;
+	memory->ops = &pieces_ops;
+	memory->pagemap = -EBADF;
+	memory->pieces = calloc(n_pieces ?: 1, sizeof(*pieces));
+	if (!memory->pieces) {
+		free(memory);
+		return NULL;
+	}
+	if (n_pieces)
+		memcpy(memory->pieces, pieces, n_pieces * sizeof(*pieces));
+	memory->n_pieces = n_pieces;
+	return memory;
 }
 
 struct memory *memory_free(struct memory *memory)

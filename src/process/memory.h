@@ -18,6 +18,16 @@ struct memory; /* opaque */
 int memory_open_pid(pid_t pid, struct memory **ret);
 /* The core stays the caller's and has to outlive the memory. */
 int memory_open_core(struct core *core, struct memory **ret);
+
+/* Bytes that are here already, as a test makes them up; all of them count as resident. */
+struct memory_piece {
+	uint64_t start; /* the address that bytes had */
+	size_t size;
+	const void *bytes; /* the caller's, and has to outlive the memory */
+};
+/* Pieces by address, not overlapping; the table is copied. NULL if there is no memory. */
+struct memory *memory_new_pieces(const struct memory_piece *pieces, size_t n_pieces);
+
 struct memory *memory_free(struct memory *memory);
 DEFINE_CLEANUP(struct memory *, memory_free)
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * glibc-heaps.c: where an arena's chunks begin and end.
+ *
+ * A heap of a thread's arena lies at a multiple of the reservation's size, so that glibc finds it from a
+ * chunk by masking the address. It begins with a heap_info; the arena itself stands behind that of its
+ * first heap:
+ *
+ *	first heap   │ heap_info │ malloc_state │ chunks … │ top or fence │ reserved, no access │
+ *	later heap   │ heap_info │ chunks … │ top or fence │ reserved │
+ *
+ *	heap_info    ar_ptr, prev, size, mprotect_size; 2.35: pagesize and 8 bytes
+ *
+ * The size of heap_info follows from where the arena stands, the reservation's from mp_: 64 MB, or four
+ * huge pages where the tunable for them was set.
+ *
+ * The main arena has the program break from mp_.sbrk_base up to the end of its top. When the break could
+ * not be moved it goes on in mappings, of which the last one is found by its top.
+ */
+#include "process/glibc-heaps.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macro.h"
+
+#define DEFAULT_RESERVATION (UINT64_C(64) << 20)
+
+enum { MAX_HEAPS = 1 << 20, OLD_HEADER = 32, NEW_HEADER = 48 };
+
+struct heap_info {
+	uint64_t arena, previous, size, accessible;
+};
+
+void glibc_regions_deinit(struct glibc_regions *regions)
+{
+	free(regions->regions);
+	*regions = (struct glibc_regions){0};
+}
+
+static int add_region(struct glibc_regions *regions, const struct glibc_region *region)
+{
+	size_t n = regions->n_regions;
+
+	if (!(n & (n - 1))) {
+		struct glibc_region *grown =
+			reallocarray(regions->regions, n ? 2 * n : 1, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		regions->regions = grown;
+	}
+	regions->regions[regions->n_regions++] = *region;
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct glibc_region *one = a, *other = b;
+
+	return one->start < other->start ? -1 : one->start > other->start;
+}
+
+/* The size of heap_info: the arena stands right behind its own. */
+static int find_header_size(struct memory *memory, uint64_t arena, uint64_t reservation,
+			    uint64_t *ret)
+{
+	static const uint64_t sizes[] = {NEW_HEADER, OLD_HEADER};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct heap_info info;
+
+		if (IS_ALIGNED(arena - sizes[i], reservation) &&
+		    memory_read(memory, arena - sizes[i], &info, sizeof(info)) == 0 &&
+		    info.arena == arena) {
+			*ret = sizes[i];
+			return 0;
+		}
+	}
+	return -EBADMSG;
+}
+
+static bool info_holds(const struct heap_info *info, uint64_t arena, uint64_t reservation)
+{
+	return info->arena == arena && info->size <= info->accessible &&
+	       info->accessible <= reservation && info->size >= NEW_HEADER &&
+	       IS_ALIGNED(info->previous, reservation);
+}
+
+static int read_thread_heaps(struct memory *memory, const struct glibc_layout *layout,
+			     const struct glibc_state *state, uint64_t reservation,
+			     struct glibc_regions *regions)
+{
+	uint64_t heap = ALIGN_DOWN(state->top, reservation), header_size;
+	int r = find_header_size(memory, state->address, reservation, &header_size);
+
+	if (r < 0)
+		return r;
+	do {
+		struct glibc_region region = {.start = heap, .reserved = heap + reservation};
+		struct heap_info info;
+
+		r = memory_read(memory, heap, &info, sizeof(info));
+		if (r < 0)
+			return r == -EFAULT ? -EBADMSG : r;
+		if (!info_holds(&info, state->address, reservation) ||
+		    regions->n_regions >= MAX_HEAPS)
+			return -EBADMSG;
+		region.end = heap + info.size;
+		region.first = heap + header_size;
+		if (heap + header_size == state->address)
+			region.first = ALIGN_UP(state->address + layout->size, GLIBC_ALIGNMENT);
+		if (state->top >= heap && state->top < region.end)
+			region.top = state->top;
+		r = add_region(regions, &region);
+		if (r < 0)
+			return r;
+		heap = info.previous;
+	} while (heap);
+	return regions->regions[0].top ? 0 : -EBADMSG;
+}
+
+bool glibc_break_find(const struct maps *maps, const struct glibc_state *main, uint64_t *ret_start,
+		      uint64_t *ret_end)
+{
+	const struct mapping *mapping;
+	uint64_t start = 0, end = 0;
+
+	for (size_t i = 0; i < maps->n_mappings; i++) {
+		if (strcmp(maps->mappings[i].path, "[heap]") != 0)
+			continue;
+		if (!end)
+			start = maps->mappings[i].start;
+		end = maps->mappings[i].end;
+	}
+	if (!end && main->contiguous) {
+		/* a core file does not say which mapping it was */
+		mapping = maps_find(maps, main->top);
+		if (mapping && mapping->write && *mapping->path != '/') {
+			start = mapping->start;
+			end = mapping->end;
+		}
+	}
+	*ret_start = start;
+	*ret_end = end;
+	return end != 0;
+}
+
+/* The mapping in which the break was continued. */
+static int add_top_mapping(const struct maps *maps, const struct glibc_state *state,
+			   uint64_t top_end, struct glibc_regions *regions)
+{
+	const struct mapping *mapping = maps_find(maps, state->top);
+	struct glibc_region region = {.main = true, .top = state->top, .search = true};
+
+	if (!mapping || !mapping->write || top_end > mapping->end)
+		return -EBADMSG;
+	region.start = region.first = mapping->start;
+	region.end = region.reserved = top_end;
+	return add_region(regions, &region);
+}
+
+static int read_main(struct memory *memory, const struct maps *maps,
+		     const struct glibc_state *state, const struct glibc_params *params,
+		     struct glibc_regions *regions)
+{
+	struct glibc_region region = {.main = true};
+	uint64_t size, top_end, start, end;
+	int r;
+
+	if (!state->system)
+		return 0;
+	r = memory_read(memory, state->top + 8, &size, sizeof(size));
+	if (r < 0)
+		return r == -EFAULT ? -EBADMSG : r;
+	if (!IS_ALIGNED(state->top, GLIBC_ALIGNMENT) ||
+	    __builtin_add_overflow(state->top, size & ~UINT64_C(7), &top_end))
+		return -EBADMSG;
+	if (glibc_break_find(maps, state, &start, &end) && (!params || params->sbrk_base)) {
+		region.start = params ? params->sbrk_base : start;
+		region.first = ALIGN_UP(region.start, GLIBC_ALIGNMENT);
+		region.search = !params;
+		region.end = region.reserved = end;
+		if (state->top >= region.first && state->top < end) {
+			region.top = state->top;
+			/* the break may have moved since the maps were read */
+			region.end = region.reserved = top_end;
+		}
+		r = add_region(regions, &region);
+		if (r < 0)
+			return r;
+	}
+	return region.top ? 0 : add_top_mapping(maps, state, top_end, regions);
+}
+
+int glibc_regions_read(struct memory *memory, const struct maps *maps,
+		       const struct glibc_states *states, const struct glibc_state *state,
+		       const struct glibc_params *params, struct glibc_regions *ret)
+{
+	_cleanup_(glibc_regions_deinit) struct glibc_regions regions = {};
+	uint64_t reservation = DEFAULT_RESERVATION;
+	int r;
+
+	if (params && params->huge_page_size)
+		reservation = 4 * params->huge_page_size;
+	if (state->address == states->states[0].address)
+		r = read_main(memory, maps, state, params, &regions);
+	else
+		r = read_thread_heaps(memory, &states->layout, state, reservation, &regions);
+	if (r < 0)
+		return r;
+	if (regions.n_regions)
+		qsort(regions.regions, regions.n_regions, sizeof(*regions.regions), compare);
+	*ret = regions;
+	regions = (struct glibc_regions){0};
+	return 0;
+}

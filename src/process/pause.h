@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pause.h: stops all threads of a process for a moment, by ptrace, so that a structure can be read that
+ * changes faster than it can be read otherwise.
+ */
+#ifndef PROCESS_PAUSE_H
+#define PROCESS_PAUSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct pause {
+	pid_t *tids; /* that are held; owned */
+	size_t n_tids;
+};
+
+/*
+ * Waits until the threads stand still: at most a few milliseconds, then gives up with -ETIMEDOUT. A
+ * thread that is made meanwhile is not held. The process goes on with pause_end, or when this one ends.
+ */
+int pause_begin(pid_t pid, struct pause *ret);
+void pause_end(struct pause *pause);
+
+#endif
