@@ -24,6 +24,7 @@
 #include "heap/pageheap.h"
 #include "heap/place.h"
 #include "heap/sample.h"
+#include "heap/tagged.h"
 
 static void *alloc(const struct request *request, bool *ret_zero)
 {
@@ -113,7 +114,7 @@ static bool free_other(void *block)
 	if (!cache && threadcache_self->busy)
 		return true;
 	if (found.class)
-		central_give(found.class, block, 1);
+		tagged_give(cache, found.class, block, found.tag);
 	else
 		place_free_alone(found.span);
 	if (cache)

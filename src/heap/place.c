@@ -8,11 +8,10 @@
  */
 #include "heap/place.h"
 
-#include "heap/central.h"
 #include "heap/huge.h"
 #include "heap/pageheap.h"
-#include "heap/pagemap.h"
 #include "heap/sample.h"
+#include "heap/tagged.h"
 
 /* From here on, not to keep a freed block is worth the page faults of the next one. */
 #define HUGE_MIN (32ul << 20)
@@ -66,23 +65,6 @@ static void *place_alone(const struct request *request, struct span **ret_span, 
 	return (void *)span->huge.start;
 }
 
-/* A block of the class with tags, whose tag is 0. */
-static void *place_tagged(unsigned class, uint32_t **ret_tag)
-{
-	void *block;
-	size_t offset;
-	struct span *span;
-
-	class += SIZECLASS_TAGGED;
-	if (!central_take(class, 1, &block))
-		return NULL;
-	offset = pagemap_offset(block);
-	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
-	*ret_tag = span_tag(
-		span, sizeclass_index(sizeclass_get(class), (uintptr_t)block - span_start(span)));
-	return block;
-}
-
 void *place_block(struct threadcache *cache, const struct request *request, bool *ret_zero)
 {
 	const unsigned class = class_for(request);
@@ -93,7 +75,7 @@ void *place_block(struct threadcache *cache, const struct request *request, bool
 
 	*ret_zero = false;
 	if (class) {
-		block = chosen ? place_tagged(class, &tag) : NULL;
+		block = chosen ? tagged_take(cache, class, &tag) : NULL;
 		/* at the limit, a block that is not recorded is better than none */
 		if (!block)
 			return threadcache_take(cache, class);

@@ -26,6 +26,9 @@
  *
  *   blocks in use of class c = central[c].n_blocks - central[c].n_free
  *       - central[c].n_batches * classes[c].batch - sum over caches (bins[c].capacity - bins[c].room)
+ *
+ * For the class with tags, tagged is in the place of bins, and either is indexed by the class without. The tag
+ * of a block that was in use before and is free is UINT32_MAX.
  */
 #ifndef HEAP_PUBLISHED_H
 #define HEAP_PUBLISHED_H
@@ -162,7 +165,8 @@ struct threadcache {
 	/* 64 */
 	int64_t rest;     /* bytes that the countdown goes on with when it is used up */
 	uint64_t tidy_ns; /* when the lists are to be emptied next */
-	uint64_t reserved[6];
+	struct threadcache_bin *tagged; /* the same as bins for blocks with tags, or NULL */
+	uint64_t reserved[5];
 
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];

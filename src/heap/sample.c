@@ -4,12 +4,14 @@
  *
  * A countdown is used up in parts, so that a thread comes by for tidy_visit although no report is due.
  *
- * While a hook runs the cache is not busy and no lock is held. The tag is taken away by an exchange, so
- * that of two threads that free the same block only one reports it.
+ * While a hook runs the cache is not busy and no lock is held. The tag is taken away before the
+ * report, so that a second free of the block does not make another one. It takes no exchange: two threads
+ * that free one block at once may both report it, and hooks have to tell that anyway.
  */
 #include "heap/sample.h"
 
 #include "heap/hooks.h"
+#include "heap/tagged.h"
 #include "heap/tidy.h"
 
 bool sample_count(struct threadcache *cache, size_t size)
@@ -50,13 +52,15 @@ void sample_allocated(struct threadcache *cache, void *block, size_t size, uint3
 
 void sample_freed(const void *block, uint32_t *tag)
 {
-	uint32_t old;
+	const uint32_t old = __atomic_load_n(tag, __ATOMIC_RELAXED);
 	const struct heap_hooks *hooks;
 
-	if (!__atomic_load_n(tag, __ATOMIC_RELAXED))
+	if (!old)
 		return;
-	old = __atomic_exchange_n(tag, 0, __ATOMIC_RELAXED);
+	if (unlikely(old == TAGGED_FREE))
+		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, block);
+	__atomic_store_n(tag, 0, __ATOMIC_RELAXED);
 	hooks = hooks_get();
-	if (old && hooks && hooks->freed)
+	if (hooks && hooks->freed)
 		hooks->freed((void *)block, old);
 }

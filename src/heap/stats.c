@@ -9,6 +9,7 @@
 #include "heap/heap.h"
 #include "heap/meta.h"
 #include "heap/pageheap.h"
+#include "heap/tagged.h"
 #include "heap/threadcache.h"
 
 __attribute__((no_sanitize("thread"))) static uint64_t cached_blocks(unsigned class)
@@ -18,9 +19,16 @@ __attribute__((no_sanitize("thread"))) static uint64_t cached_blocks(unsigned cl
 	for (struct threadcache *cache = (struct threadcache *)__atomic_load_n(
 		     &heap_published.caches, __ATOMIC_ACQUIRE);
 	     cache; cache = cache->next) {
-		const volatile struct threadcache_bin *bin = &cache->bins[class];
-		const uint32_t capacity = bin->capacity, room = bin->room;
+		const volatile struct threadcache_bin *bin;
+		uint32_t capacity, room;
 
+		if (sizeclass_is_tagged(class)) {
+			n += tagged_count(cache, sizeclass_plain(class));
+			continue;
+		}
+		bin = &cache->bins[class];
+		capacity = bin->capacity;
+		room = bin->room;
 		n += capacity > room ? capacity - room : 0;
 	}
 	return n;
@@ -42,8 +50,7 @@ void heap_get_stats(struct heap_stats *ret)
 		sizeclass = sizeclass_get(class);
 		central = central_copy(class);
 		n_cached = central.n_free + (uint64_t)central.n_batches * sizeclass->batch;
-		if (!sizeclass_is_tagged(class))
-			n_cached += cached_blocks(class);
+		n_cached += cached_blocks(class);
 		n_cached = MIN(n_cached, central.n_blocks);
 		stats.cached_bytes += n_cached * sizeclass->size;
 		stats.in_use_bytes += (central.n_blocks - n_cached) * sizeclass->size;

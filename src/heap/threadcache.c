@@ -23,6 +23,7 @@
 #include "heap/meta.h"
 #include "heap/os.h"
 #include "heap/pagemap.h"
+#include "heap/tagged.h"
 #include "heap/tidy.h"
 
 #define TIDY        128u
@@ -168,6 +169,7 @@ static void visit(struct threadcache *cache, unsigned class)
 	for (unsigned i = 1; i < SIZECLASS_N; i++)
 		if (cache->bins[i].capacity && !(cache->active[i / 64] >> (i % 64) & 1))
 			empty(cache, i);
+	tagged_flush(cache);
 	cache->active[0] = cache->active[1] = 0;
 }
 
@@ -252,6 +254,7 @@ void threadcache_flush(struct threadcache *cache)
 	for (unsigned class = 1; class < SIZECLASS_N; class ++)
 		if (cache->bins[class].capacity)
 			empty(cache, class);
+	tagged_flush(cache);
 }
 
 void threadcache_end(void)
@@ -282,6 +285,7 @@ void threadcache_forget_others(void)
 			heap_published.lost_blocks += bin->capacity - bin->room;
 			*bin = (struct threadcache_bin){0};
 		}
+		heap_published.lost_blocks += tagged_forget(cache);
 		cache->countdown = 0;
 		cache->capacity_bytes = 0;
 		cache->busy = 0;

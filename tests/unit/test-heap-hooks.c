@@ -111,6 +111,26 @@ static void tags_survive_any_order_of_frees(void **state)
 	assert_int_equal(n_freed, 2 * N);
 }
 
+static void freed_tagged_blocks_count_as_cached(void **state)
+{
+	struct heap_stats before, during, after;
+	void *blocks[100];
+
+	heap_free(heap_alloc(200));
+	heap_get_stats(&before);
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+		blocks[i] = heap_alloc(200);
+	heap_get_stats(&during);
+	assert_true(during.in_use_bytes >= before.in_use_bytes + sizeof(blocks) / 8 * 200);
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+		heap_free(blocks[i]);
+	heap_get_stats(&after);
+	assert_int_equal(after.in_use_bytes, before.in_use_bytes);
+	heap_trim(0);
+	heap_get_stats(&after);
+	assert_int_equal(after.in_use_bytes, before.in_use_bytes);
+}
+
 static void the_countdown_counts_requested_bytes(void **state)
 {
 	interval = 1000;
@@ -258,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		hooks_test(every_block_is_reported_at_countdown_zero),
 		hooks_test(tags_survive_any_order_of_frees),
+		hooks_test(freed_tagged_blocks_count_as_cached),
 		hooks_test(the_countdown_counts_requested_bytes),
 		hooks_test(blocks_without_a_tag_are_not_reported_when_freed),
 		hooks_test(realloc_is_an_end_and_a_beginning),

@@ -174,6 +174,48 @@ static void freeing_twice_is_seen(void **state)
 	}
 }
 
+static uint32_t tag_everything(void *block, size_t size, int64_t *ret_next)
+{
+	*ret_next = 0;
+	return 1 + (uint32_t)((uintptr_t)block % 1000 + size % 10);
+}
+
+static void forget_tag(void *block, uint32_t tag)
+{
+}
+
+static const struct heap_hooks tagging_hooks = {
+	.allocated = tag_everything,
+	.freed = forget_tag,
+	.corruption = note_corruption,
+};
+
+static void free_twice_with_many_between(size_t size)
+{
+	void *blocks[64];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+		blocks[i] = heap_alloc(size);
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+		heap_free(blocks[i]);
+	heap_free(blocks[7]);
+	_exit(1);
+}
+
+static void freeing_a_tagged_block_twice_is_seen(void **state)
+{
+	int status;
+
+	expected = HEAP_ERROR_DOUBLE_FREE;
+	heap_set_hooks(&tagging_hooks);
+	for (size_t size = 16; size <= 32768; size *= 8) {
+		status = run_child(free_twice_with_many_between, size);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 42);
+	}
+	heap_set_hooks(NULL);
+}
+
 static void freeing_inside_a_block_is_seen(void **state)
 {
 	expect(free_inside, 100, HEAP_ERROR_MISALIGNED);
@@ -250,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(most_of_a_limited_address_space_can_be_used),
 		cmocka_unit_test(freeing_twice_is_seen),
+		cmocka_unit_test(freeing_a_tagged_block_twice_is_seen),
 		cmocka_unit_test(freeing_inside_a_block_is_seen),
 		cmocka_unit_test(freeing_a_foreign_block_is_seen),
 		cmocka_unit_test(locked_memory_is_kept),
