@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd-attach.c: `memtrace attach PID`: observes a process that has the agent until Ctrl-C, the end of
- * --duration or its own end, then writes a session and reports. Nothing in the process is touched.
+ * cmd-attach.c: `memtrace attach PID`: observes a process until Ctrl-C, the end of --duration or its own
+ * end, then writes a session and reports. In a process that has the agent nothing is touched. Into any
+ * other the image is injected, and at the end its slots are put back; unless the process has gone, or
+ * memtrace has been killed: then it goes on recording, for nobody, until `memtrace detach`.
  *
  * Root maps the region, and the mapping outlives the process. Others can only copy it while the process
  * lives, so they do it every second, and if the process ends the newest copy is what is reported.
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,11 +20,13 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "cli/capture.h"
+#include "cli/control.h"
 #include "cli/print.h"
 #include "cli/record-options.h"
 #include "cli/signals.h"
 #include "cli/target.h"
 #include "cli/verb.h"
+#include "process/inject.h"
 
 struct values {
 	struct record_values record;
@@ -167,12 +172,72 @@ static int observe(const struct values *values, pid_t pid, struct region *region
 	return r;
 }
 
+static void say_outcome(const char *what, pid_t pid, const struct inject_outcome *outcome)
+{
+	log_notice("attach: %s %d: stopped thread %d for %.2f ms%s; %u modules, %u slots", what,
+		   (int)pid, (int)outcome->tid, (double)outcome->stopped_ns / 1e6,
+		   outcome->n_stops > 1 ? " at most" : "", outcome->n_modules, outcome->n_patched);
+	if (outcome->n_unpatched)
+		log_warning("attach: %d: %u slots could not be changed: calls through them are not "
+			    "seen",
+			    (int)pid, outcome->n_unpatched);
+}
+
+static void fill_options(const struct record_values *values, struct inject_options *ret)
+{
+	*ret = (struct inject_options){.sampling = MT_SAMPLING_AUTO,
+				       .max_memory = values->max_memory};
+	if (strcmp(values->sample, "all") == 0) {
+		ret->sampling = MT_SAMPLING_ALL;
+	} else if (values->sample[0] >= '0' && values->sample[0] <= '9') {
+		ret->sampling = MT_SAMPLING_INTERVAL;
+		ret->interval = strtoull(values->sample, NULL, 10);
+	}
+}
+
+/* Makes the process record. 1 if it has been made to, 0 if it did already, or -errno and the line. */
+static int make_record(const struct values *values, pid_t pid, struct strbuf *error)
+{
+	struct inject_outcome outcome;
+	struct inject_options wanted;
+	int r = target_has_agent(pid);
+
+	/* what is left of a recording that has ended is no agent */
+	if (r > 0 && control_is_leftover(pid) <= 0)
+		return 0;
+	if (values->no_inject) {
+		strbuf_addf(error,
+			    "%d has no agent, and --no-inject leaves it so; attach without it, or "
+			    "look at it with `memtrace maps %d`",
+			    (int)pid, (int)pid);
+		return -ENODATA;
+	}
+	fill_options(&values->record, &wanted);
+	r = inject_attach(pid, &wanted, &outcome, error);
+	if (r < 0)
+		return r;
+	say_outcome("recording in", pid, &outcome);
+	return 1;
+}
+
+static void end_recording(pid_t pid)
+{
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	struct inject_outcome outcome;
+	int r = inject_detach(pid, &outcome, &error);
+
+	if (r >= 0)
+		say_outcome("left", pid, &outcome);
+	else if (r != -ESRCH)
+		log_warning("attach: %s; it goes on recording until `memtrace detach %d`",
+			    strbuf_text(&error), (int)pid);
+}
+
 static void warn_about_ignored(const struct record_values *values, pid_t pid)
 {
 	if (values->sample[0] || values->max_memory)
 		log_warning(
-			"attach: %d has its agent since it was started: --sample and --max-memory "
-			"stay as they are there",
+			"attach: %d records already: --sample and --max-memory stay as they are there",
 			(int)pid);
 }
 
@@ -183,19 +248,26 @@ static int attach_main(const void *values_, int n_operands, char **operands)
 	_cleanup_(region_freep) struct region *region = NULL;
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
 	_cleanup_free_ char *path = NULL;
+	bool injected;
 	pid_t pid;
 	int r;
 
 	log_set_quiet(values->record.quiet);
 	r = target_need_pid(operands[0], &pid, &error);
 	if (r >= 0)
+		r = make_record(values, pid, &error);
+	injected = r > 0;
+	if (r >= 0)
 		r = capture_open_pid(pid, &region, &error);
 	if (r < 0) {
 		log_error("attach: %s", strbuf_text(&error));
 		return STATUS_FAILED;
 	}
-	warn_about_ignored(&values->record, pid);
+	if (!injected)
+		warn_about_ignored(&values->record, pid);
 	r = observe(values, pid, region, &profile);
+	if (injected)
+		end_recording(pid);
 	if (!profile) {
 		log_error("attach: %d: cannot be observed: %s; try again", (int)pid, strerror(-r));
 		return STATUS_FAILED;
@@ -209,11 +281,13 @@ static int attach_main(const void *values_, int n_operands, char **operands)
 const struct verb verb_attach = {
 	.name = "attach",
 	.operands = "[OPTION…] PID",
-	.summary = "observe a running process that has the agent, then report",
+	.summary = "record in a running process for a while, then report",
 	.description =
 		"Observes the process PID until Ctrl-C, for the time of --duration, or until it ends; then\n"
-		"writes a session file and a short report. The process goes on. It must have been started\n"
-		"with `memtrace run`, or be a child of one that was.\n",
+		"writes a session file and a short report. The process goes on. If it was not started with\n"
+		"`memtrace run`, its calls of malloc and mmap are led through code that is put into it: one\n"
+		"of its threads is stopped for that, mostly for less than a millisecond, and again at the\n"
+		"end, when the calls go their old way. What was allocated before is not known.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,

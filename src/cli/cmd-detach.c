@@ -10,8 +10,26 @@
 #include "cli/control.h"
 #include "cli/target.h"
 #include "cli/verb.h"
+#include "process/inject.h"
 
 static const struct option_group groups[] = {{NULL}};
+
+/* The slots lead to the originals again. */
+static int detach_injected(pid_t pid)
+{
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	struct inject_outcome outcome;
+	int r = inject_detach(pid, &outcome, &error);
+
+	if (r < 0) {
+		log_error("detach: %s", strbuf_text(&error));
+		return STATUS_FAILED;
+	}
+	log_notice("detach: %d records no more: stopped thread %d for %.2f ms, %u slots; what it "
+		   "recorded can still be reported on",
+		   (int)pid, (int)outcome.tid, (double)outcome.stopped_ns / 1e6, outcome.n_patched);
+	return STATUS_DONE;
+}
 
 static int detach_main(const void *values, int n_operands, char **operands)
 {
@@ -21,6 +39,8 @@ static int detach_main(const void *values, int n_operands, char **operands)
 	int r;
 
 	r = target_need_pid(operands[0], &pid, &error);
+	if (r >= 0 && inject_is_active(pid) > 0)
+		return detach_injected(pid);
 	/* opening it first gives the reasons in the words of the other verbs */
 	if (r >= 0)
 		r = capture_open_pid(pid, &region, &error);

@@ -34,23 +34,34 @@ static int find_region(pid_t pid, uint64_t *ret_address)
 	return -ENODATA;
 }
 
-static int check_magic(pid_t pid, uint64_t address)
+static int read_header(pid_t pid, uint64_t address, struct mt_header *ret)
 {
 	struct memory *memory;
-	uint64_t magic;
 	int r = memory_open_pid(pid, &memory);
 
 	if (r < 0)
 		return r;
-	r = memory_read(memory, address + offsetof(struct mt_header, magic), &magic, sizeof(magic));
+	r = memory_read(memory, address, ret, sizeof(*ret));
 	memory_free(memory);
 	if (r < 0)
 		return r;
-	return magic == MT_MAGIC ? 0 : -EPROTO;
+	return ret->magic == MT_MAGIC ? 0 : -EPROTO;
+}
+
+int control_is_leftover(pid_t pid)
+{
+	struct mt_header header;
+	uint64_t address;
+	int r = find_region(pid, &address);
+
+	if (r >= 0)
+		r = read_header(pid, address, &header);
+	return r < 0 ? r : header.mode == MT_MODE_INJECTED && header.state == MT_STATE_DETACHED;
 }
 
 int control_stop(pid_t pid)
 {
+	struct mt_header header;
 	uint32_t one = 1;
 	uint64_t address;
 	struct iovec local = {&one, sizeof(one)}, remote;
@@ -58,7 +69,7 @@ int control_stop(pid_t pid)
 
 	if (r < 0)
 		return r;
-	r = check_magic(pid, address);
+	r = read_header(pid, address, &header);
 	if (r < 0)
 		return r;
 	remote.iov_base = (void *)(uintptr_t)(address + offsetof(struct mt_header, control_stop));

@@ -283,6 +283,15 @@ void core_freed_address(const void *block)
 		core_freed(block, slot);
 }
 
+void core_freed_unknown(void)
+{
+	if (!core_is_recording() || !fork_guard_is_claimed() ||
+	    __atomic_load_n(&writer.header->interval, __ATOMIC_RELAXED) != 0 ||
+	    __atomic_load_n(&writer.header->flags, __ATOMIC_RELAXED) & MT_HEADER_INEXACT)
+		return;
+	__atomic_fetch_add(&writer.header->freed_unknown, 1, __ATOMIC_RELAXED);
+}
+
 void core_thread_ending(void)
 {
 	struct thread *thread;

@@ -66,6 +66,11 @@ void core_freed(const void *block, uint32_t tag);
  */
 bool core_is_recorded(const void *block);
 void core_freed_address(const void *block);
+/*
+ * A block was freed that is not recorded. As long as every allocation has been, it is one from before
+ * recording began, and is counted as that.
+ */
+void core_freed_unknown(void);
 
 /*
  * Mapping calls, after they succeeded, on the thread that made them. backing says that the caller is

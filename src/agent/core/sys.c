@@ -38,6 +38,8 @@ struct sys_word {
 /* What the compiler may not see through. */
 #define sys_barrier() __asm__ volatile("" : : : "memory")
 
+struct sys_mapping sys_mappings[SYS_MAPPINGS];
+
 static int (*sys_vdso_clock)(int clock, struct sys_timespec *ret);
 static size_t sys_page_bytes = 4096;
 static bool sys_probes;
@@ -119,11 +121,38 @@ void *sys_map_private(size_t size)
 	sys_madvise((void *)r, size, SYS_MADV_DONTDUMP);
 	/* nor may a first byte make two megabytes resident */
 	sys_madvise((void *)r, size, SYS_MADV_NOHUGEPAGE);
+	sys_note_mapping((void *)r, size);
 	return (void *)r;
+}
+
+void sys_note_mapping(const void *start, size_t size)
+{
+	for (unsigned i = 0; i < SYS_MAPPINGS; i++) {
+		uint64_t none = 0;
+
+		if (__atomic_compare_exchange_n(&sys_mappings[i].start, &none, (uint64_t)start,
+						false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+			sys_mappings[i].size = size;
+			return;
+		}
+	}
+}
+
+/* Whoever unmaps has the mapping for itself: nobody else looks for that address. */
+static void sys_forget_mapping(const void *start)
+{
+	for (unsigned i = 0; i < SYS_MAPPINGS; i++) {
+		if (__atomic_load_n(&sys_mappings[i].start, __ATOMIC_RELAXED) != (uint64_t)start)
+			continue;
+		sys_mappings[i].size = 0;
+		__atomic_store_n(&sys_mappings[i].start, 0, __ATOMIC_RELAXED);
+		return;
+	}
 }
 
 void sys_unmap(void *start, size_t size)
 {
+	sys_forget_mapping(start);
 	sys_call3(SYS_NR_munmap, (long)start, (long)size, 0);
 }
 

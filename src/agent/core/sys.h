@@ -69,6 +69,18 @@ size_t sys_page_size(void);
 /* Zeroed, MAP_NORESERVE, not in core files; NULL on failure. */
 void *sys_map_private(size_t size);
 void sys_unmap(void *start, size_t size);
+
+/*
+ * What is mapped by sys_map_private, or noted by others, and not unmapped: an embedder that begins anew
+ * gives it back first. Mappings that find no room here stay.
+ */
+struct sys_mapping {
+	uint64_t start; /* 0: none */
+	uint64_t size;  /* 0: being noted */
+};
+enum { SYS_MAPPINGS = 64 };
+extern _hidden_ struct sys_mapping sys_mappings[SYS_MAPPINGS];
+void sys_note_mapping(const void *start, size_t size);
 int sys_madvise(void *start, size_t size, int advice);
 int sys_gettid(void);
 int sys_getpid(void); /* never cached: right in every child */

@@ -286,6 +286,7 @@ int writer_create(const struct core_config *config, int *ret_fd)
 	writer_strings_used = 1;
 	header->n_strings = 1;
 	writer_set_pointers(header);
+	sys_note_mapping(base, header->region_size);
 	*ret_fd = fd;
 	return 0;
 }

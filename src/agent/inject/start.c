@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start.c: begins and ends recording on behalf of the tool.
+ *
+ * The order when recording begins: the core first, then the hooks are told to record, then the slots
+ * lead to them. When it ends: the slots lead to the originals, then the hooks are told, then the core.
+ * Whatever is on its way meanwhile finds a hook that calls its original.
+ *
+ * If the loader is busy, the core stays started and the tool asks again for the patches alone.
+ *
+ * Context: the thread that the tool has stopped, at any instruction (inside malloc, with any lock held,
+ * in the core itself), signals blocked, on a stack of ours. The floating point state is a fresh one.
+ */
+#include "agent/inject/start.h"
+
+#include "agent/core/core.h"
+#include "agent/core/sys.h"
+#include "agent/core/writer.h"
+#include "agent/inject/patch.h"
+#include "agent/inject/visit.h"
+
+static bool started;
+
+static int start_core(const struct inject_request *request)
+{
+	struct core_config config = {
+		.mode = MT_MODE_INJECTED,
+		.allocator = request->allocator,
+		.sampling = request->sampling,
+		.interval = request->interval,
+		.max_memory = request->max_memory,
+		.vdso = request->vdso,
+		.main_stack_end = request->main_stack_end,
+		.text_start = request->text_start,
+		.text_end = request->text_end,
+		/* nobody watches the children, and they share the hooks */
+		.ignore_children = true,
+		.loader = {.r_debug = (const void *)request->r_debug,
+			   .find_object = (const void *)request->find_object,
+			   .load_counter = (const uint64_t *)request->loader_adds,
+			   .unload_counter = (const uint64_t *)request->loader_count,
+			   .self_start = request->image_start,
+			   .self_end = request->image_end,
+			   .self_eh_frame_hdr = request->eh_frame_hdr},
+	};
+	int r = started ? 0 : core_start(&config);
+
+	if (r < 0)
+		return r;
+	started = true;
+	control.reply.region = (uint64_t)writer.header;
+	if (request->confined)
+		core_confine();
+	return 0;
+}
+
+static int obey(const struct inject_request *request, struct inject_reply *reply)
+{
+	int r = 0;
+
+	if (request->command & INJECT_START) {
+		for (uint32_t i = 0; i < request->n_unmaps; i++)
+			sys_call3(SYS_NR_munmap, (long)request->unmaps[i].start,
+				  (long)request->unmaps[i].size, 0);
+		r = start_core(request);
+		if (r < 0)
+			return r;
+		/* release pairs with the acquire in visit_enter */
+		__atomic_store_n(&control.active, 1, __ATOMIC_RELEASE);
+	}
+	if (request->command & INJECT_PATCH)
+		r = patch_all(request, reply);
+	if (r == 0 && (request->command & INJECT_STOP)) {
+		__atomic_store_n(&control.active, 0, __ATOMIC_SEQ_CST);
+		core_set_state(MT_STATE_DETACHED);
+	}
+	return r;
+}
+
+void inject_start(void)
+{
+	struct inject_request *request = &control.request;
+	struct inject_reply *reply = &control.reply;
+
+	__atomic_store_n(&control.running, 1, __ATOMIC_RELAXED);
+	reply->n_patched = reply->n_changed = reply->n_refused = 0;
+	reply->result = obey(request, reply);
+	/* release pairs with the tool's reading of it */
+	__atomic_store_n(&reply->finished, request->session, __ATOMIC_RELEASE);
+	__atomic_store_n(&control.running, 0, __ATOMIC_RELAXED);
+	/* ignored by the process, but seen by the tool that traces this thread */
+	if (request->signal)
+		sys_call3(SYS_NR_tgkill, sys_getpid(), sys_gettid(), (long)request->signal);
+}

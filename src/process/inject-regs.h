@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inject-regs.h: the registers of a stopped thread: saved, used for something else, and restored. One
+ * file an architecture.
+ *
+ * The idea that everything rests on: before a thread is sent anywhere, a signal frame with all its
+ * registers, its floating point state and its signal mask lies on the stack that it is sent with, and the
+ * return address leads to the system call that ends a signal handler. So wherever the tool may be killed,
+ * the thread finishes what it is at and then goes on where it was.
+ */
+#ifndef PROCESS_INJECT_REGS_H
+#define PROCESS_INJECT_REGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { REGS_MAX = 64, REGS_FP_MAX = 16 << 10 };
+
+struct regs {
+	uint64_t general
+		[REGS_MAX]; /* as the kernel has them; with a system call to be restarted, if any */
+	size_t general_size;
+	_Alignas(64) uint8_t fp[REGS_FP_MAX];
+	size_t fp_size;
+	uint64_t signal_mask;
+};
+
+/* What is looked for in the target's code: instructions, by their bytes. */
+bool regs_find_gadgets(const uint8_t *code, size_t size, uint64_t address, uint64_t *ret_syscall,
+		       uint64_t *ret_sigreturn);
+
+/* Reads all of a stopped thread. -ENOTSUP if it runs 32-bit code. */
+int regs_save(pid_t tid, struct regs *ret);
+/* pending: the thread has a signal to handle. An interrupted system call is made to begin again. */
+void regs_restart_syscall(struct regs *regs, bool pending);
+int regs_restore(pid_t tid, const struct regs *regs);
+
+uint64_t regs_sp(const struct regs *regs);
+uint64_t regs_pc(const struct regs *regs);
+void regs_set_pc(struct regs *regs, uint64_t pc);
+uint64_t regs_thread_pointer(const struct regs *regs);
+
+/* Bytes of a signal frame, and of what must be left alone below the stack pointer. */
+size_t regs_frame_size(const struct regs *regs);
+enum { REGS_RED_ZONE = 128 };
+/*
+ * Writes the frame so that it ends below top, which is an address in the target; buffer has room for
+ * regs_frame_size. Returns the address of the frame, which is the stack pointer to send the thread with.
+ */
+uint64_t regs_make_frame(const struct regs *regs, uint64_t top, uint64_t sigreturn, void *buffer);
+
+/* Sends the thread to make a system call, or to run a function, with a frame at sp. */
+int regs_send_to_syscall(pid_t tid, const struct regs *regs, uint64_t gadget, uint64_t sp,
+			 long number, const uint64_t arguments[6]);
+int regs_send_to_function(pid_t tid, const struct regs *regs, uint64_t function, uint64_t sp);
+/* A fresh floating point state for the function; the frame has the thread's. */
+int regs_clean_fp(pid_t tid, const struct regs *regs);
+/* The result of the system call. */
+int regs_result(pid_t tid, int64_t *ret);
+
+#endif
