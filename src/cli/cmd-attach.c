@@ -202,14 +202,15 @@ static int make_record(const struct values *values, pid_t pid, struct strbuf *er
 	struct inject_options wanted;
 	int r = target_has_agent(pid);
 
-	/* what is left of a recording that has ended is no agent */
-	if (r > 0 && control_is_leftover(pid) <= 0)
+	/* who opens the region says what is wrong; what is left of a recording that has ended is no agent */
+	if (r < 0 || (r > 0 && control_is_leftover(pid) <= 0))
 		return 0;
 	if (values->no_inject) {
-		strbuf_addf(error,
-			    "%d has no agent, and --no-inject leaves it so; attach without it, or "
-			    "look at it with `memtrace maps %d`",
-			    (int)pid, (int)pid);
+		strbuf_addf(
+			error,
+			"%d has no agent, and --no-inject keeps it out; attach without that, or "
+			"start the program with `memtrace run PROGRAM`",
+			(int)pid);
 		return -ENODATA;
 	}
 	fill_options(&values->record, &wanted);

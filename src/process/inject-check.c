@@ -160,8 +160,10 @@ static int check_permission(pid_t pid, const char *status, struct strbuf *error)
 		return -ESRCH;
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	if (geteuid() != 0 && uid != geteuid())
-		strbuf_addf(error, "%d belongs to user %u; run memtrace as that user or as root",
-			    (int)pid, (unsigned)uid);
+		strbuf_addf(
+			error,
+			"%d belongs to another user (uid %u); run memtrace as that user, or as root",
+			(int)pid, (unsigned)uid);
 	else if (stat(path, &st) == 0 && st.st_uid != uid)
 		strbuf_addf(
 			error,
@@ -215,7 +217,8 @@ void inject_explain(pid_t pid, int error_number, struct strbuf *error)
 		int error_number;
 		const char *text;
 	} texts[] = {
-		{-ESRCH, "is no process, or has just ended; `memtrace ps` lists what there is"},
+		{-ESRCH,
+		 "is not there: no such process, or it has just ended; `memtrace ps` lists what there is"},
 		{-EPERM, "may not be traced; run memtrace as root"},
 		{-ENOEXEC, "is a static program: its calls of malloc cannot be led elsewhere; use "
 			   "--no-inject"},

@@ -200,8 +200,8 @@ def test_files_that_are_no_sessions(memtrace, tmp_path):
 
 
 def test_process_without_the_agent(memtrace):
-    for verb in ("attach", "detach"):
-        assert_refused(memtrace(verb, os.getpid()), "has no agent", "memtrace run PROGRAM")
+    assert_refused(memtrace("detach", os.getpid()), "has no agent", "memtrace run PROGRAM")
+    assert_refused(memtrace("attach", "--no-inject", os.getpid()), "has no agent", "memtrace run PROGRAM")
 
 
 def test_process_of_another_user(as_nobody):
