@@ -9,7 +9,7 @@
  *
  * usage: measure FILE CPU PRELOAD COMMAND...
  *
- * CPU is the number of the processor to run on, or -; PRELOAD goes into LD_PRELOAD, or -.
+ * CPU is the number of the processor to run on, or -; PRELOAD goes to the end of LD_PRELOAD, or -.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -18,6 +18,16 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Behind what is preloaded already: a profiler that started us has to come first. */
+static void preload(const char *library)
+{
+	const char *first = getenv("LD_PRELOAD");
+	char all[8192];
+
+	(void)snprintf(all, sizeof(all), "%s%s%s", first ? first : "", first ? ":" : "", library);
+	setenv("LD_PRELOAD", all, 1);
+}
 
 static int start(char **argv)
 {
@@ -30,7 +40,7 @@ static int start(char **argv)
 			perror("measure: sched_setaffinity");
 	}
 	if (strcmp(argv[3], "-") != 0)
-		setenv("LD_PRELOAD", argv[3], 1);
+		preload(argv[3]);
 	execvp(argv[4], argv + 4);
 	perror(argv[4]);
 	return 127;
