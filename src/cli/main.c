@@ -4,10 +4,20 @@
  */
 #include "cli/verb.h"
 
+/* clang-format off */
 static const struct verb *const verbs[] = {
-	&verb_run, &verb_report, &verb_maps, &verb_attach, &verb_snapshot,
-	&verb_ps,  &verb_detach, &verb_help, NULL,
+	&verb_run,
+	&verb_report,
+	&verb_maps,
+	&verb_attach,
+	&verb_snapshot,
+	&verb_diff,
+	&verb_ps,
+	&verb_detach,
+	&verb_help,
+	NULL,
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

@@ -102,6 +102,18 @@ static void drop_names(struct profile *profile)
 		profile->frames[i] = (struct profile_frame){.why = "not asked for"};
 }
 
+int print_compile_grep(const char *verb, const char *text, regex_t *ret)
+{
+	char why[128];
+	int r = regcomp(ret, text, REG_EXTENDED | REG_NOSUB);
+
+	if (r == 0)
+		return STATUS_DONE;
+	regerror(r, ret, why, sizeof(why));
+	log_error("%s: --grep=%s: %s; see regex(7)", verb, text, why);
+	return STATUS_USAGE;
+}
+
 int print_profile(const char *verb, struct profile *profile, const struct print_values *values)
 {
 	struct render_options options;
@@ -118,14 +130,9 @@ int print_profile(const char *verb, struct profile *profile, const struct print_
 	if (values->no_symbolize)
 		drop_names(profile);
 	if (values->grep) {
-		r = regcomp(&grep, values->grep, REG_EXTENDED | REG_NOSUB);
-		if (r != 0) {
-			char why[128];
-
-			regerror(r, &grep, why, sizeof(why));
-			log_error("%s: --grep=%s: %s; see regex(7)", verb, values->grep, why);
-			return STATUS_USAGE;
-		}
+		r = print_compile_grep(verb, values->grep, &grep);
+		if (r != STATUS_DONE)
+			return r;
 		options.grep = &grep;
 	}
 	r = renderers[values->format](profile, &options, stdout);

@@ -5,6 +5,7 @@
 #ifndef CLI_PRINT_H
 #define CLI_PRINT_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +33,9 @@ extern const struct option_spec print_options[];
 
 /* Draws the profile on stdout as asked. Returns an exit status; what went wrong was said. */
 int print_profile(const char *verb, struct profile *profile, const struct print_values *values);
+
+/* The expression of --grep: STATUS_DONE, and the caller frees it; else what is wrong was said. */
+int print_compile_grep(const char *verb, const char *text, regex_t *ret);
 
 /* The few lines at the end of run and attach, on stderr. */
 void print_short(const struct profile *profile, const struct print_values *values,

@@ -46,7 +46,17 @@ int verb_complain_unknown(const char *name);
 /* Flushes stdout: STATUS_DONE, or one line and STATUS_FAILED if what was printed did not arrive. */
 int verb_finish_output(void);
 
-extern const struct verb verb_run, verb_report, verb_maps, verb_attach, verb_snapshot, verb_ps,
-	verb_detach, verb_help;
+/* clang-format off */
+extern const struct verb
+	verb_run,
+	verb_report,
+	verb_maps,
+	verb_attach,
+	verb_snapshot,
+	verb_diff,
+	verb_ps,
+	verb_detach,
+	verb_help;
+/* clang-format on */
 
 #endif

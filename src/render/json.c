@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "profile/verdict.h"
@@ -145,17 +146,35 @@ static json_t *make_frame(const struct profile *profile, const struct profile_lo
  * A frame stands in many stacks; it is made once and shared, which saves most of the time and the memory
  * of a big report.
  */
-static json_t *share_frame(const struct profile *profile, const struct profile_location *location,
-			   uint32_t frame, json_t **frames)
+static json_t *share_frame(struct json_frames *frames, const struct profile_location *location,
+			   uint32_t frame)
 {
-	if (!frames[frame])
-		frames[frame] = make_frame(profile, location, &profile->frames[frame]);
-	return json_incref(frames[frame]);
+	const struct profile *profile = frames->profile;
+
+	if (!frames->nodes[frame])
+		frames->nodes[frame] = make_frame(profile, location, &profile->frames[frame]);
+	return json_incref(frames->nodes[frame]);
 }
 
-static json_t *make_stack(const struct profile *profile, const struct render_options *options,
-			  const struct profile_site *site, json_t **frames)
+int json_frames_init(struct json_frames *frames, const struct profile *profile)
 {
+	frames->profile = profile;
+	frames->nodes = calloc(profile->n_frames + 1, sizeof(*frames->nodes));
+	return frames->nodes ? 0 : -ENOMEM;
+}
+
+void json_frames_deinit(struct json_frames *frames)
+{
+	for (size_t i = 0; frames->nodes && i < frames->profile->n_frames; i++)
+		json_decref(frames->nodes[i]);
+	free(frames->nodes);
+	*frames = (struct json_frames){};
+}
+
+json_t *json_make_stack(struct json_frames *frames, const struct render_options *options,
+			const struct profile_site *site)
+{
+	const struct profile *profile = frames->profile;
 	json_t *stack = json_array();
 
 	for (uint32_t i = 0; i < site->n_locations; i++) {
@@ -165,8 +184,7 @@ static json_t *make_stack(const struct profile *profile, const struct render_opt
 			if (options->depth > 0 && json_array_size(stack) >= options->depth)
 				return stack;
 			json_array_append_new(
-				stack,
-				share_frame(profile, location, location->first_frame + f, frames));
+				stack, share_frame(frames, location, location->first_frame + f));
 		}
 	}
 	return stack;
@@ -188,7 +206,7 @@ static json_t *make_threads(const struct profile *profile, const struct profile_
 }
 
 static json_t *make_site(const struct profile *profile, const struct render_options *options,
-			 const struct view_row *row, json_t **frames)
+			 const struct view_row *row, struct json_frames *frames)
 {
 	const struct profile_site *site = &profile->sites[row->site];
 	json_t *json;
@@ -202,7 +220,7 @@ static json_t *make_site(const struct profile *profile, const struct render_opti
 			 number(site->allocated_blocks), "oldest_age_s", seconds(row->oldest_age_s),
 			 "youngest_age_s", seconds(row->youngest_age_s), "growth_bytes_per_s",
 			 real(site->growth), "threads", make_threads(profile, site), "stack",
-			 make_stack(profile, options, site, frames));
+			 json_make_stack(frames, options, site));
 	if (!json)
 		return NULL;
 	json_object_set_new(json, "truncated", json_boolean(site->flags & MT_STACK_TRUNCATED));
@@ -213,23 +231,21 @@ static json_t *make_site(const struct profile *profile, const struct render_opti
 static int make_sites(const struct profile *profile, const struct render_options *options,
 		      json_t **ret)
 {
-	_cleanup_free_ json_t **frames = calloc(profile->n_frames + 1, sizeof(*frames));
+	_cleanup_(json_frames_deinit) struct json_frames frames = {};
 	_cleanup_(view_deinit) struct view view = {};
 	struct render_options by_site = *options;
 	json_t *sites;
 	int r;
 
-	if (!frames)
-		return -ENOMEM;
 	by_site.by = RENDER_BY_SITE;
-	r = view_make(profile, &by_site, VIEW_ALL, 0, &view);
+	r = json_frames_init(&frames, profile);
+	if (r >= 0)
+		r = view_make(profile, &by_site, VIEW_ALL, 0, &view);
 	if (r < 0)
 		return r;
 	sites = json_array();
 	for (size_t i = 0; i < view.n_rows; i++)
-		json_array_append_new(sites, make_site(profile, options, &view.rows[i], frames));
-	for (size_t i = 0; i < profile->n_frames; i++)
-		json_decref(frames[i]);
+		json_array_append_new(sites, make_site(profile, options, &view.rows[i], &frames));
 	*ret = sites;
 	return 0;
 }
@@ -370,15 +386,22 @@ static int write_unlocked(const char *bytes, size_t size, void *stream)
 	return fwrite_unlocked(bytes, 1, size, stream) == size ? 0 : -1;
 }
 
-static int dump(json_t *json, FILE *out)
+json_t *json_make_summary(const struct profile *profile)
+{
+	return json_pack("{s:o, s:o, s:o}", "process", make_process(profile), "agent",
+			 make_agent(profile), "heap", make_heap(&profile->heap));
+}
+
+int json_write(json_t *report, FILE *out)
 {
 	int r;
 
-	if (!json)
+	if (!report)
 		return -ENOMEM;
 	errno = 0;
-	r = json_dump_callback(json, write_unlocked, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
-	json_decref(json);
+	r = json_dump_callback(report, write_unlocked, out,
+			       JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+	json_decref(report);
 	if (r < 0)
 		return errno ? -errno : -EIO;
 	fputc('\n', out);
@@ -388,10 +411,9 @@ static int dump(json_t *json, FILE *out)
 int render_json(const struct profile *profile, const struct render_options *options, FILE *out)
 {
 	json_t *report;
-	int r;
+	int r = json_make_report(profile, options ?: &view_default_options, &report);
 
-	r = json_make_report(profile, options ? options : &view_default_options, &report);
-	return r < 0 ? r : dump(report, out);
+	return r < 0 ? r : json_write(report, out);
 }
 
 int render_maps_json(const struct profile *profile, const struct maps_options *options, FILE *out)
@@ -401,9 +423,9 @@ int render_maps_json(const struct profile *profile, const struct maps_options *o
 
 	if (r < 0)
 		return r;
-	return dump(json_pack("{s:s, s:s, s:o, s:o, s:o}", "schema", "memtrace/1", "version",
-			      MEMTRACE_VERSION, "process", make_process(profile), "memory",
-			      make_memory(&profile->process, &ledger), "mappings",
-			      make_mappings(&ledger)),
-		    out);
+	return json_write(json_pack("{s:s, s:s, s:o, s:o, s:o}", "schema", "memtrace/1", "version",
+				    MEMTRACE_VERSION, "process", make_process(profile), "memory",
+				    make_memory(&profile->process, &ledger), "mappings",
+				    make_mappings(&ledger)),
+			  out);
 }

@@ -16,4 +16,23 @@
 int json_make_report(const struct profile *profile, const struct render_options *options,
 		     json_t **ret);
 
+/* Frames that were made already, so that those of several stacks are the same node. */
+struct json_frames {
+	const struct profile *profile;
+	json_t **nodes; /* by index in the profile's frames */
+};
+
+int json_frames_init(struct json_frames *frames, const struct profile *profile);
+void json_frames_deinit(struct json_frames *frames);
+
+/* The member "stack" of a site, at most options->depth frames. */
+json_t *json_make_stack(struct json_frames *frames, const struct render_options *options,
+			const struct profile_site *site);
+
+/* The members process, agent and heap. */
+json_t *json_make_summary(const struct profile *profile);
+
+/* Writes with an indentation of one, drops the reference: 0 or -errno. */
+int json_write(json_t *report, FILE *out);
+
 #endif

@@ -118,8 +118,8 @@ static size_t name_columns(const struct profile *profile, const struct profile_s
 	return MIN(columns, (size_t)NAME_MAX_COLUMNS);
 }
 
-static int add_stack(struct strbuf *buffer, const struct profile *profile,
-		     const struct render_options *options, const struct profile_site *site)
+int text_add_stack(struct strbuf *buffer, const struct profile *profile,
+		   const struct render_options *options, const struct profile_site *site)
 {
 	const size_t place_room = 30;
 	size_t limit = SIZE_MAX, columns;
@@ -303,8 +303,8 @@ int text_add_sites(struct strbuf *buffer, const struct profile *profile,
 			strbuf_addc(buffer, '\n');
 		r = add_head(buffer, profile, options, view, i, &columns);
 		if (r >= 0)
-			r = add_stack(buffer, profile, options,
-				      &profile->sites[view->rows[i].site]);
+			r = text_add_stack(buffer, profile, options,
+					   &profile->sites[view->rows[i].site]);
 	}
 	if (r < 0)
 		return r;

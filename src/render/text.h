@@ -26,4 +26,8 @@ int text_add_verdict(struct strbuf *buffer, const struct render_options *options
 int text_add_sites(struct strbuf *buffer, const struct profile *profile,
 		   const struct render_options *options, const struct view *view);
 
+/* A site's stack, innermost call first, a line a frame. */
+int text_add_stack(struct strbuf *buffer, const struct profile *profile,
+		   const struct render_options *options, const struct profile_site *site);
+
 #endif

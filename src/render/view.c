@@ -88,8 +88,8 @@ static bool location_matches(const struct profile *profile, const struct profile
 	       regexec(regex, profile->modules[location->module].path, 0, NULL, 0) == 0;
 }
 
-static bool stack_matches(const struct profile *profile, const struct profile_site *site,
-			  const regex_t *regex)
+bool view_site_matches(const struct profile *profile, const struct profile_site *site,
+		       const regex_t *regex)
 {
 	for (uint32_t i = 0; i < site->n_locations; i++)
 		if (location_matches(profile, profile_location_get(profile, site, i), regex))
@@ -146,7 +146,7 @@ static bool is_wanted(const struct profile *profile, const struct render_options
 		return false;
 	if (row->live_bytes < options->min_bytes)
 		return false;
-	return !options->grep || stack_matches(profile, site, options->grep);
+	return !options->grep || view_site_matches(profile, site, options->grep);
 }
 
 int view_make(const struct profile *profile, const struct render_options *options,

@@ -42,6 +42,10 @@ void view_deinit(struct view *view);
 /* Whether a block's age is asked for. */
 bool view_has_age(const struct render_options *options, double age_s);
 
+/* Whether a frame of the site's stack matches: function, file or module. */
+bool view_site_matches(const struct profile *profile, const struct profile_site *site,
+		       const regex_t *regex);
+
 /* The options for NULL. */
 extern const struct render_options view_default_options;
 

@@ -11,7 +11,8 @@ import pytest
 import leaks
 from conftest import NOBODY
 
-VERBS = ["run", "report", "attach", "snapshot", "ps", "detach", "help"]
+VERBS = re.findall(r"^  ([a-z]+) ", subprocess.run([leaks.MEMTRACE, "help"], capture_output=True, text=True, check=True,
+                                                   timeout=60).stdout.split("Options:")[0], re.M)
 HELLO = "int main(void) { return 0; }\n"
 
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd-diff.c: `memtrace diff OLD NEW`: what grew between two sessions, snapshots, or a session and the
+ * process as it is now.
+ */
+#include <errno.h>
+#include <langinfo.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/print.h"
+#include "cli/target.h"
+#include "cli/verb.h"
+#include "profile/diff.h"
+#include "render/diff.h"
+
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+struct values {
+	int format, color;
+	unsigned top, depth;
+	bool top_given, no_symbolize;
+	uint64_t min_bytes;
+	const char *grep;
+};
+
+static const char *const formats[] = {"text", "json", NULL};
+static const char *const colors[] = {"auto", "always", "never", NULL};
+
+#define AT(member) offsetof(struct values, member)
+
+static const struct option_spec options[] = {
+	{"format", 0, "FORMAT", AT(format), &option_choice, "text (default) or json", formats},
+	{"top", 0, "[=N]", AT(top), &option_count, "only the N greatest changes (10)",
+	 .set_offset = AT(top_given), .if_left_out = 10},
+	{"depth", 0, "N", AT(depth), &option_count, "at most N frames of each stack"},
+	{"min", 0, "SIZE", AT(min_bytes), &option_size, "leave out changes of less than SIZE"},
+	{"grep", 0, "REGEX", AT(grep), &option_text,
+	 "only sites with a frame that matches the extended expression"},
+	{"no-symbolize", 0, NULL, AT(no_symbolize), &option_flag, "addresses instead of names"},
+	{"color", 0, "WHEN", AT(color), &option_choice,
+	 "auto (default: on a terminal, unless NO_COLOR is set), always or never", colors},
+	{NULL},
+};
+
+static const struct option_group groups[] = {{options, 0, "Options"}, {NULL}};
+
+static int draw(const struct profile *old, const struct profile *new, const struct values *values,
+		const regex_t *grep)
+{
+	const struct render_options drawn = {
+		.top = values->top,
+		.depth = values->depth,
+		.min_bytes = values->min_bytes,
+		.grep = grep,
+		.since_s = -1,
+		.older_s = -1,
+		.colour = print_use_colour(values->color, stdout),
+		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.width = print_width(stdout),
+	};
+	_cleanup_(diff_deinit) struct diff diff = {};
+	int r = diff_make(old, new, &diff);
+
+	if (r >= 0)
+		r = values->format == FORMAT_JSON
+			    ? render_diff_json(old, new, &diff, &drawn, stdout)
+			    : render_diff_text(old, new, &diff, &drawn, stdout);
+	if (r < 0 && !ferror(stdout)) {
+		log_error("diff: the change cannot be drawn: %s", strerror(-r));
+		return STATUS_FAILED;
+	}
+	return verb_finish_output();
+}
+
+static int diff_main(const void *values_, int n_operands, char **operands)
+{
+	const struct values *values = values_;
+	_cleanup_(profile_freep) struct profile *old = NULL, *new = NULL;
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	_cleanup_free_ char *old_name = NULL, *new_name = NULL;
+	regex_t grep;
+	int status;
+
+	if (values->grep) {
+		status = print_compile_grep("diff", values->grep, &grep);
+		if (status != STATUS_DONE)
+			return status;
+	}
+	if (target_load(operands[0], !values->no_symbolize, &old, &old_name, &error) < 0 ||
+	    target_load(operands[1], !values->no_symbolize, &new, &new_name, &error) < 0) {
+		log_error("diff: %s", strbuf_text(&error));
+		status = STATUS_FAILED;
+	} else {
+		status = draw(old, new, values, values->grep ? &grep : NULL);
+	}
+	if (values->grep)
+		regfree(&grep);
+	return status;
+}
+
+const struct verb verb_diff = {
+	.name = "diff",
+	.operands = "[OPTION…] OLD NEW",
+	.summary = "show what grew between two sessions or snapshots",
+	.description =
+		"Shows which places hold more and which hold less in NEW than in OLD. Each is a session\n"
+		"file, a core file, or the PID of a process as it is now. Places are the same if their\n"
+		"stacks are; those of a program that was rebuilt, if the functions on their stacks are.\n",
+	.syntax = {groups},
+	.values_size = sizeof(struct values),
+	.min_operands = 2,
+	.max_operands = 2,
+	.main = diff_main,
+};
