@@ -8,19 +8,24 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "process/fast-arenas.h"
 #include "process/glibc-arenas.h"
 
-int allocators_read(struct memory *memory, const struct maps *maps, const uint32_t *tids,
-		    size_t n_tids, pid_t may_stop, struct arenas **ret)
+int allocators_read(const struct space *space, uint64_t heap_root, pid_t may_stop,
+		    struct arenas **ret)
 {
-	const struct glibc_target glibc = {memory, maps, tids, n_tids, may_stop};
+	const struct glibc_target glibc = {space->memory, space->maps, space->tids, space->n_tids,
+					   may_stop};
 	_cleanup_free_ struct arenas *arenas = calloc(1, sizeof(*arenas));
-	int r;
+	int r = 0;
 
 	if (!arenas)
 		return -ENOMEM;
 	arenas->mmap_threshold = arenas->trim_threshold = arenas->n_mmaps = ARENAS_UNKNOWN;
-	r = glibc_arenas_read(&glibc, arenas);
+	if (heap_root)
+		r = fast_arenas_read(heap_root, space->maps, space->memory, arenas);
+	if (r >= 0 && !arenas->refused)
+		r = glibc_arenas_read(&glibc, arenas);
 	if (r < 0 || (arenas->n_arenas == 0 && !arenas->refused)) {
 		arenas_deinit(arenas);
 		*ret = NULL;

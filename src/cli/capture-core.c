@@ -163,7 +163,9 @@ static int build(const struct space *space, const struct region_snapshot *snapsh
 	process->signal = core_signal(space->core);
 	process->started_at = snapshot ? (double)snapshot->header.start_realtime_ns / 1e9 : 0;
 	process->captured_at = MAX(process->started_at, core_written_at(space->core));
-	r = inspect_core(space, profile);
+	r = maps_format(space->maps, &profile->maps_text);
+	if (r >= 0)
+		r = inspect_space(space, snapshot ? snapshot->header.heap_root : 0, profile);
 	if (r < 0) {
 		profile_free(profile);
 		return r;

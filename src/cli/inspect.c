@@ -20,74 +20,14 @@
 
 enum { SMAPS_MAX = 64 * 1024 * 1024 };
 
-static int find_areas(pid_t pid, const struct maps *maps, struct memory *memory,
-		      struct areas *areas)
+/* Names come from /proc: a core has none. */
+static int list_threads(const struct space *space, struct procinfo_thread **ret, size_t *ret_n)
 {
-	_cleanup_free_ struct procinfo_thread *threads = NULL;
-	size_t n_threads = 0;
-	int r;
+	struct procinfo_thread *threads;
 
-	r = procinfo_read_threads(pid, &threads, &n_threads);
-	if (r >= 0)
-		r = threads_find_stacks(pid, threads, n_threads, maps, memory, areas);
-	if (r >= 0)
-		r = images_find(pid, maps, memory, areas);
-	if (r >= 0)
-		r = areas_settle(areas);
-	return r < 0 ? r : areas_measure(areas, memory);
-}
-
-static int find_arenas(pid_t pid, const struct maps *maps, struct memory *memory,
-		       struct arenas **ret)
-{
-	_cleanup_free_ struct procinfo_thread *threads = NULL;
-	_cleanup_free_ uint32_t *tids = NULL;
-	size_t n_threads = 0;
-	int r = procinfo_read_threads(pid, &threads, &n_threads);
-
-	if (r < 0)
-		return r;
-	tids = calloc(n_threads ?: 1, sizeof(*tids));
-	if (!tids)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_threads; i++)
-		tids[i] = (uint32_t)threads[i].tid;
-	return allocators_read(memory, maps, tids, n_threads, 0, ret);
-}
-
-int inspect_process(pid_t pid, struct profile *profile)
-{
-	_cleanup_(memory_freep) struct memory *memory = NULL;
-	_cleanup_(areas_deinit) struct areas areas = {};
-	_cleanup_(maps_deinit) struct maps maps = {};
-	char path[64];
-	size_t size;
-	int r;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
-	if (!profile->maps_text && file_read(path, SMAPS_MAX, &profile->maps_text, &size) < 0)
-		return 0;
-	r = maps_parse(profile->maps_text, strlen(profile->maps_text), &maps);
-	if (r >= 0)
-		r = memory_open_pid(pid, &memory);
-	if (r >= 0)
-		r = find_areas(pid, &maps, memory, &areas);
-	if (r >= 0 && !profile->arenas)
-		r = find_arenas(pid, &maps, memory, &profile->arenas);
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	free(profile->areas);
-	profile->areas = areas.areas;
-	profile->n_areas = areas.n_areas;
-	areas = (struct areas){};
-	return 0;
-}
-
-/* Threads of a core have no names. */
-static int name_threads(const struct space *space, struct procinfo_thread **ret)
-{
-	struct procinfo_thread *threads = calloc(space->n_tids + 1, sizeof(*threads));
-
+	if (space->pid)
+		return procinfo_read_threads(space->pid, ret, ret_n);
+	threads = calloc(space->n_tids + 1, sizeof(*threads));
 	if (!threads)
 		return -ENOMEM;
 	for (size_t i = 0; i < space->n_tids; i++) {
@@ -95,37 +35,80 @@ static int name_threads(const struct space *space, struct procinfo_thread **ret)
 		snprintf(threads[i].name, sizeof(threads[i].name), "thread");
 	}
 	*ret = threads;
+	*ret_n = space->n_tids;
 	return 0;
 }
 
-int inspect_core(const struct space *space, struct profile *profile)
+static int find_areas(const struct space *space, struct areas *areas)
 {
 	_cleanup_free_ struct procinfo_thread *threads = NULL;
-	_cleanup_(areas_deinit) struct areas areas = {};
+	const pid_t pid = space->info->pid;
+	size_t n_threads = 0;
 	int r;
 
-	r = maps_format(space->maps, &profile->maps_text);
+	r = list_threads(space, &threads, &n_threads);
 	if (r >= 0)
-		r = name_threads(space, &threads);
+		r = threads_find_stacks(pid, space->pid != 0, threads, n_threads, space->maps,
+					space->memory, areas);
 	if (r >= 0)
-		r = threads_find_stacks(0, threads, space->n_tids, space->maps, space->memory,
-					&areas);
+		r = images_find(pid, space->maps, space->memory, areas);
 	if (r >= 0)
-		r = images_find(space->info->pid, space->maps, space->memory, &areas);
-	if (r >= 0)
-		r = areas_settle(&areas);
-	if (r >= 0)
-		r = areas_measure(&areas, space->memory);
-	if (r >= 0 && !profile->arenas)
-		r = allocators_read(space->memory, space->maps, space->tids, space->n_tids, 0,
-				    &profile->arenas);
+		r = areas_settle(areas);
+	return r < 0 ? r : areas_measure(areas, space->memory);
+}
+
+static int add_areas(const struct space *space, struct profile *profile)
+{
+	_cleanup_(areas_deinit) struct areas areas = {};
+	int r = find_areas(space, &areas);
+
 	if (r < 0)
-		return r == -ENOMEM ? r : 0;
+		return r;
 	free(profile->areas);
 	profile->areas = areas.areas;
 	profile->n_areas = areas.n_areas;
 	areas = (struct areas){};
 	return 0;
+}
+
+int inspect_space(const struct space *space, uint64_t heap_root, struct profile *profile)
+{
+	int r = add_areas(space, profile);
+
+	if (r == -ENOMEM)
+		return r;
+	if (!profile->arenas)
+		r = allocators_read(space, heap_root, 0, &profile->arenas);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* smaps as it is: the profile keeps the text. */
+static int read_mappings(pid_t pid, struct profile *profile, struct maps *ret)
+{
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	if (!profile->maps_text) {
+		r = file_read(path, SMAPS_MAX, &profile->maps_text, NULL);
+		if (r < 0)
+			return r;
+	}
+	return maps_parse(profile->maps_text, strlen(profile->maps_text), ret);
+}
+
+int inspect_process(pid_t pid, uint64_t heap_root, struct profile *profile)
+{
+	_cleanup_(space_deinit) struct space space = {};
+	int r = space_open_pid(pid, false, &space);
+
+	if (r >= 0) {
+		maps_deinit(&space.own_maps);
+		r = read_mappings(pid, profile, &space.own_maps);
+	}
+	if (r >= 0)
+		r = inspect_space(&space, heap_root, profile);
+	return r == -ENOMEM ? r : 0;
 }
 
 int inspect_plain(const struct origin *origin, struct profile **ret)
@@ -144,7 +127,7 @@ int inspect_plain(const struct origin *origin, struct profile **ret)
 	if (r < 0)
 		return r;
 	profile->process.pid = (uint32_t)origin->pid;
-	r = inspect_process(origin->pid, profile);
+	r = inspect_process(origin->pid, 0, profile);
 	if (r < 0)
 		return r;
 	/* nothing was seen but the process itself */

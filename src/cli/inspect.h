@@ -10,11 +10,17 @@
 #include "profile/profile.h"
 
 /*
- * Adds to the profile what /proc and the process's memory tell: its mappings, whose stacks they are,
- * what the runtimes in it have. What cannot be read is left out: the process may end meanwhile, or may
- * not be looked into. Nothing is stopped. Returns -ENOMEM or 0.
+ * Adds to the profile what the process's memory tells: whose stacks the stacks are, what allocators and
+ * runtimes have. heap_root: where the agent's region says that its allocator is; 0 if nowhere. What
+ * cannot be read is left out. Returns -ENOMEM or 0.
  */
-int inspect_process(pid_t pid, struct profile *profile);
+int inspect_space(const struct space *space, uint64_t heap_root, struct profile *profile);
+
+/*
+ * The same of a living process, and its mappings. It may end meanwhile, or may not be looked into; nothing
+ * is stopped.
+ */
+int inspect_process(pid_t pid, uint64_t heap_root, struct profile *profile);
 
 /* The same of a process of which a core is left. */
 int inspect_core(const struct space *space, struct profile *profile);

@@ -181,8 +181,9 @@ static int find_by_pointer(struct search *search, size_t thread)
 			 (ssize_t)thread);
 }
 
-int threads_find_stacks(pid_t pid, const struct procinfo_thread *threads, size_t n_threads,
-			const struct maps *maps, struct memory *memory, struct areas *areas)
+int threads_find_stacks(pid_t pid, bool lives, const struct procinfo_thread *threads,
+			size_t n_threads, const struct maps *maps, struct memory *memory,
+			struct areas *areas)
 {
 	_cleanup_free_ bool *found = calloc(n_threads + 1, sizeof(*found));
 	struct search search = {pid, threads, n_threads, found, maps, memory, areas, {}};
@@ -193,7 +194,7 @@ int threads_find_stacks(pid_t pid, const struct procinfo_thread *threads, size_t
 	r = add_main_stack(&search);
 	if (r >= 0)
 		r = find_described(&search);
-	for (size_t i = 0; i < n_threads && r >= 0 && pid > 0; i++)
+	for (size_t i = 0; i < n_threads && r >= 0 && lives; i++)
 		if (!found[i])
 			r = find_by_pointer(&search, i);
 	pthreads_deinit(&search.descriptors);

@@ -150,7 +150,10 @@ static void claim_area(const struct area *area, struct ledger_claim *claim)
 		snprintf(claim->label, sizeof(claim->label), "%s", gone[area->kind]);
 }
 
-/* Of the bytes in blocks that are in use: what was asked for. 1 where nobody knows. */
+/*
+ * Of the bytes in blocks that are in use: what was asked for. 1 where nobody knows, or where the estimate's
+ * error is larger than the difference.
+ */
 static double find_asked(const struct profile *profile)
 {
 	uint64_t in_use = 0;
@@ -158,7 +161,8 @@ static double find_asked(const struct profile *profile)
 	for (size_t i = 0; profile->arenas && i < profile->arenas->n_arenas; i++)
 		in_use += profile->arenas->arenas[i].in_use;
 	if (profile->agent.mode == MT_MODE_NONE || in_use == 0 ||
-	    profile->heap.live_bytes >= in_use)
+	    profile->heap.live_bytes >= in_use ||
+	    (double)(in_use - profile->heap.live_bytes) <= 2 * profile->heap.live_stderr)
 		return 1;
 	return (double)profile->heap.live_bytes / (double)in_use;
 }

@@ -391,7 +391,9 @@ int ledger_build(const struct profile *profile, struct ledger *ret)
 	r = ledger_owners_init(&builder.owners, profile, maps);
 	if (r < 0)
 		return r;
-	builder.owners.has_arenas = builder.claims.has_arenas;
+	/* the agent sees what the program maps: what it did not see stays unexplained */
+	builder.owners.has_arenas =
+		builder.claims.has_arenas && profile->agent.mode == MT_MODE_NONE;
 	r = divide(&builder);
 	if (r < 0)
 		return r;

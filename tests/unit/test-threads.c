@@ -61,7 +61,7 @@ static struct areas find(void)
 	assert_int_equal(procinfo_read_threads(getpid(), &threads, &n), 0);
 	assert_int_equal(maps_read(getpid(), false, &maps), 0);
 	assert_int_equal(memory_open_pid(getpid(), &memory), 0);
-	assert_int_equal(threads_find_stacks(getpid(), threads, n, &maps, memory, &areas), 0);
+	assert_int_equal(threads_find_stacks(getpid(), true, threads, n, &maps, memory, &areas), 0);
 	memory_free(memory);
 	maps_deinit(&maps);
 	free(threads);

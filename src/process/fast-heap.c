@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fast-heap.c: the root says how large everything is. It is believed as far as it agrees with the layout
+ * that this tool was built with: agent and tool come in one package, and a heap of another version is
+ * refused, not guessed.
+ */
+#include "process/fast-heap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "heap/published.h"
+
+enum { CACHES_MAX = 1 << 16, DESCRIPTOR_TID = 0x2d0 };
+static const uint64_t used_max = 1ull << 46, n_spans_max = 1ull << 28;
+
+void fast_heap_deinit(struct fast_heap *heap)
+{
+	free(heap->tids);
+	free(heap->lists);
+	heap->tids = NULL;
+	heap->lists = NULL;
+}
+
+static int refuse(char **ret, const char *why, uint64_t number)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), why, (unsigned long long)number);
+	*ret = strdup(text);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static bool is_sound(const struct heap_root *root)
+{
+	return root->root_size == sizeof(*root) && root->span_size == sizeof(struct span) &&
+	       root->class_size == sizeof(struct sizeclass) &&
+	       root->central_size == sizeof(struct central) &&
+	       root->bin_size == sizeof(struct threadcache_bin) &&
+	       root->bins_offset == offsetof(struct threadcache, bins) &&
+	       root->page_shift == HEAP_PAGE_SHIFT && root->used <= used_max &&
+	       root->n_spans <= n_spans_max && root->n_classes <= SIZECLASS_N &&
+	       root->tagged + SIZECLASS_N <= FAST_HEAP_CLASSES && root->tagged >= root->n_classes;
+}
+
+static void add_table(struct fast_heap *heap, const struct maps *maps, uint64_t start)
+{
+	const struct mapping *mapping = start ? maps_find(maps, start) : NULL;
+
+	if (!mapping || !mapping->write || heap->n_tables == FAST_HEAP_TABLES)
+		return;
+	start = ALIGN_DOWN(start, HEAP_PAGE);
+	for (unsigned i = 0; i < heap->n_tables; i++) {
+		struct fast_table *other = &heap->tables[i];
+
+		/* two in one mapping: each up to the next */
+		if (other->end == mapping->end && other->start < start)
+			other->end = start;
+		else if (other->start >= start && other->end <= mapping->end)
+			return;
+	}
+	heap->tables[heap->n_tables++] = (struct fast_table){start, mapping->end};
+}
+
+static int add_list(struct fast_heap *heap, const struct fast_list *list)
+{
+	const size_t n = heap->n_lists;
+
+	if (list->n == 0)
+		return 0;
+	if ((n & (n - 1)) == 0) {
+		struct fast_list *grown = reallocarray(heap->lists, n ? 2 * n : 1, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		heap->lists = grown;
+	}
+	heap->lists[heap->n_lists++] = *list;
+	return 0;
+}
+
+/* Adds the lengths of a cache's lists of one kind; first is the class of their first. */
+static int read_bins(struct fast_heap *heap, const struct threadcache_bin *bins, unsigned first,
+		     uint64_t *cached)
+{
+	for (unsigned class = 1; class < SIZECLASS_N; class ++) {
+		const struct threadcache_bin *bin = &bins[class];
+		const struct fast_list list = {
+			.head = (uintptr_t)bin->head,
+			.n = bin->capacity > bin->room ? bin->capacity - bin->room : 0,
+			.class = first + class,
+		};
+
+		cached[first + class] += list.n;
+		if (add_list(heap, &list) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The lists of a cache, and whose it is. */
+static int read_cache(struct fast_heap *heap, struct memory *memory,
+		      const struct threadcache *cache, uint64_t *cached)
+{
+	struct threadcache_bin tagged[SIZECLASS_N];
+	int r = read_bins(heap, cache->bins, 0, cached);
+	int32_t tid;
+
+	if (r >= 0 && cache->tagged)
+		r = memory_read(memory, (uintptr_t)cache->tagged, tagged, sizeof(tagged));
+	if (r >= 0 && cache->tagged)
+		r = read_bins(heap, tagged, heap->tagged, cached);
+	if (r < 0)
+		return r;
+	/* the descriptor of the thread says its id, on x86-64 */
+	if (!cache->owner ||
+	    memory_read(memory, cache->owner + DESCRIPTOR_TID, &tid, sizeof(tid)) < 0 || tid <= 0)
+		return 0;
+	if ((heap->n_tids & (heap->n_tids - 1)) == 0) {
+		uint32_t *grown = reallocarray(heap->tids, heap->n_tids ? 2 * heap->n_tids : 1,
+					       sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		heap->tids = grown;
+	}
+	heap->tids[heap->n_tids++] = (uint32_t)tid;
+	return 0;
+}
+
+static int read_caches(struct fast_heap *heap, struct memory *memory, uint64_t at, uint64_t *cached)
+{
+	struct threadcache cache;
+
+	for (unsigned i = 0; at && i < CACHES_MAX; i++) {
+		int r = memory_read(memory, at, &cache, sizeof(cache));
+
+		if (r >= 0)
+			r = read_cache(heap, memory, &cache, cached);
+		if (r < 0)
+			return r;
+		at = (uintptr_t)cache.next;
+	}
+	return 0;
+}
+
+static int read_class(struct fast_heap *heap, const struct heap_root *root, struct memory *memory,
+		      unsigned class, uint64_t n_cached)
+{
+	const unsigned plain = fast_heap_plain(heap, class);
+	struct fast_class *ret = &heap->classes[class];
+	struct sizeclass sizeclass;
+	struct central central;
+	uint64_t out;
+	int r;
+
+	r = memory_read(memory, root->classes + (uint64_t)plain * sizeof(sizeclass), &sizeclass,
+			sizeof(sizeclass));
+	if (r >= 0)
+		r = memory_read(memory, root->centrals + (uint64_t) class * sizeof(central),
+				&central, sizeof(central));
+	if (r < 0)
+		return r;
+	/* a bitmap has to have room for them */
+	if (sizeclass.n_blocks > SPAN_BITMAP_WORDS * 64)
+		return 0;
+	ret->size = sizeclass.size;
+	ret->n_blocks = sizeclass.n_blocks;
+	r = add_list(heap, &(struct fast_list){central.batches, central.n_batches, sizeclass.batch,
+					       class});
+	if (r < 0)
+		return r;
+	n_cached += (uint64_t)central.n_batches * sizeclass.batch;
+	out = central.n_blocks - MIN(central.n_blocks, central.n_free);
+	ret->cached = out ? (double)MIN(n_cached, out) / (double)out : 0;
+	return 0;
+}
+
+static int read_tables(struct fast_heap *heap, const struct heap_root *root, struct memory *memory)
+{
+	uint64_t cached[FAST_HEAP_CLASSES] = {};
+	int r = read_caches(heap, memory, root->caches, cached);
+
+	for (unsigned class = 1; class < root->n_classes && r >= 0; class ++) {
+		r = read_class(heap, root, memory, class, cached[class]);
+		if (r >= 0)
+			r = read_class(heap, root, memory, root->tagged + class,
+				       cached[root->tagged + class]);
+	}
+	return r;
+}
+
+int fast_heap_read(uint64_t address, const struct maps *maps, struct memory *memory,
+		   struct fast_heap *heap, char **ret_refused)
+{
+	struct heap_root root;
+	int r = memory_read(memory, address, &root, sizeof(root));
+
+	*heap = (struct fast_heap){.root = address};
+	if (r < 0)
+		return r;
+	if (root.magic != HEAP_MAGIC)
+		return refuse(ret_refused,
+			      "memtrace's allocator is not at 0x%llx, where its agent "
+			      "says it is; it cannot be read",
+			      address);
+	if (root.version != HEAP_VERSION)
+		return refuse(ret_refused,
+			      "memtrace's allocator in the process has layout %llu, which this "
+			      "memtrace cannot read",
+			      root.version);
+	if (!is_sound(&root))
+		return refuse(ret_refused,
+			      "memtrace's allocator at 0x%llx is damaged and cannot be "
+			      "read",
+			      address);
+	if (!root.base)
+		return 0;
+	heap->base = root.base;
+	heap->used = root.used;
+	heap->spans = root.spans;
+	heap->n_spans = root.n_spans;
+	heap->tagged = root.tagged;
+	add_table(heap, maps, root.class_of);
+	add_table(heap, maps, root.span_of);
+	add_table(heap, maps, root.spans);
+	add_table(heap, maps, root.tags);
+	r = read_tables(heap, &root, memory);
+	return r < 0 ? r : 1;
+}

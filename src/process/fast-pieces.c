@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fast-pieces.c: the table of spans is copied in large pieces. The lists of free blocks run through the
+ * blocks themselves, anywhere in the heap; neighbours on a list are often neighbours in memory, so links
+ * are read by the page, and a page is kept for the next. Lists change while they are followed: each link
+ * has to lead to a block of the class, else the class is given up and its cached blocks are spread.
+ */
+#include "process/fast-pieces.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/macro.h"
+#include "heap/published.h"
+
+enum { SPANS_AT_ONCE = 1024, KEPT_PAGES = 64, LINKS_MAX = 400000 };
+
+struct kept_page {
+	uint64_t address;
+	uint64_t words[MEMORY_PAGE_SIZE / 8];
+};
+
+struct walk {
+	const struct fast_heap *heap;
+	struct fast_pieces *pieces;
+	struct memory *memory;
+	struct kept_page *kept; /* KEPT_PAGES of them, by page number */
+	unsigned n_links;
+};
+
+void fast_pieces_deinit(struct fast_pieces *pieces)
+{
+	free(pieces->pieces);
+	*pieces = (struct fast_pieces){};
+}
+
+/* The first block of a small span without a bit that says it is free. */
+static uint64_t first_used(const struct fast_class *class, const struct span *span, uint64_t start)
+{
+	for (unsigned i = 0; i < class->n_blocks && i < SPAN_BITMAP_WORDS * 64; i++)
+		if (!(span->free[i / 64] >> (i % 64) & 1))
+			return start + (uint64_t)i * class->size;
+	return 0;
+}
+
+/* Whether the span stands as it says; it may be in the middle of a change. */
+static bool make_piece(const struct fast_heap *heap, const struct span *span,
+		       struct fast_piece *piece)
+{
+	const struct fast_class *class = fast_heap_class(heap, span->class);
+
+	*piece = (struct fast_piece){.state = span->state, .class = span->class};
+	if (span->state == SPAN_HUGE) {
+		piece->start = span->huge.start;
+		piece->size = ALIGN_UP(span->huge.size, HEAP_PAGE);
+		return piece->size > 0;
+	}
+	piece->start = heap->base + (uint64_t)span->page * HEAP_PAGE;
+	piece->size = (uint64_t)span->n_pages * HEAP_PAGE;
+	if (piece->size == 0 || span->page + (uint64_t)span->n_pages > heap->used / HEAP_PAGE)
+		return false;
+	if (span->state != SPAN_SMALL)
+		return true;
+	piece->n_free = (uint16_t)MIN(span->n_free, class->n_blocks);
+	piece->first = first_used(class, span, piece->start);
+	return class->n_blocks > 0;
+}
+
+static int add_piece(struct fast_pieces *pieces, const struct fast_piece *piece)
+{
+	const size_t n = pieces->n_pieces;
+
+	if ((n & (n - 1)) == 0) {
+		struct fast_piece *grown =
+			reallocarray(pieces->pieces, n ? 2 * n : 1, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		pieces->pieces = grown;
+	}
+	pieces->pieces[pieces->n_pieces++] = *piece;
+	return 0;
+}
+
+static int read_spans(const struct fast_heap *heap, struct memory *memory,
+		      struct fast_pieces *pieces)
+{
+	struct span spans[SPANS_AT_ONCE];
+
+	for (uint32_t i = 1; i < heap->n_spans;) {
+		const uint32_t n = MIN(heap->n_spans - i, (uint32_t)SPANS_AT_ONCE);
+		int r = memory_read(memory, heap->spans + (uint64_t)i * sizeof(spans[0]), spans,
+				    n * sizeof(spans[0]));
+
+		for (uint32_t k = 0; k < n && r >= 0; k++) {
+			struct fast_piece piece;
+
+			if (spans[k].state > SPAN_NONE && spans[k].state <= SPAN_HUGE &&
+			    make_piece(heap, &spans[k], &piece))
+				r = add_piece(pieces, &piece);
+		}
+		if (r < 0)
+			return r;
+		i += n;
+	}
+	return 0;
+}
+
+static int compare_pieces(const void *a, const void *b)
+{
+	const struct fast_piece *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Spans that were split or merged while they were copied overlap: the first of two stands. */
+static void put_in_order(struct fast_pieces *pieces)
+{
+	uint64_t end = 0;
+	size_t n = 0;
+
+	if (pieces->n_pieces > 0)
+		qsort(pieces->pieces, pieces->n_pieces, sizeof(*pieces->pieces), compare_pieces);
+	for (size_t i = 0; i < pieces->n_pieces; i++) {
+		if (pieces->pieces[i].start < end)
+			continue;
+		end = pieces->pieces[i].start + pieces->pieces[i].size;
+		pieces->pieces[n++] = pieces->pieces[i];
+	}
+	pieces->n_pieces = n;
+}
+
+static struct fast_piece *find_piece(struct fast_pieces *pieces, uint64_t address)
+{
+	size_t low = 0, high = pieces->n_pieces;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (pieces->pieces[middle].start + pieces->pieces[middle].size <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == pieces->n_pieces || pieces->pieces[low].start > address)
+		return NULL;
+	return &pieces->pieces[low];
+}
+
+/* The words at address, of which ret takes n; they are in one page. */
+static bool read_words(struct walk *walk, uint64_t address, uint64_t *ret, size_t n)
+{
+	const uint64_t page = ALIGN_DOWN(address, (uint64_t)MEMORY_PAGE_SIZE);
+	struct kept_page *kept = &walk->kept[page / MEMORY_PAGE_SIZE % KEPT_PAGES];
+
+	if (address % 16)
+		return false;
+	if (kept->address != page) {
+		kept->address = 0;
+		if (memory_read(walk->memory, page, kept->words, sizeof(kept->words)) < 0)
+			return false;
+		kept->address = page;
+	}
+	for (size_t i = 0; i < n; i++)
+		ret[i] = kept->words[(address - page) / 8 + i];
+	return true;
+}
+
+/* Counts n blocks from head on; ret_second is the first one's second word. */
+static bool follow(struct walk *walk, uint32_t class, uint64_t head, uint32_t n,
+		   uint64_t *ret_second)
+{
+	const struct fast_class *sizes = fast_heap_class(walk->heap, class);
+	uint64_t at = head, words[2];
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct fast_piece *piece = find_piece(walk->pieces, at);
+
+		if (!piece || piece->state != SPAN_SMALL || piece->class != class ||
+		    (at - piece->start) % sizes->size || walk->n_links++ >= LINKS_MAX ||
+		    piece->n_cached + piece->n_free >= sizes->n_blocks ||
+		    !read_words(walk, at, words, 2))
+			return false;
+		piece->n_cached++;
+		if (i == 0)
+			*ret_second = words[1];
+		at = words[0];
+	}
+	return true;
+}
+
+static bool follow_list(struct walk *walk, const struct fast_list *list)
+{
+	uint64_t head = list->head, second = 0;
+
+	if (list->batch == 0)
+		return follow(walk, list->class, head, list->n, &second);
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (!follow(walk, list->class, head, list->batch, &second))
+			return false;
+		head = second;
+	}
+	return true;
+}
+
+static int follow_lists(struct walk *walk)
+{
+	const struct fast_heap *heap = walk->heap;
+
+	walk->kept = calloc(KEPT_PAGES, sizeof(*walk->kept));
+	if (!walk->kept)
+		return -ENOMEM;
+	for (unsigned i = 0; i < FAST_HEAP_CLASSES; i++)
+		walk->pieces->followed[i] = true;
+	for (size_t i = 0; i < heap->n_lists; i++) {
+		const struct fast_list *list = &heap->lists[i];
+		bool *followed = &walk->pieces->followed[list->class % FAST_HEAP_CLASSES];
+
+		*followed = *followed && follow_list(walk, list);
+	}
+	free(walk->kept);
+	return 0;
+}
+
+int fast_pieces_read(const struct fast_heap *heap, struct memory *memory, struct fast_pieces *ret)
+{
+	struct walk walk = {.heap = heap, .pieces = ret, .memory = memory};
+	int r;
+
+	*ret = (struct fast_pieces){};
+	r = read_spans(heap, memory, ret);
+	if (r < 0)
+		return r;
+	put_in_order(ret);
+	return follow_lists(&walk);
+}
+
+uint64_t fast_pieces_cached(const struct fast_pieces *pieces, const struct fast_heap *heap,
+			    const struct fast_piece *piece)
+{
+	const struct fast_class *class = fast_heap_class(heap, piece->class);
+	const uint64_t out = class->n_blocks - piece->n_free;
+
+	if (pieces->followed[piece->class % FAST_HEAP_CLASSES])
+		return MIN(piece->n_cached, out);
+	return (uint64_t)((double)out * class->cached + 0.5);
+}
