@@ -99,6 +99,10 @@ static void add_arena(struct evidence_heap *heap, const struct arena *arena)
 	heap->in_use_resident += known(arena->in_use_resident);
 	heap->free_resident += kept;
 	heap->trimmable += known(arena->trimmable);
+	heap->cached += known(arena->cached);
+	if (arena->allocator == ARENAS_GLIBC && arena->kind == ARENA_THREAD)
+		heap->idle_tops +=
+			MIN(known(arena->top), kept - MIN(known(arena->trimmable), kept));
 	if (arena->peak_system == ARENAS_UNKNOWN)
 		heap->peak_system = PROFILE_UNKNOWN;
 	else if (heap->peak_system != PROFILE_UNKNOWN)

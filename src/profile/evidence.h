@@ -27,8 +27,11 @@ struct evidence_places {
 struct evidence_heap {
 	bool known; /* the arenas were read */
 	uint64_t system, in_use, in_use_resident, free_resident, trimmable;
-	uint64_t
-		peak_system; /* sum of the arenas' own peaks; PROFILE_UNKNOWN if one is not known */
+	/* of free_resident: ends of thread arenas, which glibc trims only by itself */
+	uint64_t idle_tops;
+	uint64_t cached; /* of free: caches of threads */
+	/* sum of the arenas' own peaks; PROFILE_UNKNOWN if one is not known */
+	uint64_t peak_system;
 	uint64_t mapped_alone; /* of in_use: blocks that have a mapping of their own */
 	size_t n_arenas, n_thread_arenas;
 	size_t n_keeping;            /* arenas that keep something worth a word */

@@ -15,21 +15,33 @@ static const uint64_t HOLES_MIN = 100;
 /* Blocks of their own mappings: rounding, of what they take. */
 static const double ROUNDING_SHARE = 0.15;
 static const uint64_t PAGE = 4096;
+/*
+ * glibc's header of a block with a mapping of its own, how many of them it allows, and from which size on
+ * they are worth a system call.
+ */
+static const uint64_t MAPPED_HEADER = 16, MAPPINGS_MAX = 65536, THRESHOLD_MIN = 16384;
 
 struct fit {
 	struct arena_sizes_count holes, misfits, in_use;
-	uint64_t wanted; /* the size that half of the bytes in use are in blocks of at least */
+	/* the size that half of the bytes in use are in blocks of at least, and the mean of those */
+	uint64_t wanted, wanted_mean, large_blocks;
 };
 
 static struct fit measure_fit(const struct evidence *evidence)
 {
 	const struct arena_sizes *sizes = &evidence->arenas->sizes;
+	struct arena_sizes_count large;
 	struct fit fit = {
 		.holes = arena_sizes_total(sizes->holes),
 		.in_use = arena_sizes_total(sizes->in_use),
 		.wanted = arena_sizes_median(sizes->in_use),
 	};
 
+	if (fit.wanted > 0) {
+		large = arena_sizes_from(sizes->in_use, fit.wanted);
+		fit.large_blocks = large.blocks;
+		fit.wanted_mean = large.bytes / MAX(large.blocks, (uint64_t)1);
+	}
 	fit.misfits = arena_sizes_below(sizes->holes, fit.wanted);
 	return fit;
 }
@@ -49,6 +61,43 @@ static uint64_t stake_holes(const struct evidence *evidence)
 	return evidence_is_material(evidence, bytes) ? bytes : 0;
 }
 
+/*
+ * With a threshold at the size of the holes neither they nor what lies between them would be in the heap. A
+ * block of its own mapping takes whole pages, which takes from the gain.
+ */
+static uint64_t gain_of_threshold(const struct fit *fit)
+{
+	const uint64_t taken = ALIGN_UP(fit->wanted_mean + MAPPED_HEADER, PAGE);
+	const uint64_t lost = fit->large_blocks * (taken - fit->wanted_mean);
+
+	if (fit->large_blocks > MAPPINGS_MAX)
+		return 0;
+	return fit->misfits.bytes - MIN(lost, fit->misfits.bytes);
+}
+
+static int advise_apart(const struct fit *fit, struct verdict *verdict)
+{
+	const uint64_t mean = fit->misfits.bytes / fit->misfits.blocks;
+	const uint64_t gain = gain_of_threshold(fit);
+	char size[UNITS_MAX], wanted[UNITS_MAX];
+	int r;
+
+	units_format_bytes(mean, size);
+	units_format_bytes(fit->wanted_mean, wanted);
+	r = verdict_advise(
+		verdict, fit->misfits.bytes,
+		"let blocks of %s and of %s not share a heap: one size for both, or a pool "
+		"for each",
+		size, wanted);
+	if (r < 0 || gain < fit->misfits.bytes / 2 || mean < THRESHOLD_MIN)
+		return r;
+	return verdict_advise(
+		verdict, gain,
+		"or start it with GLIBC_TUNABLES=glibc.malloc.mmap_threshold=%lu, so that "
+		"each of them has a mapping of its own",
+		ALIGN_DOWN(mean, PAGE));
+}
+
 static int judge_holes(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct fit fit = measure_fit(evidence);
@@ -62,13 +111,13 @@ static int judge_holes(const struct evidence *evidence, struct verdict *verdict)
 	units_format_bytes(fit.misfits.bytes, bytes);
 	units_format_count(fit.misfits.blocks, holes);
 	units_format_bytes(mean, size);
-	units_format_bytes(fit.wanted, wanted);
+	units_format_bytes(fit.wanted_mean, wanted);
 	r = verdict_say(verdict, "%s lie free in %s holes between live blocks, of %s each", bytes,
 			holes, size);
 	if (r >= 0)
 		r = verdict_say(
 			verdict,
-			"half of the %s in use are in blocks of %s or more, and no hole holds "
+			"half of the %s in use are in larger blocks, of %s on average, and no hole holds "
 			"one of them: the heap grows beside its holes",
 			units_format_bytes(fit.in_use.bytes, live), wanted);
 	if (r >= 0)
@@ -78,11 +127,7 @@ static int judge_holes(const struct evidence *evidence, struct verdict *verdict)
 			"they stay as addresses");
 	if (r < 0)
 		return r;
-	return verdict_advise(
-		verdict, fit.misfits.bytes,
-		"let blocks of %s and of %s not share a heap: one size for both, a pool "
-		"for each, or an mmap threshold of %lu",
-		size, wanted, MIN(mean, fit.wanted) / PAGE * PAGE);
+	return advise_apart(&fit, verdict);
 }
 
 const struct verdict_rule verdict_rule_holes = {stake_holes, judge_holes,
@@ -91,7 +136,8 @@ const struct verdict_rule verdict_rule_holes = {stake_holes, judge_holes,
 static uint64_t stake_pages(const struct evidence *evidence)
 {
 	const struct evidence_heap *heap = &evidence->heap;
-	uint64_t bytes = heap->free_resident - MIN(heap->trimmable, heap->free_resident);
+	uint64_t other = heap->trimmable + heap->idle_tops + heap->cached;
+	uint64_t bytes = heap->free_resident - MIN(other, heap->free_resident);
 
 	return heap->known && evidence_is_material(evidence, bytes) ? bytes : 0;
 }

@@ -12,14 +12,13 @@
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "profile/label.h"
+#include "profile/verdict-cause.h"
 #include "profile/verdict-rule.h"
 
-/* glibc's M_MMAP_THRESHOLD before anything has raised it. */
-static const uint64_t THRESHOLD_DEFAULT = 128 << 10;
 /* A heap this part of which is in no live block, where nothing better is known. */
 static const double KEPT_SHARE = 0.3;
-/* A pin that holds less of what is kept is no explanation. */
-static const double PIN_SHARE = 0.2;
+/* Of what is kept, for what cannot be trimmed to be worth a word. */
+static const double REST_SHARE = 0.1;
 /* An arena that keeps this part of all explains it alone. */
 static const double MOST_SHARE = 0.9;
 /* What blocks need beside what was asked for: headers, rounding, thread caches. */
@@ -66,6 +65,24 @@ static int say_kept(const struct evidence *evidence, struct verdict *verdict)
 			   units_format_bytes(evidence->live, live));
 }
 
+/* malloc_trim(0) does not touch the ends of thread arenas, and no part of a page. */
+static int say_rest(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct evidence_heap *heap = &evidence->heap;
+	const uint64_t rest = heap->free_resident - MIN(heap->trimmable, heap->free_resident);
+	char whole[UNITS_MAX], tops[UNITS_MAX], parts[UNITS_MAX];
+
+	if ((double)rest < REST_SHARE * (double)heap->free_resident)
+		return 0;
+	return verdict_say(
+		verdict,
+		"%s of it are whole pages that malloc_trim gives back, %s unused ends of "
+		"arenas that it does not, %s parts of pages and caches of threads",
+		units_format_bytes(heap->trimmable, whole),
+		units_format_bytes(heap->idle_tops, tops),
+		units_format_bytes(rest - MIN(heap->idle_tops, rest), parts));
+}
+
 static int say_where(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct evidence_heap *heap = &evidence->heap;
@@ -80,154 +97,6 @@ static int say_where(const struct evidence *evidence, struct verdict *verdict)
 				   heap->most->id);
 	return verdict_say(verdict, "it is spread over %zu of %zu arenas, none keeps more than %s",
 			   heap->n_keeping, heap->n_arenas, most);
-}
-
-/* Age and place of a pin's block, if it was sampled: " from open_session (x.c:3), 3h old". */
-static int describe_pin(const struct evidence *evidence, struct strbuf *text)
-{
-	const struct arena_pin *pin = evidence->heap.pin;
-	const struct profile_block *block =
-		evidence_find_block(evidence, pin->address, MAX(pin->size, (uint64_t)1));
-	char age[UNITS_MAX];
-	int r;
-
-	if (!block)
-		return 0;
-	strbuf_adds(text, ", allocated by ");
-	r = label_site(evidence->profile, &evidence->profile->sites[block->site], text);
-	if (r < 0)
-		return r;
-	return strbuf_addf(text, ", %s old", units_format_duration(MAX(block->age_s, 0.0), age));
-}
-
-static bool pin_matters(const struct evidence *evidence)
-{
-	return evidence->heap.pin &&
-	       (double)evidence->heap.pin->holds >= PIN_SHARE * (double)evidence->heap.trimmable;
-}
-
-static int say_pin(const struct evidence *evidence, struct verdict *verdict)
-{
-	const struct arena_pin *pin = evidence->heap.pin;
-	_cleanup_(strbuf_deinit) struct strbuf who = {};
-	char holds[UNITS_MAX], bytes[UNITS_MAX];
-	int r;
-
-	if (!pin_matters(evidence))
-		return 0;
-	r = describe_pin(evidence, &who);
-	if (r < 0)
-		return r;
-	units_format_bytes(pin->holds, holds);
-	units_format_bytes(pin->bytes, bytes);
-	if (pin->n_blocks > 1)
-		return verdict_say(verdict,
-				   "%s of it lie below %s in %lu blocks, the first at %#lx%s",
-				   holds, bytes, pin->n_blocks, pin->address, strbuf_text(&who));
-	return verdict_say(verdict, "%s of it lie below one block of %s at %#lx%s", holds, bytes,
-			   pin->address, strbuf_text(&who));
-}
-
-static int advise_pin(const struct evidence *evidence, struct verdict *verdict)
-{
-	const struct arena_pin *pin = evidence->heap.pin;
-	_cleanup_(strbuf_deinit) struct strbuf who = {};
-	char bytes[UNITS_MAX];
-	int r;
-
-	if (!pin_matters(evidence))
-		return 0;
-	r = describe_pin(evidence, &who);
-	if (r < 0)
-		return r;
-	return verdict_advise(verdict, pin->holds,
-			      "free %s of %s at %#lx%s, or allocate it before the rest: the heap "
-			      "then shrinks by itself",
-			      pin->n_blocks > 1 ? "the blocks" : "the block",
-			      units_format_bytes(pin->bytes, bytes), pin->address,
-			      strbuf_text(&who));
-}
-
-static bool threshold_was_raised(const struct evidence *evidence)
-{
-	const struct arenas *arenas = evidence->arenas;
-
-	/* glibc raises both together; who sets one by hand switches that off */
-	return arenas && arenas->mmap_threshold != ARENAS_UNKNOWN &&
-	       arenas->mmap_threshold > THRESHOLD_DEFAULT &&
-	       arenas->trim_threshold == 2 * arenas->mmap_threshold;
-}
-
-/* In holes that only blocks above the original threshold can have left. */
-static uint64_t kept_by_threshold(const struct evidence *evidence)
-{
-	const struct arena_sizes_count *holes;
-	uint64_t bytes;
-
-	if (!threshold_was_raised(evidence))
-		return 0;
-	holes = evidence->arenas->sizes.holes;
-	bytes = arena_sizes_from(holes, THRESHOLD_DEFAULT).bytes -
-		arena_sizes_from(holes, 2 * evidence->arenas->mmap_threshold).bytes;
-	bytes = MIN(bytes, evidence->heap.trimmable);
-	return evidence_is_material(evidence, bytes) ? bytes : 0;
-}
-
-/* A place whose blocks are of the size that the threshold was raised to: within a page and a header. */
-static const struct profile_site *who_raised(const struct evidence *evidence)
-{
-	const struct profile *profile = evidence->profile;
-	const double threshold = (double)evidence->arenas->mmap_threshold;
-
-	for (size_t i = 0; i < profile->n_sites; i++) {
-		const struct profile_site *site = &profile->sites[i];
-		double mean = site->allocated_blocks ? (double)site->allocated_bytes /
-							       (double)site->allocated_blocks
-						     : 0;
-
-		if (site->kind == MT_SITE_MALLOC && site->freed_blocks > 0 && mean <= threshold &&
-		    mean >= threshold - 2 * 4096)
-			return site;
-	}
-	return NULL;
-}
-
-static int say_threshold(const struct evidence *evidence, struct verdict *verdict)
-{
-	const uint64_t kept = kept_by_threshold(evidence);
-	_cleanup_(strbuf_deinit) struct strbuf who = {};
-	const struct profile_site *site;
-	char raised[UNITS_MAX], bytes[UNITS_MAX];
-	int r = 0;
-
-	if (kept == 0)
-		return 0;
-	units_format_bytes(evidence->arenas->mmap_threshold, raised);
-	site = who_raised(evidence);
-	if (site) {
-		strbuf_adds(&who, ", from ");
-		r = label_site(evidence->profile, site, &who);
-	}
-	if (r < 0)
-		return r;
-	return verdict_say(
-		verdict,
-		"a freed block of %s%s raised glibc's mmap threshold from 128 KiB to its "
-		"size: %s are in holes that blocks of 128 KiB and more left in the heap",
-		raised, strbuf_text(&who), units_format_bytes(kept, bytes));
-}
-
-static int advise_threshold(const struct evidence *evidence, struct verdict *verdict)
-{
-	const uint64_t kept = kept_by_threshold(evidence);
-
-	if (kept == 0)
-		return 0;
-	return verdict_advise(
-		verdict, kept,
-		"start it with GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072, or "
-		"call mallopt(M_MMAP_THRESHOLD, 131072) first: what is that large then "
-		"goes back when it is freed");
 }
 
 static int advise_trim(const struct evidence *evidence, struct verdict *verdict)
@@ -340,16 +209,17 @@ static int judge_retention(const struct evidence *evidence, struct verdict *verd
 	if (r >= 0)
 		r = say_where(evidence, verdict);
 	if (r >= 0)
-		r = say_threshold(evidence, verdict);
+		r = say_rest(evidence, verdict);
 	if (r >= 0)
-		r = say_pin(evidence, verdict);
+		r = cause_say_threshold(evidence, verdict);
+	if (r >= 0)
+		r = cause_say_pin(evidence, verdict);
 	if (r >= 0)
 		r = advise_trim(evidence, verdict);
 	if (r >= 0)
-		r = advise_threshold(evidence, verdict);
-	/* with a raised threshold each buffer's neighbour is a pin: none of them is the cause */
-	if (r >= 0 && kept_by_threshold(evidence) == 0)
-		r = advise_pin(evidence, verdict);
+		r = cause_advise_threshold(evidence, verdict);
+	if (r >= 0)
+		r = cause_advise_pin(evidence, verdict);
 	return r < 0 ? r : judge_arena_max(evidence, verdict);
 }
 
