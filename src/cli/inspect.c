@@ -111,6 +111,23 @@ int inspect_process(pid_t pid, uint64_t heap_root, struct profile *profile)
 	return r == -ENOMEM ? r : 0;
 }
 
+int inspect_arenas(pid_t pid, struct profile *profile)
+{
+	_cleanup_(space_deinit) struct space space = {};
+	struct arenas *arenas = NULL;
+	int r = space_open_pid(pid, false, &space);
+
+	if (r >= 0)
+		r = allocators_read(&space, 0, pid, &arenas);
+	if (r < 0 || !arenas)
+		return r;
+	if (profile->arenas)
+		arenas_deinit(profile->arenas);
+	free(profile->arenas);
+	profile->arenas = arenas;
+	return 0;
+}
+
 int inspect_plain(const struct origin *origin, struct profile **ret)
 {
 	_cleanup_(profile_freep) struct profile *profile = profile_new();

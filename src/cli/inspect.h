@@ -25,6 +25,12 @@ int inspect_process(pid_t pid, uint64_t heap_root, struct profile *profile);
 /* The same of a process of which a core is left. */
 int inspect_core(const struct space *space, struct profile *profile);
 
+/*
+ * Reads the arenas of the program's own allocator again, and stops the process for some milliseconds
+ * where they change faster than they can be read. The old ones stay if that fails.
+ */
+int inspect_arenas(pid_t pid, struct profile *profile);
+
 /* A profile of a process without the agent: no sites, no blocks, and all of the above. */
 int inspect_plain(const struct origin *origin, struct profile **ret);
 

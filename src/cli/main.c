@@ -9,6 +9,8 @@ static const struct verb *const verbs[] = {
 	&verb_run,
 	&verb_report,
 	&verb_maps,
+	&verb_arenas,
+	&verb_trim,
 	&verb_attach,
 	&verb_snapshot,
 	&verb_diff,

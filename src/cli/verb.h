@@ -51,6 +51,8 @@ extern const struct verb
 	verb_run,
 	verb_report,
 	verb_maps,
+	verb_arenas,
+	verb_trim,
 	verb_attach,
 	verb_snapshot,
 	verb_diff,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "profile/flat-arenas.h"
 #include "profile/payload.h"
 #include "profile/schema.h"
 
@@ -18,8 +19,14 @@ struct reader {
 	struct profile *profile;
 	const char *strings; /* zero terminated at the end */
 	size_t strings_size;
+	struct flat_arenas arenas;
 	size_t text_budget; /* bytes that may still be copied into owners */
 };
+
+static void reader_deinit(struct reader *reader)
+{
+	flat_arenas_deinit(&reader->arenas, true);
+}
 
 static uint32_t load_u32(const uint8_t *bytes)
 {
@@ -185,6 +192,25 @@ static int read_struct(struct reader *reader, const struct schema_table *table,
 	return read_records(reader, table, chunk, records, (char *)reader->profile + table->place);
 }
 
+/* 1 if the chunk was one of the arenas'. */
+static int read_arena_chunk(struct reader *reader, const struct schema_chunk *chunk,
+			    const uint8_t *records)
+{
+	char *base = (char *)&reader->arenas;
+
+	for (size_t i = 0; i < schema_n_arena_tables; i++) {
+		const struct schema_table *table = &schema_arena_tables[i];
+		int r;
+
+		if (table->tag != chunk->tag)
+			continue;
+		r = read_array(reader, table, chunk, records, base + table->place,
+			       (size_t *)(base + table->n_place));
+		return r < 0 ? r : 1;
+	}
+	return 0;
+}
+
 static int read_chunk(struct reader *reader, const struct schema_chunk *chunk,
 		      const uint8_t *records)
 {
@@ -210,7 +236,7 @@ static int read_chunk(struct reader *reader, const struct schema_chunk *chunk,
 		return read_array(reader, table, chunk, records, (char *)profile + table->place,
 				  (size_t *)((char *)profile + table->n_place));
 	}
-	return 0;
+	return MIN(read_arena_chunk(reader, chunk, records), 0);
 }
 
 static int find_strings(struct reader *reader, const uint8_t *bytes, size_t size)
@@ -235,7 +261,7 @@ static int find_strings(struct reader *reader, const uint8_t *bytes, size_t size
 int payload_read(const void *bytes, size_t size, struct profile **ret)
 {
 	_cleanup_(profile_freep) struct profile *profile = profile_new();
-	struct reader reader = {
+	_cleanup_(reader_deinit) struct reader reader = {
 		.profile = profile,
 		.text_budget = size < (1ull << 40) ? size * 4 + (1 << 20) : 0,
 	};
@@ -254,6 +280,8 @@ int payload_read(const void *bytes, size_t size, struct profile **ret)
 		if (r < 0)
 			return r;
 	}
+	if (r >= 0)
+		r = flat_arenas_restore(&reader.arenas, &profile->arenas);
 	if (r < 0)
 		return r;
 	if (!profile_is_valid(profile))

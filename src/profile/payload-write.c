@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "profile/flat-arenas.h"
 #include "profile/payload.h"
 #include "profile/schema.h"
 
@@ -117,6 +118,30 @@ static int write_bytes(struct writer *writer, uint32_t tag, const char *bytes, s
 	return r < 0 ? r : write_padding(writer);
 }
 
+/* base: of the places in the table. */
+static int write_place(struct writer *writer, const struct schema_table *table, const void *base)
+{
+	const char *place = (const char *)base + table->place;
+
+	if (table->n_place == 0)
+		return write_table(writer, table, place, 1);
+	return write_table(writer, table, *(void *const *)place,
+			   *(const size_t *)((const char *)base + table->n_place));
+}
+
+static int write_arenas(struct writer *writer, const struct arenas *arenas)
+{
+	struct flat_arenas flat;
+	int r = flat_arenas_make(arenas, &flat);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < schema_n_arena_tables; i++)
+		r = write_place(writer, &schema_arena_tables[i], &flat);
+	flat_arenas_deinit(&flat, false);
+	return r;
+}
+
 int payload_write(const struct profile *profile, struct strbuf *buffer)
 {
 	_cleanup_(writer_deinit) struct writer writer = {
@@ -129,16 +154,10 @@ int payload_write(const struct profile *profile, struct strbuf *buffer)
 		return -ENOMEM;
 	/* offset 0 is for NULL */
 	r = strbuf_addc(&writer.strings, '\0');
-	for (size_t i = 0; r >= 0 && i < schema_n_tables; i++) {
-		const struct schema_table *table = &schema_tables[i];
-		const char *place = (const char *)profile + table->place;
-
-		if (table->n_place == 0)
-			r = write_table(&writer, table, place, 1);
-		else
-			r = write_table(&writer, table, *(void *const *)place,
-					*(const size_t *)((const char *)profile + table->n_place));
-	}
+	for (size_t i = 0; r >= 0 && i < schema_n_tables; i++)
+		r = write_place(&writer, &schema_tables[i], profile);
+	if (r >= 0 && profile->arenas)
+		r = write_arenas(&writer, profile->arenas);
 	if (r >= 0 && profile->process.cmdline) {
 		size_t n = 0;
 

@@ -6,6 +6,7 @@
  */
 #include "profile/schema.h"
 
+#include "profile/flat-arenas.h"
 #include "profile/profile.h"
 
 #define FIELD(entry, member, form)                                                                 \
@@ -112,6 +113,59 @@ static const struct schema_field area_fields[] = {
 	FIELD(area, tid, U32),      FIELD(area, label, BYTES),
 };
 
+static const struct schema_field arenas_head_fields[] = {
+	FIELD(flat_arenas_head, mmap_threshold, U64),
+	FIELD(flat_arenas_head, trim_threshold, U64),
+	FIELD(flat_arenas_head, n_mmaps, U64),
+	FIELD(flat_arenas_head, fixed_thresholds, BOOL),
+	FIELD(flat_arenas_head, refused, TEXT),
+};
+
+static const struct schema_field arena_fields[] = {
+	FIELD(arena, allocator, U32),
+	FIELD(arena, kind, U32),
+	FIELD(arena, id, U32),
+	FIELD(arena, address, U64),
+	FIELD(arena, n_heaps, U64),
+	FIELD(arena, system, U64),
+	FIELD(arena, peak_system, U64),
+	FIELD(arena, in_use, U64),
+	FIELD(arena, in_use_blocks, U64),
+	FIELD(arena, free, U64),
+	FIELD(arena, free_blocks, U64),
+	FIELD(arena, cached, U64),
+	FIELD(arena, fast, U64),
+	FIELD(arena, largest_free, U64),
+	FIELD(arena, unread, U64),
+	FIELD(arena, top, U64),
+	FIELD(arena, metadata, U64),
+	FIELD(arena, resident, U64),
+	FIELD(arena, in_use_resident, U64),
+	FIELD(arena, free_resident, U64),
+	FIELD(arena, metadata_resident, U64),
+	FIELD(arena, trimmable, U64),
+	FIELD(arena, n_tids, U64),
+	FIELD(arena, n_pins, U64),
+};
+
+static const struct schema_field range_fields[] = {
+	FIELD(arena_range, start, U64),         FIELD(arena_range, end, U64),
+	FIELD(arena_range, arena, U32),         FIELD(arena_range, in_use_resident, U64),
+	FIELD(arena_range, free_resident, U64), FIELD(arena_range, metadata_resident, U64),
+};
+
+static const struct schema_field pin_fields[] = {
+	FIELD(arena_pin, address, U64),  FIELD(arena_pin, size, U64),
+	FIELD(arena_pin, n_blocks, U64), FIELD(arena_pin, bytes, U64),
+	FIELD(arena_pin, holds, U64),    FIELD(arena_pin, start, U64),
+	FIELD(arena_pin, end, U64),
+};
+
+static const struct schema_field sizes_fields[] = {
+	FIELD(arena_sizes_count, blocks, U64),
+	FIELD(arena_sizes_count, bytes, U64),
+};
+
 static const struct schema_field profile_fields[] = {
 	FIELD(profile, n_damaged, U32),
 };
@@ -148,6 +202,23 @@ const struct schema_table schema_tables[] = {
 	MANY(SCHEMA_TAG('A', 'R', 'E', 'A'), struct area, area_fields, 8, areas),
 };
 const size_t schema_n_tables = ARRAY_SIZE(schema_tables);
+
+#define FLAT(tag, entry, table_fields, n, member)                              \
+	{                                                                      \
+		tag, ARRAY_SIZE(table_fields), n, table_fields, sizeof(entry), \
+			offsetof(struct flat_arenas, member),                  \
+			offsetof(struct flat_arenas, n_##member)               \
+	}
+
+const struct schema_table schema_arena_tables[] = {
+	FLAT(SCHEMA_TAG('A', 'H', 'E', 'D'), struct flat_arenas_head, arenas_head_fields, 5, heads),
+	FLAT(SCHEMA_TAG('A', 'R', 'N', 'A'), struct arena, arena_fields, 24, arenas),
+	FLAT(SCHEMA_TAG('A', 'R', 'N', 'G'), struct arena_range, range_fields, 6, ranges),
+	FLAT(SCHEMA_TAG('A', 'P', 'I', 'N'), struct arena_pin, pin_fields, 7, pins),
+	FLAT(SCHEMA_TAG('A', 'T', 'I', 'D'), uint32_t, ref_fields, 1, tids),
+	FLAT(SCHEMA_TAG('A', 'S', 'I', 'Z'), struct arena_sizes_count, sizes_fields, 2, sizes),
+};
+const size_t schema_n_arena_tables = ARRAY_SIZE(schema_arena_tables);
 
 const struct schema_table schema_arguments = {
 	.tag = SCHEMA_TAG('A', 'R', 'G', 'V'),

@@ -45,6 +45,9 @@ struct schema_chunk {
 
 extern const struct schema_table schema_tables[];
 extern const size_t schema_n_tables;
+/* the same of a struct flat_arenas, to which their places refer */
+extern const struct schema_table schema_arena_tables[];
+extern const size_t schema_n_arena_tables;
 /* process.cmdline: its end is a NULL instead of a count */
 extern const struct schema_table schema_arguments;
 

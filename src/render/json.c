@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "profile/verdict.h"
+#include "render/arenas.h"
 #include "render/maps.h"
 #include "render/view.h"
 #include "render/words.h"
@@ -371,12 +372,13 @@ int json_make_report(const struct profile *profile, const struct render_options 
 	r = make_sites(profile, options, &sites);
 	if (r < 0)
 		return r;
-	*ret = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:n, s:o, s:o, s:o}", "schema",
+	*ret = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
 			 "memtrace/1", "version", MEMTRACE_VERSION, "process",
 			 make_process(profile), "agent", make_agent(profile), "heap",
-			 make_heap(&profile->heap), "sites", sites, "arenas", "memory",
-			 make_memory(&profile->process, ledger), "mappings", make_mappings(ledger),
-			 "verdict", make_verdict(&verdict));
+			 make_heap(&profile->heap), "sites", sites, "arenas",
+			 json_make_arenas(profile), "allocator", json_make_allocator(profile),
+			 "memory", make_memory(&profile->process, ledger), "mappings",
+			 make_mappings(ledger), "verdict", make_verdict(&verdict));
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -427,5 +429,15 @@ int render_maps_json(const struct profile *profile, const struct maps_options *o
 				    MEMTRACE_VERSION, "process", make_process(profile), "memory",
 				    make_memory(&profile->process, &ledger), "mappings",
 				    make_mappings(&ledger)),
+			  out);
+}
+
+int render_arenas_json(const struct profile *profile, const struct arenas_options *options,
+		       FILE *out)
+{
+	return json_write(json_pack("{s:s, s:s, s:o, s:o, s:o}", "schema", "memtrace/1", "version",
+				    MEMTRACE_VERSION, "process", make_process(profile), "arenas",
+				    json_make_arenas(profile), "allocator",
+				    json_make_allocator(profile)),
 			  out);
 }

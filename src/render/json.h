@@ -34,5 +34,8 @@ json_t *json_make_summary(const struct profile *profile);
 
 /* Writes with an indentation of one, drops the reference: 0 or -errno. */
 int json_write(json_t *report, FILE *out);
+/* The members "arenas" and "allocator" of a report: null if nothing is known. NULL: no memory. */
+json_t *json_make_arenas(const struct profile *profile);
+json_t *json_make_allocator(const struct profile *profile);
 
 #endif

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""glibc's arenas, read from outside, against what glibc itself says and does."""
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree
+
+import pytest
+
+import cores
+import leaks
+
+PAGE = 4096
+MiB = 1 << 20
+
+PYTHON = """
+import ctypes, sys
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.malloc.argtypes = [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+blocks = []
+for i in range(3000):
+    block = libc.malloc(500 + i * 37 % 90000)
+    ctypes.memset(block, 1, 500 + i * 37 % 90000)
+    blocks.append(block)
+for i in range(3000):
+    if i % 3:
+        libc.free(blocks[i])
+print("done", flush=True)
+for line in sys.stdin:
+    if line.startswith("trim"):
+        libc.malloc_trim(0)
+    print("done", flush=True)
+"""
+
+
+class Victim:
+    """A program that obeys its standard input, one word a line, and ends each answer with "done"."""
+
+    def __init__(self, process):
+        self.process = process
+        self.pid = process.pid
+        self.answer()
+
+    def answer(self):
+        lines = []
+        while (line := self.process.stdout.readline()) != "done\n":
+            assert line, "it has ended"
+            lines.append(line)
+        return "".join(lines)
+
+    def ask(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def rss(self):
+        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as rollup:
+            return int(re.search(r"^Rss: +(\d+) kB", rollup.read(), re.M)[1]) * 1024
+
+
+@contextlib.contextmanager
+def victim(*command):
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield Victim(process)
+        finally:
+            process.kill()
+
+
+def arenas_victim(n_arenas):
+    return victim(f"{leaks.VICTIMS}/arenas", str(n_arenas))
+
+
+def arenas_of(memtrace, target, *options):
+    done = memtrace("arenas", "--format=json", *options, target)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def size(heap, kind, which):
+    return int(heap.find(f"{kind}[@type='{which}']").get("size"))
+
+
+def count(heap, which):
+    return int(heap.find(f"total[@type='{which}']").get("count"))
+
+
+def free_in_bins(heap):
+    """Bins and top. malloc_info adds chunks' sizes with a flag in each, but for the top, which is the last."""
+    return size(heap, "total", "rest") - (count(heap, "rest") - 1)
+
+
+@pytest.mark.parametrize("n_arenas", [1, 16, 100])
+def test_every_arena_is_as_malloc_info_says(memtrace, n_arenas):
+    with arenas_victim(n_arenas) as process:
+        parsed = arenas_of(memtrace, process.pid)
+        info = xml.etree.ElementTree.fromstring(process.ask("info"))
+    heaps = info.findall("heap")
+    arenas = [arena for arena in parsed["arenas"] if arena["kind"] != "mmapped"]
+    assert len(arenas) == len(heaps) == n_arenas
+    for arena, heap in zip(arenas, heaps):
+        assert arena["id"] == int(heap.get("nr"))
+        assert arena["system_bytes"] == size(heap, "system", "current")
+        assert arena["peak_system_bytes"] == size(heap, "system", "max")
+        assert arena["fast_bytes"] == size(heap, "total", "fast")
+        assert arena["free_bytes"] - arena["cached_bytes"] == free_in_bins(heap)
+        assert arena["unread_bytes"] == 0
+        assert arena["system_bytes"] == \
+            arena["in_use_bytes"] + arena["free_bytes"] + arena["metadata_bytes"]
+        # the caches of threads, which malloc_info takes for blocks in use
+        assert arena["cached_bytes"] > arena["fast_bytes"]
+    mapped = info.find("total[@type='mmap']")
+    own = [arena for arena in parsed["arenas"] if arena["kind"] == "mmapped"][0]
+    assert own["in_use_blocks"] == int(mapped.get("count"))
+    assert own["system_bytes"] == int(mapped.get("size"))
+    assert own["unread_bytes"] == 0
+
+
+@pytest.mark.parametrize("n_arenas", [1, 16, 100])
+def test_each_thread_is_told_with_its_arena(memtrace, n_arenas):
+    with arenas_victim(n_arenas) as process:
+        parsed = arenas_of(memtrace, process.pid)
+    arenas = [arena for arena in parsed["arenas"] if arena["kind"] != "mmapped"]
+    tids = [thread["tid"] for arena in arenas for thread in arena["threads"]]
+    assert arenas[0]["threads"][0]["tid"] == parsed["process"]["pid"]
+    assert len(tids) == len(set(tids)) == n_arenas
+
+
+@pytest.mark.parametrize("n_arenas", [1, 16, 100])
+def test_trim_frees_what_was_predicted(memtrace, n_arenas):
+    with arenas_victim(n_arenas) as process:
+        predicted = sum(arena["trimmable_bytes"] for arena in arenas_of(memtrace, process.pid)["arenas"])
+        before = process.rss()
+        # nothing becomes resident by being read
+        arenas_of(memtrace, process.pid)
+        assert process.rss() == before
+        process.ask("trim")
+        freed = before - process.rss()
+        assert freed > n_arenas * 5 * MiB
+        # what the call itself touches may be a page or two
+        assert abs(predicted - freed) <= max(freed // 100, 2 * PAGE)
+        left = sum(arena["trimmable_bytes"] for arena in arenas_of(memtrace, process.pid)["arenas"])
+        assert left <= 4 * PAGE
+
+
+def test_python_is_predicted_too(memtrace):
+    with victim(sys.executable, "-c", PYTHON) as process:
+        predicted = sum(arena["trimmable_bytes"] for arena in arenas_of(memtrace, process.pid)["arenas"])
+        before = process.rss()
+        process.ask("trim")
+        freed = before - process.rss()
+        assert freed > 50 * MiB
+        assert abs(predicted - freed) <= freed // 100
+
+
+def test_session_keeps_the_arenas(memtrace):
+    with arenas_victim(4) as process:
+        live = arenas_of(memtrace, process.pid)
+        assert memtrace("snapshot", "-o", "kept.memtrace", process.pid).returncode == 0
+    kept = arenas_of(memtrace, "kept.memtrace")
+    assert kept["arenas"] == live["arenas"]
+    assert kept["allocator"] == live["allocator"]
+
+
+def test_core_has_the_arenas_of_the_process(memtrace, tmp_path):
+    cores.need_gcore()
+    same = ("system_bytes", "in_use_bytes", "in_use_blocks", "free_bytes", "free_blocks", "top_bytes",
+            "cached_bytes", "fast_bytes", "address", "heaps", "kind")
+    with arenas_victim(4) as process:
+        live = arenas_of(memtrace, process.pid)
+        core = cores.gcore(process.pid, tmp_path)
+    done = memtrace("arenas", "--format=json", core)
+    assert done.returncode == 0, done.stderr
+    dead = json.loads(done.stdout)
+    assert [[arena[key] for key in same] for arena in dead["arenas"]] == \
+        [[arena[key] for key in same] for arena in live["arenas"]]
+    assert [[thread["tid"] for thread in arena["threads"]] for arena in dead["arenas"]] == \
+        [[thread["tid"] for thread in arena["threads"]] for arena in live["arenas"]]
+
+
+def test_text_reads_well(memtrace):
+    with arenas_victim(4) as process:
+        done = memtrace("arenas", process.pid)
+        assert done.returncode == 0
+        assert "malloc_trim(0) would give back" in done.stdout
+        assert re.search(r"^  main +13\.7 MiB +4\.3 MiB +671 ", done.stdout, re.M)
+        assert re.search(r"^  own mappings +2\.0 MiB", done.stdout, re.M)
+        assert re.search(r"^  total ", done.stdout, re.M)
+        done = memtrace("arenas", "--top=1", process.pid)
+        assert re.search(r"^  4 others ", done.stdout, re.M)
+        done = memtrace("arenas", "--format=csv", "--sort=id", process.pid)
+        assert [line.split(",")[2] for line in done.stdout.splitlines()] == \
+            ["kind", "main", "thread", "thread", "thread", "mmapped"]
+
+
+def test_trim_without_the_agent_only_predicts(memtrace):
+    with arenas_victim(1) as process:
+        before = process.rss()
+        done = memtrace("trim", process.pid)
+        assert done.returncode == 0
+        assert re.match(r"malloc_trim\(0\) in process \d+ would give back \d", done.stdout)
+        done = memtrace("trim", "--yes", process.pid)
+        assert done.returncode == 1
+        assert "needs the agent" in done.stderr
+        assert process.rss() == before
+
+
+def test_a_process_without_malloc_is_told(memtrace, compile_c):
+    program = compile_c("""
+        #include <unistd.h>
+        int main(void) { write(1, "done\\n", 5); for (;;) pause(); }
+    """)
+    with victim(program) as process:
+        done = memtrace("arenas", process.pid)
+        assert done.returncode == 1
+        assert "never used it" in done.stderr
+        assert memtrace("trim", process.pid).returncode == 1
