@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "cli/allocators.h"
 #include "process/images.h"
+#include "process/runtimes.h"
 #include "process/threads.h"
 #include "profile/subject.h"
 
@@ -52,6 +53,8 @@ static int find_areas(const struct space *space, struct areas *areas)
 					space->memory, areas);
 	if (r >= 0)
 		r = images_find(pid, space->maps, space->memory, areas);
+	if (r >= 0)
+		r = runtimes_find(space, areas);
 	if (r >= 0)
 		r = areas_settle(areas);
 	return r < 0 ? r : areas_measure(areas, space->memory);

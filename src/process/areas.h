@@ -7,6 +7,7 @@
 #ifndef PROCESS_AREAS_H
 #define PROCESS_AREAS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,5 +62,8 @@ int areas_measure(struct areas *areas, struct memory *memory);
 /* Bytes of [start, end) that are resident and swapped; either may be NULL. */
 int areas_count_pages(struct memory *memory, uint64_t start, uint64_t end, uint64_t *ret_resident,
 		      uint64_t *ret_swapped);
+
+/* Reads up to a page's size of bytes if all of them are resident. */
+bool areas_read(struct memory *memory, uint64_t address, void *buffer, size_t size);
 
 #endif

@@ -27,20 +27,6 @@ static bool same_file(const struct mapping *one, const struct mapping *other)
 	       one->dev_minor == other->dev_minor;
 }
 
-static bool read_resident(struct memory *memory, uint64_t address, void *buffer, size_t size)
-{
-	const uint64_t page = ALIGN_DOWN(address, (uint64_t)MEMORY_PAGE_SIZE);
-	const size_t n = (address + size - page - 1) / MEMORY_PAGE_SIZE + 1;
-	uint8_t pages[4] = {};
-
-	if (n > ARRAY_SIZE(pages) || memory_pages(memory, page, n, pages) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!(pages[i] & MEMORY_RESIDENT))
-			return false;
-	return memory_read(memory, address, buffer, size) >= 0;
-}
-
 /* One past the last byte that the image whose header lies at start takes; 0 if it cannot be read. */
 static uint64_t read_extent(struct memory *memory, uint64_t start)
 {
@@ -48,12 +34,12 @@ static uint64_t read_extent(struct memory *memory, uint64_t start)
 	uint64_t low = UINT64_MAX, high = 0, bias;
 	Elf64_Ehdr header;
 
-	if (!read_resident(memory, start, &header, sizeof(header)) ||
+	if (!areas_read(memory, start, &header, sizeof(header)) ||
 	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(segments[0]) ||
 	    header.e_phnum > SEGMENTS_MAX || header.e_phoff > MEMORY_PAGE_SIZE ||
-	    !read_resident(memory, start + header.e_phoff, segments,
-			   header.e_phnum * sizeof(segments[0])))
+	    !areas_read(memory, start + header.e_phoff, segments,
+			header.e_phnum * sizeof(segments[0])))
 		return 0;
 	for (unsigned i = 0; i < header.e_phnum; i++) {
 		uint64_t end;

@@ -129,6 +129,13 @@ static bool begins_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+static bool ends_with(const char *text, const char *suffix)
+{
+	const size_t length = strlen(text), n = strlen(suffix);
+
+	return length >= n && strcmp(text + length - n, suffix) == 0;
+}
+
 struct name {
 	const char *prefix;
 	enum ledger_owner owner;
@@ -183,6 +190,9 @@ static enum ledger_owner file_owner(const struct ledger_owners *owners,
 
 	if (owner != LEDGER_UNEXPLAINED)
 		return owner;
+	/* HotSpot's archive of classes */
+	if (ends_with(mapping->path, ".jsa"))
+		return LEDGER_JVM_CLASSES;
 	if (is_in_module(owners->profile, mapping) || map_find(&owners->images, file_key(mapping)))
 		return LEDGER_IMAGES;
 	return LEDGER_FILES;
