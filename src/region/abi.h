@@ -182,7 +182,9 @@ enum mt_stack_flags {
 
 /*
  * One stack and kind. Visible once n_frames is not zero (stored with release order; a stack that could
- * not be taken has one frame, the caller). allocated - freed = outstanding.
+ * not be taken has one frame, the caller). What is outstanding stands in the live slots, and what was freed
+ * is the difference to what was allocated: counters of frees, and of samples, lag behind by what threads
+ * have gathered and not yet added. At the end of a thread and of the process they are exact.
  */
 struct mt_site {
 	uint64_t stack; /* index of the innermost frame in stacks */
@@ -275,7 +277,7 @@ enum mt_event_type {
 };
 
 /*
- * Recent events. The writer of sequence s takes entry s % capacity, stores 0 into seq, fills the entry,
+ * Recent events, of which a thread that allocates quickly leaves some out (agent/core/recorder.c). The writer of sequence s takes entry s % capacity, stores 0 into seq, fills the entry,
  * then stores s + 1 into seq with release order. A reader keeps an entry whose seq is s + 1 before and
  * after its copy.
  */

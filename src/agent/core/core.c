@@ -31,6 +31,7 @@
 #include "agent/core/sampler.h"
 #include "agent/core/sites.h"
 #include "agent/core/sys.h"
+#include "agent/core/tally.h"
 #include "agent/core/thread-entry.h"
 #include "agent/core/thread.h"
 #include "agent/core/writer.h"
@@ -302,7 +303,7 @@ void core_thread_ending(void)
 	if (!thread)
 		return;
 	if (thread->depth == 1) {
-		recorder_flush(thread);
+		tally_flush(thread);
 		thread_end(thread);
 	}
 	thread_leave(thread);
@@ -319,7 +320,7 @@ void core_set_state(enum mt_state state)
 	/* a child that only execs, or exits, leaves no region */
 	if (!core_is_recording() || !fork_guard_is_claimed() || !core_speaks_for_process())
 		return;
-	thread_for_each(recorder_flush);
+	thread_for_each(tally_flush);
 	__atomic_store_n(&writer.header->end_ns, state == MT_STATE_RUNNING ? 0 : sys_clock_ns(),
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&writer.header->state, state, __ATOMIC_RELAXED);

@@ -9,10 +9,6 @@
  *
  * so live never exceeds allocated − freed, and the tool takes live from the slots.
  *
- * Counters that all threads share (the header's) are gathered by each thread and added in batches: after
- * RECORDER_BATCH events, or after fewer when a thread's share of live bytes matters. Handlers add
- * theirs at once. At exit, and when a thread ends, all are added.
- *
  * What recording costs is measured at the first samples of each thread and then at each 16th: two
  * readings of the vdso's clock. A reading far above the running mean was interrupted, and is cut.
  *
@@ -28,13 +24,13 @@
 #include "agent/core/sampler.h"
 #include "agent/core/sites.h"
 #include "agent/core/sys.h"
+#include "agent/core/tally.h"
 #include "agent/core/writer.h"
 
 enum {
-	RECORDER_BATCH = 64,
-	RECORDER_BATCH_MIN = 8,
-	RECORDER_LIVE_SHIFT = 9,    /* 1/512 of live bytes matters */
-	RECORDER_WEIGHTY = 65536,   /* bytes; samples that stand for more are added at once */
+	RECORDER_TICK_EVENTS =
+		64, /* of a thread that are put while the coarse clock stands still */
+	RECORDER_TICK_EACH = 8,
 	RECORDER_RECALL_AFTER = 32, /* samples */
 	RECORDER_COST_FIRST = 64,
 	RECORDER_COST_EACH = 16,
@@ -43,16 +39,13 @@ enum {
 
 static bool recorder_tags;
 static uintptr_t recorder_text_start, recorder_text_end;
-/* Of all threads; may be below zero for a moment, the header's copy is not. */
-static int64_t recorder_live;          /* bytes */
-static int64_t recorder_live_variance; /* KiB² */
 
 int recorder_init(const struct core_config *config)
 {
 	recorder_tags = config->tags;
 	recorder_text_start = config->text_start;
 	recorder_text_end = config->text_end;
-	recorder_live = recorder_live_variance = 0;
+	tally_init();
 	return config->tags ? 0 : blockindex_init(writer.live_capacity);
 }
 
@@ -123,123 +116,6 @@ uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned f
 	return *note;
 }
 
-static int64_t recorder_variance(const struct sites_weight *weight)
-{
-	return (int64_t)(weight->variance * 0x1p-20);
-}
-
-/*
- * The peak is the highest of many estimates, which would be too high by about their error: it is taken
- * of the estimate less its standard error. Exact where the estimate is.
- */
-static void recorder_add_live(int64_t bytes, int64_t variance)
-{
-	int64_t live = __atomic_add_fetch(&recorder_live, bytes, __ATOMIC_RELAXED);
-
-	__atomic_store_n(&writer.header->live_bytes, (uint64_t)MAX(live, 0), __ATOMIC_RELAXED);
-	variance = __atomic_add_fetch(&recorder_live_variance, variance, __ATOMIC_RELAXED);
-	if (variance > 0)
-		live -= (int64_t)(__builtin_sqrt((double)variance) * 1024);
-	if (live > 0)
-		writer_raise64(&writer.header->peak_live_bytes, (uint64_t)live);
-}
-
-static void recorder_write_own_bytes(void)
-{
-	uint64_t bytes = live_own_bytes() + sites_own_bytes() + thread_own_bytes() +
-			 blockindex_own_bytes() + maps_own_bytes() + unwind_own_bytes() +
-			 modules_own_bytes() + recall_own_bytes();
-
-	__atomic_store_n(&writer.header->own_bytes, bytes, __ATOMIC_RELAXED);
-}
-
-void recorder_flush(struct thread *thread)
-{
-	struct sampler_account account = {
-		.samples = __atomic_exchange_n(&thread->pending_samples, 0, __ATOMIC_RELAXED),
-		.allocated = __atomic_exchange_n(&thread->pending_allocated, 0, __ATOMIC_RELAXED),
-		.own_ns = __atomic_exchange_n(&thread->pending_own_ns, 0, __ATOMIC_RELAXED),
-	};
-	uint64_t freed = __atomic_exchange_n(&thread->pending_freed, 0, __ATOMIC_RELAXED);
-	int64_t live = __atomic_exchange_n(&thread->pending_live, 0, __ATOMIC_RELAXED);
-	int64_t variance = __atomic_exchange_n(&thread->pending_variance, 0, __ATOMIC_RELAXED);
-
-	__atomic_store_n(&thread->n_pending, 0, __ATOMIC_RELAXED);
-	if (account.samples)
-		__atomic_fetch_add(&writer.header->samples, account.samples, __ATOMIC_RELAXED);
-	if (freed)
-		__atomic_fetch_add(&writer.header->samples_freed, freed, __ATOMIC_RELAXED);
-	if (live || variance)
-		recorder_add_live(live, variance);
-	sampler_add(&account);
-	recorder_write_own_bytes();
-}
-
-/* The owner's half of a counter that recorder_flush_all may take from another thread at exit. */
-#define recorder_bump(counter, n)                                                         \
-	__atomic_store_n(&(counter), __atomic_load_n(&(counter), __ATOMIC_RELAXED) + (n), \
-			 __ATOMIC_RELAXED)
-
-static void recorder_flush_if_due(struct thread *thread, const struct sites_weight *weight)
-{
-	int64_t live, threshold;
-
-	recorder_bump(thread->n_pending, 1);
-	/* at wide intervals samples are few, and each is worth much */
-	if (weight->variance > 0 && weight->bytes >= RECORDER_WEIGHTY) {
-		recorder_flush(thread);
-		return;
-	}
-	if (likely(thread->n_pending < RECORDER_BATCH_MIN))
-		return;
-	live = __atomic_load_n(&thread->pending_live, __ATOMIC_RELAXED);
-	threshold = __atomic_load_n(&recorder_live, __ATOMIC_RELAXED) >> RECORDER_LIVE_SHIFT;
-	if (thread->n_pending >= RECORDER_BATCH || live > threshold || -live > threshold)
-		recorder_flush(thread);
-}
-
-static void recorder_gather_allocated(struct thread *thread, const struct sites_weight *weight,
-				      uint64_t now_ns)
-{
-	struct mt_thread *entry = &writer.threads[thread->index];
-
-	if (unlikely(thread->depth > 1)) {
-		__atomic_fetch_add(&writer.header->samples, 1, __ATOMIC_RELAXED);
-		recorder_add_live((int64_t)weight->bytes, recorder_variance(weight));
-		return;
-	}
-	recorder_bump(thread->pending_samples, 1);
-	recorder_bump(thread->pending_allocated, weight->bytes);
-	recorder_bump(thread->pending_live, (int64_t)weight->bytes);
-	recorder_bump(thread->pending_variance, recorder_variance(weight));
-	if (likely(thread->index)) {
-		recorder_bump(entry->alloc_bytes, weight->bytes);
-		recorder_bump(entry->samples, 1);
-	}
-	thread_count_sample(thread, now_ns);
-	/* a thread with few samples does without */
-	if (unlikely(thread->n_samples % 4096 == RECORDER_RECALL_AFTER && !thread->recall))
-		thread->recall = recall_new();
-	recorder_flush_if_due(thread, weight);
-}
-
-static void recorder_gather_freed(struct thread *thread, const struct sites_weight *weight)
-{
-	struct mt_thread *entry = &writer.threads[thread->index];
-
-	if (unlikely(thread->depth > 1)) {
-		__atomic_fetch_add(&writer.header->samples_freed, 1, __ATOMIC_RELAXED);
-		recorder_add_live(-(int64_t)weight->bytes, -recorder_variance(weight));
-		return;
-	}
-	recorder_bump(thread->pending_freed, 1);
-	recorder_bump(thread->pending_live, -(int64_t)weight->bytes);
-	recorder_bump(thread->pending_variance, -recorder_variance(weight));
-	if (likely(thread->index))
-		recorder_bump(entry->freed_bytes, weight->bytes);
-	recorder_flush_if_due(thread, weight);
-}
-
 /* How many events the cost of this one stands for; 0 if it is not measured. */
 static unsigned recorder_cost_factor(struct thread *thread)
 {
@@ -260,18 +136,30 @@ static void recorder_count_cost(struct thread *thread, unsigned factor, uint64_t
 	if (factor > 1)
 		cost_ns = MIN(cost_ns, 4 * thread->cost_ns);
 	thread->cost_ns = (thread->cost_ns * 15 + cost_ns) / 16 + 1;
-	recorder_bump(thread->pending_own_ns, factor * cost_ns);
+	tally_own_ns(thread, factor * cost_ns);
 }
 
-static void recorder_put_event(enum mt_event_type type, uint64_t now_ns, uintptr_t addr,
-			       uint64_t size, uint32_t site, uint32_t thread)
+/*
+ * Puts an event, unless the thread has put enough in this tick of the clock: a program that allocates
+ * quickly would turn the whole ring over within a tick, and nobody could follow.
+ */
+static _always_inline_ void recorder_put_event(struct thread *thread, enum mt_event_type type,
+					       uint64_t now_ns, uintptr_t addr,
+					       const struct live_block *block)
 {
+	if (unlikely(thread->tick_ns != now_ns)) {
+		thread->tick_ns = now_ns;
+		thread->tick_left = RECORDER_TICK_EVENTS;
+	}
+	if (likely(thread->tick_left == 0))
+		return;
+	thread->tick_left--;
 	writer_put_event(&(struct mt_event){.type = (uint16_t)type,
 					    .time_ns = now_ns,
 					    .addr = addr,
-					    .size = size,
-					    .site = site,
-					    .thread = (uint16_t)thread});
+					    .size = block->size,
+					    .site = block->site,
+					    .thread = (uint16_t)thread->index});
 }
 
 /* The address was recorded and never seen to be freed: it was, or it could not be given out again. */
@@ -284,12 +172,19 @@ static _noinline_ void recorder_drop_stale(struct thread *thread, uintptr_t addr
 		recorder_freed(thread, addr, slot);
 }
 
+static _always_inline_ struct sites_weight recorder_weigh(uint64_t size, uint32_t interval)
+{
+	if (likely(interval == 0))
+		return (struct sites_weight){.bytes = size, .blocks = MT_BLOCKS_ONE};
+	return sites_weigh(size, interval);
+}
+
 /* Puts a block into the tables. Returns its slot, or 0 if some table is full. */
 static uint32_t recorder_record(struct thread *thread, uintptr_t addr, uint64_t size,
 				uint32_t interval, uint64_t now_ns)
 {
 	struct live_block block = {.size = size, .interval = interval};
-	struct sites_weight weight = sites_weigh(size, interval);
+	struct sites_weight weight = recorder_weigh(size, interval);
 	uint32_t slot = live_take(thread);
 
 	if (unlikely(!slot))
@@ -307,10 +202,14 @@ static uint32_t recorder_record(struct thread *thread, uintptr_t addr, uint64_t 
 			return 0;
 		}
 	}
-	sites_add_allocated(block.site, &weight);
+	/* before the slot: live never exceeds what was allocated */
+	tally_allocated(thread, block.site, &weight, now_ns);
 	live_publish(slot, addr, &block, thread->index, now_ns);
-	recorder_put_event(MT_EVENT_ALLOC, now_ns, addr, size, block.site, thread->index);
-	recorder_gather_allocated(thread, &weight, now_ns);
+	recorder_put_event(thread, MT_EVENT_ALLOC, now_ns, addr, &block);
+	/* a thread with few samples does without */
+	if (unlikely(thread->n_samples % 4096 == RECORDER_RECALL_AFTER && !thread->recall &&
+		     thread->depth == 1))
+		thread->recall = recall_new();
 	return slot;
 }
 
@@ -365,11 +264,11 @@ void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
 		writer_count_lost(&writer.header->lost_frees);
 		return;
 	}
-	weight = sites_weigh(block.size, block.interval);
-	sites_add_freed(block.site, &weight);
-	recorder_put_event(MT_EVENT_FREE, sys_clock_coarse_ns(), addr, block.size, block.site,
-			   thread->index);
-	recorder_gather_freed(thread, &weight);
+	weight = recorder_weigh(block.size, block.interval);
+	tally_freed(thread, block.site, &weight);
+	/* where events are left out, the clock is read now and then only */
+	if (unlikely(thread->tick_left || thread->n_events % RECORDER_TICK_EACH == 0))
+		recorder_put_event(thread, MT_EVENT_FREE, sys_clock_coarse_ns(), addr, &block);
 	recorder_count_cost(thread, factor, began_ns);
 }
 
@@ -378,16 +277,14 @@ static void recorder_inherit(uint32_t slot, uintptr_t addr, const struct live_bl
 	struct sites_weight weight = sites_weigh(block->size, block->interval);
 
 	sites_add_inherited(block->site, &weight);
-	recorder_live += (int64_t)weight.bytes;
-	recorder_live_variance += recorder_variance(&weight);
+	tally_inherited(&weight);
 }
 
 bool recorder_after_fork(void)
 {
-	recorder_live = recorder_live_variance = 0;
+	tally_init();
 	if (!live_after_fork(recorder_inherit))
 		return false;
-	recorder_add_live(0, 0);
-	recorder_write_own_bytes();
+	tally_publish();
 	return true;
 }

@@ -30,9 +30,6 @@ void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot);
 /* Draws the thread's first distance. */
 int64_t recorder_arm(struct thread *thread);
 
-/* Adds what a thread has gathered to the header's counters. */
-_hidden_ void recorder_flush(struct thread *thread); /* hidden: its address is taken */
-
 /* In a forked child: its region gets what was live at the fork. False if there is no memory for it. */
 bool recorder_after_fork(void);
 

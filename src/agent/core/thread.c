@@ -95,6 +95,7 @@ static void thread_prepare(struct thread *thread, uintptr_t tp)
 		recall_forget(thread->recall);
 	thread->interval = 0;
 	thread->n_samples = thread->n_events = 0;
+	thread->tick_ns = 0;
 	thread->next_name = 1;
 	thread->tp = tp;
 }
@@ -346,11 +347,15 @@ void thread_after_fork(struct thread *thread)
 		other->n_pending = other->pending_samples = other->pending_freed = 0;
 		other->pending_live = other->pending_variance = 0;
 		other->pending_allocated = other->pending_own_ns = 0;
+		other->n_events = other->tallies_used = 0;
+		memset(other->tallies, 0, sizeof(other->tallies));
 		if (other != thread && other->status == THREAD_ACTIVE) {
 			other->depth = 0;
 			other->status = THREAD_ENDED;
 		}
 	}
+	if (thread->recall)
+		recall_forget(thread->recall);
 	thread->tid = sys_gettid();
 	thread->index = thread_entry_after_fork(thread->index, thread->tid, now_ns);
 	thread_entry_read_name(thread->index, thread->tid, false, now_ns);

@@ -21,6 +21,7 @@ enum {
 	THREAD_DEPTH = 4,    /* handlers within handlers that are served */
 	THREAD_SLOTS = 32,   /* free slots of the live table kept at hand */
 	THREAD_MAP_OPS = 8,  /* mapping calls of handlers that are put off */
+	THREAD_TALLIES = 32, /* sites whose counts are gathered */
 };
 
 /* A site that was prepared and then not needed, because another thread was first. */
@@ -28,6 +29,13 @@ struct thread_spare_site {
 	uint32_t site;
 	uint32_t n_frames;
 	uint64_t stack;
+};
+
+/* What is not yet added to a site's counters (tally.c). */
+struct thread_tally {
+	uint32_t site;
+	uint32_t n_allocated, n_freed;
+	uint64_t freed_bytes;
 };
 
 struct recall;
@@ -58,7 +66,11 @@ struct thread {
 	int64_t pending_live, pending_variance;
 	uint64_t pending_allocated;
 	uint64_t pending_own_ns;
-	uint64_t cost_ns; /* running mean of what an event costs */
+	uint64_t cost_ns;      /* running mean of what an event costs */
+	uint64_t tick_ns;      /* coarse time of the events that are put at present */
+	uint32_t tick_left;    /* how many more may be put in that time */
+	uint32_t tallies_used; /* bit i: tallies[i] holds something */
+	struct thread_tally tallies[THREAD_TALLIES];
 
 	/* outermost */
 	uint64_t n_samples;
