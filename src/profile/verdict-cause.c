@@ -13,6 +13,8 @@
 
 /* glibc's M_MMAP_THRESHOLD before anything has raised it. */
 static const uint64_t THRESHOLD_DEFAULT = 128 << 10;
+/* Of what is kept, for a raised threshold to be the cause. */
+static const double CAUSE_SHARE = 0.5;
 /* A pin that holds less of what is kept is no explanation. */
 static const double PIN_SHARE = 0.2;
 /* More blocks than that are no pin, they are how the heap is used. */
@@ -57,7 +59,27 @@ static bool threshold_was_raised(const struct evidence *evidence)
 	       arenas->mmap_threshold > THRESHOLD_DEFAULT && !arenas->fixed_thresholds;
 }
 
-/* In holes that only blocks above the original threshold can have left. */
+/* What places with blocks between the two thresholds have freed; the agent's. */
+static uint64_t freed_between(const struct evidence *evidence)
+{
+	const struct profile *profile = evidence->profile;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		const struct profile_site *site = &profile->sites[i];
+		uint64_t mean = site->allocated_bytes / MAX(site->allocated_blocks, (uint64_t)1);
+
+		if (site->kind == MT_SITE_MALLOC && mean >= THRESHOLD_DEFAULT &&
+		    mean <= evidence->arenas->mmap_threshold)
+			bytes += site->freed_bytes;
+	}
+	return bytes;
+}
+
+/*
+ * In holes of sizes that only blocks between the two thresholds leave, or many small neighbours together. It
+ * is the cause if most of what is kept lies there, and, where the agent was, such blocks were freed.
+ */
 static uint64_t kept_by_threshold(const struct evidence *evidence)
 {
 	const struct arena_sizes_count *holes;
@@ -69,7 +91,9 @@ static uint64_t kept_by_threshold(const struct evidence *evidence)
 	bytes = arena_sizes_from(holes, THRESHOLD_DEFAULT).bytes -
 		arena_sizes_from(holes, 2 * evidence->arenas->mmap_threshold).bytes;
 	bytes = MIN(bytes, evidence->heap.trimmable);
-	return evidence_is_material(evidence, bytes) ? bytes : 0;
+	if (evidence->has_agent)
+		bytes = MIN(bytes, freed_between(evidence));
+	return (double)bytes >= CAUSE_SHARE * (double)evidence->heap.trimmable ? bytes : 0;
 }
 
 /* With a raised threshold each buffer's neighbour is a pin, and none of them is the cause. */
@@ -173,7 +197,7 @@ int cause_say_threshold(const struct evidence *evidence, struct verdict *verdict
 	return verdict_say(
 		verdict,
 		"a freed block of %s%s raised glibc's mmap threshold from 128 KiB to its "
-		"size: %s are in holes that blocks of 128 KiB and more left in the heap",
+		"size; blocks in between then came from the heap and left %s of holes there",
 		raised, strbuf_text(&who), units_format_bytes(kept, bytes));
 }
 

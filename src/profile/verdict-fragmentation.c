@@ -146,6 +146,7 @@ static int judge_pages(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct evidence_heap *heap = &evidence->heap;
 	const uint64_t bytes = stake_pages(evidence);
+	const bool is_glibc = heap->most && heap->most->allocator == ARENAS_GLIBC;
 	char shared[UNITS_MAX], live[UNITS_MAX], trim[UNITS_MAX], size[UNITS_MAX];
 	int r;
 
@@ -163,12 +164,12 @@ static int judge_pages(const struct evidence *evidence, struct verdict *verdict)
 	if (r >= 0)
 		r = verdict_say(verdict, "%s are live, in blocks that outlived their neighbours",
 				live);
+	units_format_bytes(heap->trimmable, trim);
 	if (r >= 0)
 		r = verdict_say(
 			verdict,
-			"nothing is to be gained from malloc_trim (%s), MALLOC_ARENA_MAX or a "
-			"threshold: no whole page is free",
-			units_format_bytes(heap->trimmable, trim));
+			"nothing is to be gained from malloc_trim (%s)%s: no whole page is free",
+			trim, is_glibc ? ", MALLOC_ARENA_MAX or a threshold" : "");
 	if (r < 0)
 		return r;
 	units_format_bytes(arena_sizes_median(evidence->arenas->sizes.in_use), size);

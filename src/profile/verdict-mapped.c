@@ -62,6 +62,7 @@ static int name_mapper(const struct evidence *evidence, struct verdict *verdict)
 
 static int judge_mapped(const struct evidence *evidence, struct verdict *verdict)
 {
+	char target[16];
 	int r = begin(evidence, evidence_owned(evidence, LEDGER_MAPPED),
 		      "mappings that the program made itself", verdict);
 
@@ -75,9 +76,8 @@ static int judge_mapped(const struct evidence *evidence, struct verdict *verdict
 		return name_mapper(evidence, verdict);
 	return verdict_advise(
 		verdict, PROFILE_UNKNOWN,
-		"see which they are: memtrace maps %u; and who maps them: memtrace run "
-		"at the next start",
-		evidence->profile->process.pid);
+		"see which they are: memtrace maps %s; and who maps them: memtrace run at the next start",
+		verdict_target(evidence, target));
 }
 
 const struct verdict_rule verdict_rule_mapped = {stake_mapped, judge_mapped,
@@ -194,6 +194,7 @@ static uint64_t stake_shared(const struct evidence *evidence)
 
 static int judge_shared(const struct evidence *evidence, struct verdict *verdict)
 {
+	char target[16];
 	int r = begin(evidence, evidence_owned(evidence, LEDGER_SHARED), "shared memory", verdict);
 
 	if (r >= 0)
@@ -201,8 +202,8 @@ static int judge_shared(const struct evidence *evidence, struct verdict *verdict
 				"each process that maps it counts it as its own; it is there once");
 	if (r < 0)
 		return r;
-	return verdict_advise(verdict, PROFILE_UNKNOWN, "see which it is: memtrace maps %u",
-			      evidence->profile->process.pid);
+	return verdict_advise(verdict, PROFILE_UNKNOWN, "see which it is: memtrace maps %s",
+			      verdict_target(evidence, target));
 }
 
 const struct verdict_rule verdict_rule_shared = {stake_shared, judge_shared, "are shared memory"};

@@ -98,6 +98,30 @@ static int say_refused(const struct evidence *evidence, struct verdict *verdict)
 	return refused ? verdict_say(verdict, "%s", refused) : 0;
 }
 
+/* What would tell. */
+static int advise_look(const struct evidence *evidence, struct verdict *verdict)
+{
+	char buffer[16];
+	const char *target = verdict_target(evidence, buffer);
+	int r;
+
+	r = verdict_advise(verdict, PROFILE_UNKNOWN,
+			   "see what the blocks are: memtrace objects %s, memtrace strings %s",
+			   target, target);
+	if (r < 0)
+		return r;
+	if (!evidence->running)
+		return verdict_advise(
+			verdict, PROFILE_UNKNOWN,
+			"see who allocates and does not free: memtrace run at the next "
+			"start");
+	return verdict_advise(
+		verdict, PROFILE_UNKNOWN,
+		"see who allocates and does not free: memtrace attach --duration 5m %s, "
+		"or memtrace run at the next start",
+		target);
+}
+
 static int judge_unwatched(const struct evidence *evidence, struct verdict *verdict)
 {
 	const uint64_t live = evidence->heap.in_use_resident;
@@ -124,16 +148,7 @@ static int judge_unwatched(const struct evidence *evidence, struct verdict *verd
 	if (r >= 0)
 		r = verdict_say(verdict, "a leak, a cache and a working set look the same at one "
 					 "moment without stacks");
-	if (r >= 0)
-		r = verdict_advise(verdict, PROFILE_UNKNOWN,
-				   "see what the blocks are: memtrace objects %u, memtrace strings "
-				   "%u",
-				   evidence->profile->process.pid, evidence->profile->process.pid);
-	return r < 0 ? r
-		     : verdict_advise(verdict, PROFILE_UNKNOWN,
-				      "see who allocates and does not free: memtrace attach "
-				      "--duration 5m %u, or memtrace run at the next start",
-				      evidence->profile->process.pid);
+	return r < 0 ? r : advise_look(evidence, verdict);
 }
 
 int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)

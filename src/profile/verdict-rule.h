@@ -30,9 +30,12 @@ int verdict_say(struct verdict *verdict, const char *format, ...) _printf_(2, 3)
 int verdict_advise(struct verdict *verdict, uint64_t expected_bytes, const char *format, ...)
 	_printf_(3, 4);
 
+/* What the process is given as to a verb of memtrace: its PID, or a word for the file it left. */
+const char *verdict_target(const struct evidence *evidence, char buffer[static 16]);
+
 /* "s" or "". */
 const char *verdict_plural(uint64_t n);
-/* "running for 3m" in "has run for" or "ran for". */
+/* "has run for" or "ran for". */
 const char *verdict_ran(const struct evidence *evidence);
 
 #endif

@@ -73,6 +73,14 @@ int verdict_advise(struct verdict *verdict, uint64_t expected_bytes, const char 
 	return 0;
 }
 
+const char *verdict_target(const struct evidence *evidence, char buffer[static 16])
+{
+	if (!evidence->running)
+		return evidence->profile->process.state == PROFILE_CORE ? "CORE" : "SESSION";
+	snprintf(buffer, 16, "%u", evidence->profile->process.pid);
+	return buffer;
+}
+
 const char *verdict_plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";
