@@ -2,9 +2,8 @@
 /*
  * capture-core.c: see the header.
  *
- * The region is shared memory without a name, so kernel and gdb dump it like anonymous memory, and it is
- * read where it was mapped. Its clock has stopped: the moment of the profile is when the core was
- * written, counted from the moment that the region has in both clocks.
+ * The region's clock has stopped: the moment of the profile is when the core was written, counted from the
+ * moment that the region has in both clocks.
  */
 #include "cli/capture-core.h"
 
@@ -20,37 +19,10 @@
 #include "cli/inspect.h"
 #include "cli/names.h"
 #include "cli/origin.h"
+#include "cli/space-region.h"
 #include "process/space.h"
 #include "profile/build.h"
 #include "profile/subject.h"
-#include "region/region.h"
-
-/* Where the region was mapped; parts of it may have been mapped with other flags. */
-static int find_region(const struct maps *maps, uint64_t *ret_start, uint64_t *ret_size)
-{
-	uint64_t start = 0, end = 0;
-
-	for (size_t i = 0; i < maps->n_mappings; i++) {
-		const struct mapping *mapping = &maps->mappings[i];
-
-		if (strcmp(mapping->path, "/memfd:" MT_REGION_NAME) != 0)
-			continue;
-		if (!end && !mapping->offset) {
-			start = mapping->start;
-			end = mapping->end;
-		} else if (end == mapping->start && mapping->offset == end - start) {
-			end = mapping->end;
-		}
-	}
-	*ret_start = start;
-	*ret_size = end - start;
-	return end ? 0 : -ENODATA;
-}
-
-static int read_space(void *userdata, uint64_t address, void *buffer, size_t size)
-{
-	return memory_read(userdata, address, buffer, size);
-}
 
 /* A forked child that had recorded nothing yet shows its parent's region, which is not its own. */
 static bool is_own(const struct space *space, const struct region_snapshot *snapshot)
@@ -67,13 +39,8 @@ static bool is_own(const struct space *space, const struct region_snapshot *snap
 static int read_region(const struct space *space, struct region_snapshot *ret)
 {
 	struct region *region;
-	uint64_t start, size;
-	int r;
+	int r = space_region_open(space, &region);
 
-	r = find_region(space->maps, &start, &size);
-	if (r < 0)
-		return r;
-	r = region_open_reader(read_space, space->memory, start, size, &region);
 	if (r < 0)
 		return r;
 	r = region_snapshot(region, 0, ret);

@@ -11,6 +11,8 @@ static const struct verb *const verbs[] = {
 	&verb_maps,
 	&verb_arenas,
 	&verb_trim,
+	&verb_objects,
+	&verb_strings,
 	&verb_attach,
 	&verb_snapshot,
 	&verb_diff,

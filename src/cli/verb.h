@@ -53,6 +53,8 @@ extern const struct verb
 	verb_maps,
 	verb_arenas,
 	verb_trim,
+	verb_objects,
+	verb_strings,
 	verb_attach,
 	verb_snapshot,
 	verb_diff,

@@ -208,11 +208,12 @@ int glibc_caches_add_table(struct glibc_caches *caches, struct memory *memory, u
 	int r;
 
 	if (!address || !IS_ALIGNED(address, GLIBC_ALIGNMENT) ||
-	    memory_read(memory, address - 8, &size, sizeof(size)) < 0)
+	    memory_read_present(memory, address - 8, &size, sizeof(size)) < 0)
 		return 0;
 	form = size & 2 ? NULL : find_form(size & ~UINT64_C(7));
 	if (!form ||
-	    memory_read(memory, address, table, form->n_lists * (form->count_size + 8)) < 0 ||
+	    memory_read_present(memory, address, table, form->n_lists * (form->count_size + 8)) <
+		    0 ||
 	    !table_holds(table, form))
 		return 0;
 	lines = lines_new(memory);

@@ -99,8 +99,8 @@ static bool bins_hold(struct memory *memory, const uint8_t *bytes, uint64_t addr
 		memcpy(links, bytes + i * 16, sizeof(links));
 		if (links[0] == self)
 			continue;
-		if (memory_read(memory, links[0] + 16, first, sizeof(first)) < 0 ||
-		    memory_read(memory, links[1] + 16, last, sizeof(last)) < 0 ||
+		if (memory_read_present(memory, links[0] + 16, first, sizeof(first)) < 0 ||
+		    memory_read_present(memory, links[1] + 16, last, sizeof(last)) < 0 ||
 		    first[1] != self || last[0] != self)
 			n_wrong++;
 	}
@@ -152,7 +152,8 @@ static bool has_bins(struct memory *memory, uint64_t bins)
 {
 	uint8_t bytes[BINS_SIZE];
 
-	return memory_read(memory, bins, bytes, sizeof(bytes)) == 0 && are_bins(bytes, bins);
+	return memory_read_present(memory, bins, bytes, sizeof(bytes)) == 0 &&
+	       are_bins(bytes, bins);
 }
 
 /* Follows the ring from the arena at base. 0 if it does not come back, or leads to no arena. */

@@ -64,9 +64,9 @@ static int try_descriptor(struct finder *finder, uint64_t address)
 	int r;
 
 	if (!IS_ALIGNED(address, STEP) || map_find(&finder->pointers, address) ||
-	    memory_read(finder->memory, address, words, sizeof(words)) < 0 || words[0] != address ||
-	    words[SELF / 8] != address ||
-	    memory_read(finder->memory, address + TID, &tid, sizeof(tid)) < 0 ||
+	    memory_read_present(finder->memory, address, words, sizeof(words)) < 0 ||
+	    words[0] != address || words[SELF / 8] != address ||
+	    memory_read_present(finder->memory, address + TID, &tid, sizeof(tid)) < 0 ||
 	    !map_find(&finder->tids, tid) || finder->threads->n_threads == finder->capacity)
 		return 0;
 	r = map_add(&finder->pointers, address, tid, NULL);

@@ -260,3 +260,25 @@ int memory_pages(struct memory *memory, uint64_t address, size_t n, uint8_t *ret
 		return -EINVAL;
 	return memory->ops->pages(memory, address, n, ret);
 }
+
+int memory_read_present(struct memory *memory, uint64_t address, void *buffer, size_t size)
+{
+	uint64_t page = ALIGN_DOWN(address, (uint64_t)MEMORY_PAGE_SIZE), end;
+	uint8_t pages[64];
+	size_t n;
+	int r;
+
+	if (__builtin_add_overflow(address, size, &end))
+		return -EFAULT;
+	for (; page < end; page += n * MEMORY_PAGE_SIZE) {
+		n = (size_t)MIN(DIV_ROUND_UP(end - page, (uint64_t)MEMORY_PAGE_SIZE),
+				(uint64_t)ARRAY_SIZE(pages));
+		r = memory_pages(memory, page, n, pages);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < n; i++)
+			if (!(pages[i] & MEMORY_RESIDENT))
+				return -EFAULT;
+	}
+	return memory->ops->read(memory, address, buffer, size);
+}

@@ -34,6 +34,12 @@ DEFINE_CLEANUP(struct memory *, memory_free)
 /* Reads exactly size bytes; -EFAULT if part of them is not there, -ESRCH if the process is gone. */
 int memory_read(struct memory *memory, uint64_t address, void *buffer, size_t size);
 
+/*
+ * The same where it is not certain that anything is there: -EFAULT also if a page of it is absent or
+ * swapped out, and then none becomes present by being asked for. For pointers that may be none.
+ */
+int memory_read_present(struct memory *memory, uint64_t address, void *buffer, size_t size);
+
 /* What is known of a page without touching it. */
 enum memory_page {
 	MEMORY_ABSENT = 0,        /* never touched, or given back: reads as zeros, or not mapped */

@@ -134,10 +134,12 @@ int objects_add(const struct arenas_block *block, void *userdata)
 	return 0;
 }
 
-static int compare_classes(const void *a, const void *b)
+static int compare_classes(const void *a, const void *b, void *order)
 {
 	const struct objects_class *x = a, *y = b;
 
+	if (*(enum objects_order *)order == OBJECTS_BY_BLOCKS && x->blocks != y->blocks)
+		return x->blocks < y->blocks ? 1 : -1;
 	if (x->bytes != y->bytes)
 		return x->bytes < y->bytes ? 1 : -1;
 	if (x->blocks != y->blocks)
@@ -145,12 +147,12 @@ static int compare_classes(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-void objects_rank(struct objects *objects)
+void objects_rank(struct objects *objects, enum objects_order order)
 {
 	/* the indices by name are of no use from here on */
 	for (size_t i = 0; i < ARRAY_SIZE(objects->by_name); i++)
 		map_deinit(&objects->by_name[i]);
 	if (objects->n_classes)
-		qsort(objects->classes, objects->n_classes, sizeof(*objects->classes),
-		      compare_classes);
+		qsort_r(objects->classes, objects->n_classes, sizeof(*objects->classes),
+			compare_classes, &order);
 }

@@ -47,7 +47,8 @@ void objects_deinit(struct objects *objects);
 
 /* An arenas_visit; userdata is the struct objects. */
 int objects_add(const struct arenas_block *block, void *objects);
-/* The most bytes first. */
-void objects_rank(struct objects *objects);
+enum objects_order { OBJECTS_BY_BYTES, OBJECTS_BY_BLOCKS };
+/* When all were added: puts the classes in order, the most first. */
+void objects_rank(struct objects *objects, enum objects_order order);
 
 #endif

@@ -31,6 +31,7 @@ static void add_byte(struct textscan *scan, unsigned char byte)
 {
 	if (scan->length < sizeof(scan->text))
 		scan->text[scan->length] = (char)byte;
+	scan->has_letter |= byte > ' ';
 	scan->hash = (scan->hash ^ byte) * hash_factor;
 	scan->length++;
 }
@@ -39,12 +40,13 @@ int textscan_break(struct textscan *scan)
 {
 	int r = 0;
 
-	if (scan->length >= scan->min && scan->length) {
+	if (scan->length >= scan->min && scan->has_letter) {
 		r = tally_add(&scan->tally, scan->hash, scan->length, scan->text);
 		scan->text_bytes += scan->length;
 	}
 	scan->hash = hash_start;
 	scan->length = 0;
+	scan->has_letter = false;
 	scan->pending = scan->n_letter = 0;
 	return r;
 }

@@ -133,6 +133,11 @@ uint64_t region_address(const struct region *region)
 	return source_address(region->source);
 }
 
+uint64_t region_heap_root(const struct region *region)
+{
+	return region->header.heap_root;
+}
+
 /* Room for one more entry in an array that doubles. */
 static int grow(void **array, size_t n, size_t *capacity, size_t entry_size)
 {

@@ -41,6 +41,9 @@ DEFINE_CLEANUP(struct region *, region_free)
 /* Where in the process's address space the region is, for region_open_pid; 0 if not known. */
 uint64_t region_address(const struct region *region);
 
+/* Address in the process of the fast allocator's struct heap_root, 0 if it has none. */
+uint64_t region_heap_root(const struct region *region);
+
 /* Whether it can still be read when its process is gone: a mapping and a copy can, another's memory not. */
 bool region_outlives(const struct region *region);
 

@@ -3,10 +3,12 @@
 
 import contextlib
 import os
+import re
 import resource
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -47,6 +49,21 @@ def standing(command, directory, tool=()):
             with contextlib.suppress(OSError):
                 os.kill(victim, signal.SIGKILL)
             process.wait(timeout=30)
+
+
+def resident(pid):
+    """Resident KiB, once the process has come to rest."""
+    last = None
+    for _ in range(500):
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            state = file.read().rpartition(")")[2].split()[0]
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            size = int(re.search(r"^Rss:\s+(\d+) kB", file.read(), re.M)[1])
+        if state == "S" and size == last:
+            return size
+        last = size if state == "S" else None
+        time.sleep(0.01)
+    raise AssertionError("it does not come to rest")
 
 
 def gcore(pid, directory):

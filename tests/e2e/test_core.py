@@ -108,7 +108,7 @@ def test_what_was_never_touched_does_not_count_as_resident(program, memtrace, tm
     assert not dead["sites"]
     done = memtrace("report", core)
     assert done.returncode == 0
-    assert "there was none" in done.stdout and "of zeros" in done.stderr
+    assert "nobody recorded" in done.stdout and "of zeros" in done.stderr
 
 
 def test_program_may_have_moved(program, memtrace, tmp_path):

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blocks.c: see the header. A program may have more than one allocator: the fast one that it was started
+ * with, and libc's, from which plugins take what they link directly.
+ */
+#include "process/blocks.h"
+
+#include <errno.h>
+
+#include "process/glibc-arenas.h"
+
+int blocks_visit(const struct space *space, const struct blocks_options *options,
+		 arenas_visit visit, void *userdata, char **ret_why)
+{
+	const struct glibc_target glibc = {
+		.memory = space->memory,
+		.maps = space->maps,
+		.tids = space->tids,
+		.n_tids = space->n_tids,
+		.pid = options->no_stop ? 0 : space->pid,
+	};
+
+	return glibc_arenas_visit(&glibc, visit, userdata);
+}
