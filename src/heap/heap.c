@@ -172,20 +172,23 @@ bool heap_owns(const void *block)
 	return huge_find(block);
 }
 
+size_t heap_usable_size_owned(const void *block)
+{
+	const unsigned class = heap_class_fast(block);
+	struct block found;
+
+	if (likely(class))
+		return sizeclass_get(class)->size;
+	return block && block_find(block, &found) ? found.size : 0;
+}
+
 size_t heap_usable_size(const void *block)
 {
-	const size_t offset = pagemap_offset(block);
-	struct block found;
-	unsigned class;
+	const size_t size = heap_usable_size_owned(block);
 
-	if (!block)
-		return 0;
-	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
-	if (class)
-		return sizeclass_get(class)->size;
-	if (!block_find(block, &found))
+	if (unlikely(!size) && block)
 		hooks_corruption(HEAP_ERROR_FOREIGN, block);
-	return found.size;
+	return size;
 }
 
 bool heap_trim(size_t pad)

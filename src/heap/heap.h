@@ -104,8 +104,12 @@ void heap_free_sized(void *block, size_t size);
 bool heap_owns(const void *block);
 bool heap_free_owned(void *block);
 
-/* Bytes that may be used at block, at least what was asked for. 0 for NULL. */
+/*
+ * Bytes that may be used at block, at least what was asked for. 0 for NULL. heap_usable_size_owned is
+ * heap_owns, too: 0 for a block that is not ours.
+ */
 size_t heap_usable_size(const void *block);
+size_t heap_usable_size_owned(const void *block);
 
 /*
  * Gives free memory back to the kernel, whole pages between blocks too, but for pad bytes of free spans.

@@ -60,6 +60,14 @@ static _always_inline_ void *heap_alloc_inline(size_t size)
 	return likely(block) ? block : heap_alloc_slow(size);
 }
 
+/* The class of a block of the heap that has no tag and no span of its own; 0 for all others. */
+static _always_inline_ unsigned heap_class_fast(const void *block)
+{
+	const size_t offset = pagemap_offset(block);
+
+	return likely(pagemap_has(offset)) ? pagemap_class(offset) : 0;
+}
+
 static _always_inline_ bool heap_free_fast(void *block)
 {
 	struct threadcache *cache = threadcache_self;

@@ -166,7 +166,8 @@ struct threadcache {
 	int64_t rest;     /* bytes that the countdown goes on with when it is used up */
 	uint64_t tidy_ns; /* when the lists are to be emptied next */
 	struct threadcache_bin *tagged; /* the same as bins for blocks with tags, or NULL */
-	uint64_t reserved[5];
+	struct threadcache *link; /* the heap's own: the next with the same hash, or that waits */
+	uint64_t reserved[4];
 
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];

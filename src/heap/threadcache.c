@@ -36,7 +36,12 @@
 static const struct threadcache nobody, ended;
 __thread struct threadcache *threadcache_self = (struct threadcache *)&nobody;
 
-static struct lock list_lock;
+/* Who has which cache: chains by a hash of the owner, and those that wait for one. */
+static struct {
+	struct lock lock;
+	struct threadcache *vacant;
+	struct threadcache *owned[256];
+} registry;
 static uint32_t trim_epoch;
 
 _Static_assert(sizeof(struct threadcache) <= META_MAX, "a cache is a piece of metadata");
@@ -45,6 +50,46 @@ static struct threadcache *newest(void)
 {
 	/* pairs with the release in adopt */
 	return (struct threadcache *)__atomic_load_n(&heap_published.caches, __ATOMIC_ACQUIRE);
+}
+
+static struct threadcache **chain_of(uintptr_t owner)
+{
+	return &registry.owned[((owner >> 6) * 0x9e3779b97f4a7c15ull) >> 56];
+}
+
+static void register_owner(struct threadcache *cache, uintptr_t owner)
+{
+	struct threadcache **chain = chain_of(owner);
+
+	cache->owner = owner;
+	cache->link = *chain;
+	*chain = cache;
+}
+
+static void unregister_owner(struct threadcache *cache)
+{
+	struct threadcache **link = chain_of(cache->owner);
+
+	while (*link && *link != cache)
+		link = &(*link)->link;
+	if (*link)
+		*link = cache->link;
+	cache->owner = 0;
+	cache->link = registry.vacant;
+	registry.vacant = cache;
+}
+
+static struct threadcache *new_cache(void)
+{
+	struct threadcache *cache = meta_alloc(sizeof(*cache));
+
+	if (!cache)
+		return NULL;
+	cache->next = newest();
+	if (cache->next)
+		fork_watch();
+	__atomic_store_n(&heap_published.caches, (uintptr_t)cache, __ATOMIC_RELEASE);
+	return cache;
 }
 
 /*
@@ -56,22 +101,19 @@ static struct threadcache *adopt(void)
 	const uintptr_t self = os_thread_pointer();
 	struct threadcache *cache;
 
-	lock_take(&list_lock);
-	for (cache = newest(); cache && cache->owner && cache->owner != self; cache = cache->next)
+	lock_take(&registry.lock);
+	for (cache = *chain_of(self); cache && cache->owner != self; cache = cache->link)
 		;
 	if (!cache) {
-		cache = meta_alloc(sizeof(*cache));
-		if (cache) {
-			cache->next = newest();
-			if (cache->next)
-				fork_watch();
-			__atomic_store_n(&heap_published.caches, (uintptr_t)cache,
-					 __ATOMIC_RELEASE);
-		}
+		cache = registry.vacant;
+		if (cache)
+			registry.vacant = cache->link;
+		else
+			cache = new_cache();
+		if (cache)
+			register_owner(cache, self);
 	}
-	if (cache)
-		cache->owner = os_thread_pointer();
-	lock_drop(&list_lock);
+	lock_drop(&registry.lock);
 	return cache;
 }
 
@@ -269,28 +311,42 @@ void threadcache_end(void)
 	cache->countdown = 0;
 	threadcache_self = (struct threadcache *)&ended;
 	/* its next owner may run as soon as it is seen to be free */
-	lock_take(&list_lock);
+	lock_take(&registry.lock);
+	unregister_owner(cache);
+	lock_drop(&registry.lock);
+}
+
+static void forget(struct threadcache *cache)
+{
+	for (unsigned class = 1; class < SIZECLASS_N; class ++) {
+		struct threadcache_bin *bin = &cache->bins[class];
+
+		heap_published.lost_blocks += bin->capacity - bin->room;
+		*bin = (struct threadcache_bin){0};
+	}
+	heap_published.lost_blocks += tagged_forget(cache);
+	cache->countdown = 0;
+	cache->capacity_bytes = 0;
+	cache->busy = 0;
+	cache->active[0] = cache->active[1] = 0;
 	cache->owner = 0;
-	lock_drop(&list_lock);
 }
 
 void threadcache_forget_others(void)
 {
+	/* the chains may have been copied in the middle of a change */
+	registry.vacant = NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(registry.owned); i++)
+		registry.owned[i] = NULL;
 	for (struct threadcache *cache = newest(); cache; cache = cache->next) {
-		if (cache == threadcache_self || !cache->owner)
+		if (cache == threadcache_self) {
+			register_owner(cache, os_thread_pointer());
 			continue;
-		for (unsigned class = 1; class < SIZECLASS_N; class ++) {
-			struct threadcache_bin *bin = &cache->bins[class];
-
-			heap_published.lost_blocks += bin->capacity - bin->room;
-			*bin = (struct threadcache_bin){0};
 		}
-		heap_published.lost_blocks += tagged_forget(cache);
-		cache->countdown = 0;
-		cache->capacity_bytes = 0;
-		cache->busy = 0;
-		cache->active[0] = cache->active[1] = 0;
-		cache->owner = 0;
+		if (cache->owner)
+			forget(cache);
+		cache->link = registry.vacant;
+		registry.vacant = cache;
 	}
 }
 
@@ -313,5 +369,5 @@ void threadcache_trim_all(void)
 
 struct lock *threadcache_lock(void)
 {
-	return &list_lock;
+	return &registry.lock;
 }

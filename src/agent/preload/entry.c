@@ -132,7 +132,7 @@ _export_ void *realloc(void *block, size_t size)
 {
 	if (!block)
 		return malloc(size);
-	if (!is_fast() || unlikely(!heap_owns(block)))
+	if (unlikely(!heap_class_fast(block)) && (!is_fast() || !heap_owns(block)))
 		return backend_realloc(block, size);
 	if (unlikely(size == 0)) {
 		heap_free(block);
@@ -231,11 +231,15 @@ _export_ void *pvalloc(size_t size)
 
 _export_ size_t malloc_usable_size(void *block)
 {
+	const unsigned class = heap_class_fast(block);
+	size_t size;
+
+	if (likely(class))
+		return sizeclass_get(class)->size;
 	if (!block)
 		return 0;
-	if (is_fast() && likely(heap_owns(block)))
-		return heap_usable_size(block);
-	return backend.usable_size(block);
+	size = is_fast() ? heap_usable_size_owned(block) : 0;
+	return size ? size : backend.usable_size(block);
 }
 
 /* What the heap can say about itself, in the shapes that glibc defined; see heapinfo.c. */
