@@ -106,8 +106,11 @@ static bool free_other(void *block)
 	struct threadcache *cache;
 	struct block found;
 
-	if (!block_find(block, &found))
+	if (!block_find(block, &found)) {
+		if (unlikely(huge_was_freed(block)))
+			hooks_corruption(HEAP_ERROR_DOUBLE_FREE, block);
 		return false;
+	}
 	if (found.tag)
 		sample_freed(block, found.tag);
 	cache = threadcache_enter_to_give();

@@ -3,6 +3,9 @@
  * huge.c: a hash table of spans by address. It has a fixed number of chains: the kernel's limit on
  * mappings keeps them short. Every free of a foreign pointer ends in a look-up here, but huge blocks
  * begin at pages, so nearly all of those are answered without the lock.
+ *
+ * The addresses of the last blocks that were freed are kept: another free of one would be taken for that of
+ * a foreign block, and whoever gets it next would read memory that is gone.
  */
 #include "heap/huge.h"
 
@@ -10,10 +13,13 @@
 #include "heap/pagemap.h"
 
 #define CHAINS 2048u
+#define FORMER 64u
 
 static struct {
 	struct lock lock;
 	uint32_t chains[CHAINS];
+	uintptr_t former[FORMER]; /* starts of freed blocks, a ring */
+	unsigned n_former;
 } table;
 
 static uint32_t *chain_of(uintptr_t start)
@@ -107,8 +113,25 @@ void huge_free(struct span *span)
 	const size_t size = span->huge.size;
 
 	leave(span);
+	lock_take(&table.lock);
+	table.former[table.n_former++ % FORMER] = start;
+	lock_drop(&table.lock);
 	(void)span_free(span);
 	os_unmap((void *)start, size);
+}
+
+bool huge_was_freed(const void *address)
+{
+	const uintptr_t start = (uintptr_t)address;
+	bool found = false;
+
+	if (start % HEAP_PAGE || !start)
+		return false;
+	lock_take(&table.lock);
+	for (unsigned i = 0; i < FORMER && !found; i++)
+		found = table.former[i] == start;
+	lock_drop(&table.lock);
+	return found && !os_is_mapped(start);
 }
 
 bool huge_resize(struct span *span, size_t size)

@@ -19,6 +19,12 @@ struct span *huge_find(const void *address);
 
 void huge_free(struct span *span);
 
+/*
+ * Whether a huge block that was freed not long ago began there, and nothing has been mapped there since:
+ * so its address can only have been kept.
+ */
+bool huge_was_freed(const void *address);
+
 /* Resizes the block, which may move; false if it cannot be done, when nothing has changed. */
 bool huge_resize(struct span *span, size_t size);
 

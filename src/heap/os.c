@@ -83,6 +83,11 @@ int os_discard(uintptr_t start, size_t size)
 	return (int)os_syscall(SYS_madvise, (long)start, (long)size, MADV_DONTNEED, 0, 0);
 }
 
+bool os_is_mapped(uintptr_t page)
+{
+	return os_syscall(SYS_madvise, (long)page, 1, MADV_NORMAL, 0, 0) != -ENOMEM;
+}
+
 int os_wipe_on_fork(void *start, size_t size)
 {
 	return (int)os_syscall(SYS_madvise, (long)start, (long)size, MADV_WIPEONFORK, 0, 0);

@@ -7,6 +7,7 @@
 #ifndef HEAP_OS_H
 #define HEAP_OS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ int os_unprotect(uintptr_t start, size_t size);
 void *os_remap(void *start, size_t old_size, size_t new_size);
 /* Gives the memory back, keeps the address space: it reads as zeros. */
 int os_discard(uintptr_t start, size_t size);
+/* Whether anything is mapped at a page; what is gets normal advice. */
+bool os_is_mapped(uintptr_t page);
 /* A forked child finds zeros there. */
 int os_wipe_on_fork(void *start, size_t size);
 

@@ -189,7 +189,11 @@ void threadcache_leave(struct threadcache *cache)
 	cache->busy = 0;
 }
 
-/* Empties a list into the central one. */
+/*
+ * Empties a list into the central one, which sees a block that is on it twice. If it was, and the list goes
+ * in a circle, more may have been taken from it than were there: n is very large then, but the walk ends
+ * at the block that comes again.
+ */
 static void empty(struct threadcache *cache, unsigned class)
 {
 	struct threadcache_bin *bin = &cache->bins[class];

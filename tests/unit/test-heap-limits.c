@@ -166,7 +166,7 @@ static void expect(void (*work)(size_t), size_t size, enum heap_error error)
 
 static void freeing_twice_is_seen(void **state)
 {
-	static const size_t sizes[] = {1, 100, 3000, 30000, 100000, 1ul << 20};
+	static const size_t sizes[] = {1, 100, 3000, 30000, 100000, 1ul << 20, 50ul << 20};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
 		expect(free_twice, sizes[i], HEAP_ERROR_DOUBLE_FREE);
