@@ -166,34 +166,53 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 	return taken;
 }
 
-/* The span that blocks are being put back into: neighbours on a list are often neighbours in memory. */
-struct target {
-	struct span *span;
-	uint64_t *free;
-	uintptr_t start;
-	size_t size;    /* bytes of its blocks */
-	unsigned n_put; /* not yet counted in the span */
+/* What putting blocks back needs to know about the class. */
+struct class_facts {
+	const struct sizeclass *sizeclass;
+	unsigned class;
+	/* by the list that a span is on: as many free blocks as it has to have to leave it */
+	uint16_t limits[CENTRAL_LISTS + 1];
 };
 
-/* Counts what was put back, and retires the span if all of it is free. */
-static void leave(struct central *central, struct target *target, uint32_t *empties)
+static struct class_facts facts_of(unsigned class)
 {
-	struct span *span = target->span;
-	const struct sizeclass *sizeclass;
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	const unsigned n = sizeclass->n_blocks;
 
-	if (!span)
-		return;
-	sizeclass = sizeclass_get(span->class);
-	span->n_free = (uint16_t)(span->n_free + target->n_put);
-	central->n_free += target->n_put;
-	settle(central, span, sizeclass->n_blocks);
-	if (span->n_free == sizeclass->n_blocks &&
-	    (central->n_free > sizeclass->n_blocks || sizeclass->n_pages > KEEP_PAGES))
-		retire(central, span, empties);
+	return (struct class_facts){
+		.sizeclass = sizeclass,
+		.class = class,
+		.limits = {1, (uint16_t)(n / 4 + 1), (uint16_t)(n / 2 + 1),
+			   (uint16_t)(n * 3 / 4 + 1), (uint16_t)n},
+	};
 }
 
+/*
+ * The span has as many free blocks that it belongs on another list, or back to the page heap. True if it
+ * went there.
+ */
+static bool promote(struct central *central, struct span *span, const struct class_facts *facts,
+		    uint32_t *empties)
+{
+	const unsigned n_blocks = facts->sizeclass->n_blocks;
+
+	settle(central, span, n_blocks);
+	if (span->n_free < n_blocks ||
+	    (central->n_free <= n_blocks && facts->sizeclass->n_pages <= KEEP_PAGES))
+		return false;
+	retire(central, span, empties);
+	return true;
+}
+
+/* The span that a block is put back into: neighbours on a list are often neighbours in memory. */
+struct target {
+	struct span *span;
+	uintptr_t start;
+	size_t size; /* bytes of its blocks */
+};
+
 /* Makes the span of a block the target. Returns an enum heap_error, or -1 if all is well. */
-static int enter(struct target *target, unsigned class, const void *block)
+static int enter(struct target *target, const struct class_facts *facts, const void *block)
 {
 	const size_t offset = pagemap_offset(block);
 	struct span *span;
@@ -204,57 +223,64 @@ static int enter(struct target *target, unsigned class, const void *block)
 	/* the other free of it made its span free as a whole */
 	if (!span || span->state != SPAN_SMALL)
 		return HEAP_ERROR_DOUBLE_FREE;
-	if (span->class != class)
+	if (span->class != facts->class)
 		return HEAP_ERROR_CORRUPT;
-	*target = (struct target){
-		.span = span,
-		.free = span->free,
-		.start = span_start(span),
-		.size = (size_t)sizeclass_get(class)->n_blocks * sizeclass_get(class)->size,
-	};
+	target->span = span;
+	target->start = span_start(span);
+	target->size = (size_t)facts->sizeclass->n_blocks * facts->sizeclass->size;
 	return (uintptr_t)block - target->start < target->size ? -1 : HEAP_ERROR_MISALIGNED;
 }
 
-/* Marks a block of the target as free. Returns an enum heap_error, or -1 if all is well. */
-static int put(struct target *target, const struct sizeclass *sizeclass, const void *block)
+/* Marks a block as free. Returns an enum heap_error, or -1 if all is well. */
+static _always_inline_ int put(struct central *central, struct target *target,
+			       const struct class_facts *facts, const void *block,
+			       uint32_t *empties)
 {
-	const size_t inside = (uintptr_t)block - target->start;
-	const unsigned index = sizeclass_index(sizeclass, inside);
-	const uint64_t bit = 1ull << (index % 64);
+	struct span *span;
+	size_t inside;
+	unsigned index;
+	uint64_t bit;
 
-	if (unlikely((size_t)index * sizeclass->size != inside))
+	if ((uintptr_t)block - target->start >= target->size) {
+		int error = enter(target, facts, block);
+
+		if (unlikely(error >= 0))
+			return error;
+	}
+	span = target->span;
+	inside = (uintptr_t)block - target->start;
+	index = sizeclass_index(facts->sizeclass, inside);
+	if (unlikely((size_t)index * facts->sizeclass->size != inside))
 		return HEAP_ERROR_MISALIGNED;
-	if (unlikely(target->free[index / 64] & bit))
+	bit = 1ull << (index % 64);
+	if (unlikely(span->free[index / 64] & bit))
 		return HEAP_ERROR_DOUBLE_FREE;
-	target->free[index / 64] |= bit;
-	target->n_put++;
+	span->free[index / 64] |= bit;
+	span->n_free++;
+	central->n_free++;
+	if (unlikely(span->n_free >= facts->limits[span->list]) &&
+	    promote(central, span, facts, empties))
+		target->size = 0;
 	return -1;
 }
 
 static void put_all_back(struct central *central, unsigned class, void *list, unsigned n,
 			 uint32_t *empties)
 {
-	const struct sizeclass *sizeclass = sizeclass_get(class);
+	const struct class_facts facts = facts_of(class);
 	struct target target = {0};
 
-	for (unsigned i = 0; i < n; i++) {
+	while (n > 0) {
 		/* a list of one has no link */
-		void *next = i + 1 < n ? *(void **)list : NULL;
-		int error = -1;
+		void *next = --n > 0 ? *(void **)list : NULL;
+		int error = put(central, &target, &facts, list, empties);
 
-		if (!target.span || (uintptr_t)list - target.start >= target.size) {
-			leave(central, &target, empties);
-			error = enter(&target, class, list);
-		}
-		if (likely(error < 0))
-			error = put(&target, sizeclass, list);
 		if (unlikely(error >= 0)) {
 			lock_drop(&central->lock);
 			hooks_corruption((enum heap_error)error, list);
 		}
 		list = next;
 	}
-	leave(central, &target, empties);
 }
 
 void central_give(unsigned class, void *list, unsigned n)
