@@ -28,8 +28,10 @@
 
 #define TIDY        128u
 #define FIRST_BYTES 512u         /* of blocks that a list's first refill asks for */
-#define LIST_BYTES  (128u << 10) /* of blocks that a list may grow to hold */
-#define CACHE_BYTES (1u << 20)   /* of all lists: then they hold two batches */
+#define LIST_BYTES  (512u << 10) /* of blocks that a list may grow to hold */
+#define CACHE_MAX   (1u << 20)   /* of all lists of a thread: then they hold a batch or two */
+#define CACHE_MIN   (64u << 10)  /* the same where there are very many threads */
+#define CACHES_MAX  (16u << 20)  /* of the lists of all threads, in between */
 #define RESTARTS    3u
 
 /* What a thread has before its first allocation, and after its end. */
@@ -41,6 +43,7 @@ static struct {
 	struct lock lock;
 	struct threadcache *vacant;
 	struct threadcache *owned[256];
+	uint32_t n_owned;
 } registry;
 static uint32_t trim_epoch;
 
@@ -61,6 +64,7 @@ static void register_owner(struct threadcache *cache, uintptr_t owner)
 {
 	struct threadcache **chain = chain_of(owner);
 
+	__atomic_store_n(&registry.n_owned, registry.n_owned + 1, __ATOMIC_RELAXED);
 	cache->owner = owner;
 	cache->link = *chain;
 	*chain = cache;
@@ -74,6 +78,7 @@ static void unregister_owner(struct threadcache *cache)
 		link = &(*link)->link;
 	if (*link)
 		*link = cache->link;
+	__atomic_store_n(&registry.n_owned, registry.n_owned - 1, __ATOMIC_RELAXED);
 	cache->owner = 0;
 	cache->link = registry.vacant;
 	registry.vacant = cache;
@@ -219,6 +224,14 @@ static void visit(struct threadcache *cache, unsigned class)
 	cache->active[0] = cache->active[1] = 0;
 }
 
+/* Bytes that the lists of one thread may grow to hold. */
+static uint64_t cache_limit(void)
+{
+	const uint32_t n = MAX(__atomic_load_n(&registry.n_owned, __ATOMIC_RELAXED), 1);
+
+	return MAX(MIN(CACHES_MAX / n, CACHE_MAX), CACHE_MIN);
+}
+
 /* Room for so many blocks more. */
 static void widen(struct threadcache *cache, unsigned class, unsigned n)
 {
@@ -283,7 +296,7 @@ void threadcache_give(struct threadcache *cache, unsigned class, void *block)
 	if (!bin->room) {
 		visit(cache, class);
 		if (bin->capacity < sizeclass->batch ||
-		    (bin->capacity < limit && cache->capacity_bytes < CACHE_BYTES))
+		    (bin->capacity < limit && cache->capacity_bytes < cache_limit()))
 			widen(cache, class,
 			      MIN(MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u)),
 				  limit - bin->capacity));
@@ -340,6 +353,7 @@ void threadcache_forget_others(void)
 {
 	/* the chains may have been copied in the middle of a change */
 	registry.vacant = NULL;
+	registry.n_owned = 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(registry.owned); i++)
 		registry.owned[i] = NULL;
 	for (struct threadcache *cache = newest(); cache; cache = cache->next) {
