@@ -361,6 +361,42 @@ void central_age(unsigned class)
 	free_empties(empties);
 }
 
+static void rebuild_span(struct span *span)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(span->class);
+	struct central *central = &central_table[span->class];
+
+	span->n_free = 0;
+	for (unsigned i = 0; i < SPAN_BITMAP_WORDS; i++)
+		span->n_free += (uint16_t)__builtin_popcountll(span->free[i]);
+	span->list = 0;
+	settle(central, span, sizeclass->n_blocks);
+	central->n_spans++;
+	central->n_blocks += sizeclass->n_blocks;
+	central->n_free += span->n_free;
+	/* it may have been on its way to the page heap */
+	pagemap_set_class(span, span->class);
+}
+
+void central_rebuild(void)
+{
+	for (unsigned class = 1; class < SIZECLASS_IDS; class ++) {
+		struct central *central = &central_table[class];
+
+		if (!sizeclass_exists(class))
+			continue;
+		heap_published.lost_blocks +=
+			(uint64_t)central->n_batches * sizeclass_get(class)->batch;
+		*central = (struct central){0};
+	}
+	for (uint32_t i = 1; i < heap_published.n_spans; i++) {
+		struct span *span = span_at(i);
+
+		if (span->state == SPAN_SMALL && sizeclass_exists(span->class))
+			rebuild_span(span);
+	}
+}
+
 struct central central_copy(unsigned class)
 {
 	struct central copy;

@@ -39,6 +39,12 @@ bool central_tidy(unsigned class);
  */
 void central_age(unsigned class);
 
+/*
+ * Makes all lists anew from the spans, where a change may have been left unfinished: in a forked child, which
+ * has one thread. Blocks in batches are lost.
+ */
+void central_rebuild(void);
+
 /* What stands in the table, consistent. */
 struct central central_copy(unsigned class);
 

@@ -7,7 +7,8 @@
  * of a change, page by page, and cannot be trusted.
  *
  * Without handlers, a word in a page with MADV_WIPEONFORK is 0 in the child, and only there. It is looked
- * at when a thread is about to sleep for a lock.
+ * at when a thread is about to sleep for a lock. The holder may have been in the middle of a change then; the
+ * central lists, where such changes are long, are made anew.
  */
 #include "heap/fork.h"
 
@@ -68,8 +69,10 @@ void fork_adopt_child(void)
 	uint32_t expected = 0;
 
 	if (page && __atomic_compare_exchange_n(page, &expected, 1, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED))
+						__ATOMIC_RELAXED)) {
 		reset();
+		central_rebuild();
+	}
 }
 
 void heap_before_fork(void)

@@ -32,6 +32,7 @@ static struct {
 	uint64_t retry_ns;        /* not before then is anything given back: memory is locked */
 	size_t most, most_before; /* pages used, in this window and the one before */
 	uint64_t window_ns;       /* when this window began */
+	struct span *held;        /* a large run that was just freed, SPAN_BUSY, or NULL */
 } heap;
 
 static void count_used(size_t n_pages)
@@ -149,6 +150,43 @@ static void make_up(void)
 		(void)release(keep - keep / 4);
 }
 
+/* The run that is held becomes an ordinary dirty one. */
+static void let_go(void)
+{
+	struct span *span = heap.held;
+
+	if (!span)
+		return;
+	heap.held = NULL;
+	heap.n_busy -= span->n_pages;
+	idle_insert(span, SPAN_DIRTY, os_now_ns());
+}
+
+/* Keeps a run that was freed: often the next one that is wanted is as long. */
+static void hold(struct span *span)
+{
+	let_go();
+	heap.held = span;
+	heap.n_busy += span->n_pages;
+	span->state = SPAN_BUSY;
+}
+
+/* The run that is held, in use again, if it is what is wanted. */
+static struct span *take_held(const struct pageheap_request *request)
+{
+	struct span *span = heap.held;
+
+	if (!span || span->n_pages != request->n_pages || request->align > 1 ||
+	    request->state != SPAN_LARGE)
+		return NULL;
+	heap.held = NULL;
+	heap.n_busy -= span->n_pages;
+	heap.n_used += span->n_pages;
+	span->state = SPAN_LARGE;
+	span->tag = 0;
+	return span;
+}
+
 /* A run of n_pages, cut off the front of a free one that has room pages more, if there is such. */
 static struct span *cut_out(size_t n_pages, size_t room, enum span_state *ret_kind,
 			    uint64_t *ret_freed_ns)
@@ -173,6 +211,14 @@ struct span *pageheap_alloc(const struct pageheap_request *request, bool *ret_ze
 	if (!pagemap_init())
 		return NULL;
 	lock_take(&heap.lock);
+	span = take_held(request);
+	if (span) {
+		lock_drop(&heap.lock);
+		if (ret_zero)
+			*ret_zero = false;
+		return span;
+	}
+	let_go();
 	span = cut_out(request->n_pages + request->align - 1, request->room, &kind, &freed_ns);
 	if (span) {
 		/* in use while neighbours are merged */
@@ -197,12 +243,17 @@ struct span *pageheap_alloc(const struct pageheap_request *request, bool *ret_ze
 
 void pageheap_free(struct span *span)
 {
-	const uint64_t now = os_now_ns();
+	const bool large = span->state == SPAN_LARGE;
+	const uint64_t now = large ? 0 : os_now_ns();
 
 	lock_take(&heap.lock);
 	heap.n_used -= span->n_pages;
-	idle_insert(span, SPAN_DIRTY, now);
-	decay(now);
+	if (large) {
+		hold(span);
+	} else {
+		idle_insert(span, SPAN_DIRTY, now);
+		decay(now);
+	}
 	lock_drop(&heap.lock);
 }
 
@@ -230,6 +281,7 @@ bool pageheap_grow(struct span *span, size_t n_pages)
 	bool fresh = false;
 
 	lock_take(&heap.lock);
+	let_go();
 	while (span->n_pages < n_pages) {
 		const size_t more = n_pages - span->n_pages;
 		struct span *run = run_behind(span, more);
@@ -264,6 +316,7 @@ void pageheap_shrink(struct span *span, size_t n_pages)
 void pageheap_age(void)
 {
 	lock_take(&heap.lock);
+	let_go();
 	decay(os_now_ns());
 	lock_drop(&heap.lock);
 }
@@ -273,6 +326,7 @@ bool pageheap_release(size_t keep)
 	bool any;
 
 	lock_take(&heap.lock);
+	let_go();
 	any = release(keep >> HEAP_PAGE_SHIFT);
 	lock_drop(&heap.lock);
 	return any;

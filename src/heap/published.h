@@ -90,7 +90,7 @@ enum span_state {
 	SPAN_NONE,  /* entry not in use */
 	SPAN_CLEAN, /* free pages, given back to the kernel or never touched: they read as zeros */
 	SPAN_DIRTY, /* free pages, resident */
-	SPAN_BUSY,  /* free pages on their way from dirty to clean */
+	SPAN_BUSY,  /* free pages, resident: just freed, or on their way from dirty to clean */
 	SPAN_SMALL, /* blocks of one size class */
 	SPAN_LARGE, /* one block of whole pages */
 	SPAN_HUGE,  /* one block, a mapping of its own outside the heap's range */

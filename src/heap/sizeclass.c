@@ -23,7 +23,8 @@
 		.size = (bytes), .reciprocal = (uint32_t)((1ull << 32) / (bytes) + 1),             \
 		.n_pages = (pages), .n_blocks = (pages) * 4096 / (bytes),                          \
 		.batch = BATCH_BYTES / (bytes) > BATCH_MAX ? BATCH_MAX                             \
-			: BATCH_BYTES / (bytes) > 1 ? BATCH_BYTES / (bytes) : 1,                   \
+			: BATCH_BYTES / (bytes) > 4 ? BATCH_BYTES / (bytes)                        \
+			: (bytes) <= SIZECLASS_SHARED_MAX ? 4 : 2,                                 \
 	}
 
 const struct sizeclass sizeclass_table[SIZECLASS_N] = {

@@ -29,9 +29,9 @@
 #define TIDY        128u
 #define FIRST_BYTES 512u         /* of blocks that a list's first refill asks for */
 #define LIST_BYTES  (512u << 10) /* of blocks that a list may grow to hold */
-#define CACHE_MAX   (1u << 20)   /* of all lists of a thread: then they hold a batch or two */
+#define CACHE_MAX   (8u << 20)   /* of all lists of a thread: then they hold a batch or two */
 #define CACHE_MIN   (64u << 10)  /* the same where there are very many threads */
-#define CACHES_MAX  (16u << 20)  /* of the lists of all threads, in between */
+#define CACHES_MAX  (64u << 20)  /* of the lists of all threads, in between */
 #define RESTARTS    3u
 
 /* What a thread has before its first allocation, and after its end. */
@@ -264,8 +264,9 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	bin->batch = (uint16_t)want;
 	bin->head = n > 1 ? *(void **)block : NULL;
 	bin->room = bin->capacity;
-	if (bin->room < 2 * MAX(n, want))
-		widen(cache, class, 2 * MAX(n, want) - bin->room);
+	want = cache->capacity_bytes < cache_limit() ? 2 * MAX(n, want) : n;
+	if (bin->room < want)
+		widen(cache, class, want - bin->room);
 	bin->room -= n - 1;
 	return block;
 }
@@ -295,13 +296,16 @@ void threadcache_give(struct threadcache *cache, unsigned class, void *block)
 		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, block);
 	if (!bin->room) {
 		visit(cache, class);
-		if (bin->capacity < sizeclass->batch ||
-		    (bin->capacity < limit && cache->capacity_bytes < cache_limit()))
+		if (bin->capacity < limit && cache->capacity_bytes < cache_limit()) {
 			widen(cache, class,
 			      MIN(MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u)),
 				  limit - bin->capacity));
-		else
+		} else if (bin->capacity >= sizeclass->batch) {
 			give_batch(bin, class);
+		} else {
+			central_give(class, block, 1);
+			return;
+		}
 	}
 	*(void **)block = bin->head;
 	bin->head = block;
