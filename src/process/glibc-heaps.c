@@ -27,7 +27,7 @@
 
 #define DEFAULT_RESERVATION (UINT64_C(64) << 20)
 
-enum { MAX_HEAPS = 1 << 20, OLD_HEADER = 32, NEW_HEADER = 48 };
+enum { MAX_HEAPS = 1 << 20, OLD_HEADER = 32, NEW_HEADER = 48, MAX_GROWTH = 1 << 30 };
 
 struct heap_info {
 	uint64_t arena, previous, size, accessible;
@@ -184,7 +184,10 @@ static int read_main(struct memory *memory, const struct maps *maps,
 		region.end = region.reserved = end;
 		if (state->top >= region.first && state->top < end) {
 			region.top = state->top;
-			/* the break may have moved since the maps were read */
+			/* the break may have moved since the maps were read, but a size that was torn
+			   may say anything */
+			if (top_end > end && top_end - end > MAX_GROWTH)
+				return -EBADMSG;
 			region.end = region.reserved = top_end;
 		}
 		r = add_region(regions, &region);
