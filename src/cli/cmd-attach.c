@@ -64,7 +64,8 @@ struct observation {
 	struct region_snapshot snapshot; /* the newest; empty until there is one */
 	struct signals signals;
 	int pidfd;
-	bool ended; /* the process, not the observation */
+	bool injected; /* by us: we leave it as it was */
+	bool ended;    /* the process, not the observation */
 };
 
 static void observation_deinit(struct observation *observation)
@@ -124,52 +125,6 @@ static int wait_for_end(struct observation *observation, uint64_t duration_ns)
 		signals_consume(&observation->signals);
 		return 0;
 	}
-}
-
-static int observe_with_signals(const struct values *values, struct observation *observation,
-				struct profile **ret)
-{
-	_cleanup_(names_deinit) struct names names = {};
-	struct origin *origin = &observation->origin;
-	int r;
-
-	observation->pidfd = (int)syscall(SYS_pidfd_open, origin->pid, 0);
-	if (observation->pidfd < 0)
-		return -errno;
-	r = take_snapshot(observation);
-	if (r < 0)
-		return r;
-	if (values->record.duration_ns == 0)
-		log_notice("attach: observing %d (%s); Ctrl-C ends it", (int)origin->pid,
-			   origin->has_info ? origin->info.comm : "?");
-	r = wait_for_end(observation, values->record.duration_ns);
-	if (r < 0)
-		return r;
-	if (take_snapshot(observation) < 0)
-		log_warning("attach: %d has ended; the report is of the last second before",
-			    (int)origin->pid);
-	if (observation->ended)
-		origin_forget_usage(origin);
-	else
-		origin_refresh(origin);
-	r = capture_snapshot(&observation->snapshot, origin, !observation->ended, &names, ret);
-	if (r >= 0 && observation->ended && (*ret)->process.state == PROFILE_RUNNING)
-		(*ret)->process.state = PROFILE_EXITED;
-	return r;
-}
-
-static int observe(const struct values *values, pid_t pid, struct region *region,
-		   struct profile **ret)
-{
-	_cleanup_(observation_deinit) struct observation observation = {.pidfd = -EBADF};
-	int r = signals_init_ending(&observation.signals);
-
-	observation.region = region;
-	origin_init(&observation.origin, pid);
-	if (r >= 0)
-		r = observe_with_signals(values, &observation, ret);
-	signals_deinit(&observation.signals);
-	return r;
 }
 
 static void say_outcome(const char *what, pid_t pid, const struct inject_outcome *outcome)
@@ -234,6 +189,63 @@ static void end_recording(pid_t pid)
 			    strbuf_text(&error), (int)pid);
 }
 
+static void leave_process(struct observation *observation)
+{
+	if (observation->injected && !observation->ended)
+		end_recording(observation->origin.pid);
+	observation->injected = false;
+}
+
+static int observe_with_signals(const struct values *values, struct observation *observation,
+				struct profile **ret)
+{
+	_cleanup_(names_deinit) struct names names = {};
+	struct origin *origin = &observation->origin;
+	int r;
+
+	observation->pidfd = (int)syscall(SYS_pidfd_open, origin->pid, 0);
+	if (observation->pidfd < 0)
+		return -errno;
+	r = take_snapshot(observation);
+	if (r < 0)
+		return r;
+	if (values->record.duration_ns == 0)
+		log_notice("attach: observing %d (%s); Ctrl-C ends it", (int)origin->pid,
+			   origin->has_info ? origin->info.comm : "?");
+	r = wait_for_end(observation, values->record.duration_ns);
+	if (r < 0)
+		return r;
+	if (take_snapshot(observation) < 0)
+		log_warning("attach: %d has ended; the report is of the last second before",
+			    (int)origin->pid);
+	/* before it is looked at for long: until then it is slower than it has to be */
+	leave_process(observation);
+	if (observation->ended)
+		origin_forget_usage(origin);
+	else
+		origin_refresh(origin);
+	r = capture_snapshot(&observation->snapshot, origin, !observation->ended, &names, ret);
+	if (r >= 0 && observation->ended && (*ret)->process.state == PROFILE_RUNNING)
+		(*ret)->process.state = PROFILE_EXITED;
+	return r;
+}
+
+static int observe(const struct values *values, pid_t pid, bool injected, struct region *region,
+		   struct profile **ret)
+{
+	_cleanup_(observation_deinit) struct observation observation = {.pidfd = -EBADF,
+									.injected = injected};
+	int r = signals_init_ending(&observation.signals);
+
+	observation.region = region;
+	origin_init(&observation.origin, pid);
+	if (r >= 0)
+		r = observe_with_signals(values, &observation, ret);
+	leave_process(&observation);
+	signals_deinit(&observation.signals);
+	return r;
+}
+
 static void warn_about_ignored(const struct record_values *values, pid_t pid)
 {
 	if (values->sample[0] || values->max_memory)
@@ -266,9 +278,7 @@ static int attach_main(const void *values_, int n_operands, char **operands)
 	}
 	if (!injected)
 		warn_about_ignored(&values->record, pid);
-	r = observe(values, pid, region, &profile);
-	if (injected)
-		end_recording(pid);
+	r = observe(values, pid, injected, region, &profile);
 	if (!profile) {
 		log_error("attach: %d: cannot be observed: %s; try again", (int)pid, strerror(-r));
 		return STATUS_FAILED;

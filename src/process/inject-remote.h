@@ -31,6 +31,7 @@ struct remote {
 	/* while a tracer waits, an alarm keeps it from waiting for ever */
 	struct sigaction old_action;
 	struct itimerval old_timer;
+	int old_nice;
 	bool alarmed;
 };
 

@@ -46,7 +46,7 @@
 enum {
 	INJECT_TRIES = 200,
 	INJECT_PAUSE_NS = 3000000,
-	INJECT_IDLE_TRIES = 20,
+	INJECT_IDLE_TRIES = 1000,
 	INJECT_COMPARED = 512, /* bytes at the beginning that are this image's and no other's */
 	INJECT_TID_GLIBC = 0x2d0,
 	INJECT_TID_MUSL = 0x30,
