@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""`memtrace attach` to processes that were started without the agent: what it sees, and that they go on."""
+
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import leaks
+
+STORM = f"{leaks.VICTIMS}/attach-storm"
+COUNT = f"{leaks.VICTIMS}/attach-count"
+PLUGIN = f"{leaks.VICTIMS}/libplugin-a.so"
+MODES = {"threads": ["threads", "100"], "calls": ["calls"], "registers": ["registers"],
+         "plugins": ["plugins", PLUGIN], "forks": ["forks"]}
+
+
+@contextlib.contextmanager
+def running(*command, code=0):
+    """A process that says "ready"; at the end it is told to end, and its exit code is looked at."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+            assert process.poll() is None, process.stderr.read()
+            process.terminate()
+            assert process.wait(timeout=30) == code, process.stderr.read()
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def attached(pid, folder, *options, name="a.memtrace"):
+    """memtrace attach from its first line, which is in .first, to Ctrl-C."""
+    with subprocess.Popen([leaks.MEMTRACE, "attach", "-o", name, *options, str(pid)], cwd=folder,
+                          stderr=subprocess.PIPE, text=True) as tool:
+        try:
+            tool.first = tool.stderr.readline()
+            assert "recording in" in tool.first, tool.first
+            assert "Ctrl-C" in tool.stderr.readline()
+            yield tool
+            tool.send_signal(signal.SIGINT)
+            tool.rest = tool.stderr.read()
+            assert tool.wait(timeout=30) == 0, tool.rest
+        finally:
+            tool.kill()
+
+
+def image_mappings(pid):
+    """The code of images in the process: private, anonymous, executable."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+        return [line for line in file if re.search(r" r-xp 0+ 00:00 0\s*$", line)]
+
+
+def tell(process):
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "done\n"
+
+
+def calls_by_function(memtrace, session):
+    counts = {}
+    for site in json.loads(memtrace("report", "--format=json", session).stdout)["sites"]:
+        for frame in site["stack"]:
+            name = frame["function"] or ""
+            if name.startswith("count_"):
+                counts[name[6:]] = counts.get(name[6:], 0) + site["allocated_blocks"]
+    return counts
+
+
+def test_every_call_is_seen(memtrace, tmp_path):
+    with running(COUNT, code=-signal.SIGTERM) as process:
+        tell(process)
+        with attached(process.pid, tmp_path, "--sample=all") as tool:
+            for _ in range(2):
+                tell(process)
+        assert re.search(r"stopped thread \d+ for \d+\.\d\d ms", tool.first)
+        tell(process)
+    counts = calls_by_function(memtrace, "a.memtrace")
+    names = ("malloc calloc realloc reallocarray memalign aligned_alloc posix_memalign valloc pvalloc strdup mmap")
+    assert counts == {name: 2 * 4 * 1000 for name in names.split()}
+
+
+def test_attach_again_uses_the_same_image(memtrace, tmp_path):
+    with running(COUNT, code=-signal.SIGTERM) as process:
+        for i in range(3):
+            with attached(process.pid, tmp_path, "--sample=all", name=f"{i}.memtrace"):
+                tell(process)
+            tell(process)
+            assert len(image_mappings(process.pid)) == 1
+    for i in range(3):
+        assert calls_by_function(memtrace, f"{i}.memtrace")["malloc"] == 4 * 1000
+
+
+def rounds(process, n, memtrace, *options):
+    pauses = []
+    for _ in range(n):
+        done = memtrace("attach", "--duration=1ms", "-o", "r.memtrace", *options, process.pid)
+        assert done.returncode == 0, done.stderr
+        assert process.poll() is None, process.stderr.read()
+        pauses += re.findall(r"for (\d+\.\d+) ms", done.stderr)
+    assert len(pauses) == 2 * n
+    assert len(image_mappings(process.pid)) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_programs_go_on(memtrace, mode):
+    with running(STORM, *MODES[mode]) as process:
+        rounds(process, 6, memtrace)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", MODES)
+def test_programs_go_on_for_long(memtrace, mode):
+    with running(STORM, *MODES[mode]) as process:
+        rounds(process, 1000, memtrace)
+
+
+def test_python_goes_on(script, memtrace):
+    command = script("import json, time\nprint('ready', flush=True)\nwhile True:\n"
+                     "    assert json.loads(json.dumps(list(range(1000)))) == list(range(1000))\n")
+    with running(*command, code=-signal.SIGTERM) as process:
+        rounds(process, 4, memtrace, "--sample=all")
+
+
+def kill_at_random_moments(n, folder):
+    generator = random.Random(4711)
+    with running(STORM, "threads", "20") as process:
+        for _ in range(n):
+            with subprocess.Popen([leaks.MEMTRACE, "attach", "-q", "-o", "k.memtrace", str(process.pid)], cwd=folder,
+                                  stderr=subprocess.DEVNULL) as tool:
+                time.sleep(generator.uniform(0, 0.03))
+                tool.kill()
+            assert process.poll() is None, process.stderr.read()
+        subprocess.run([leaks.MEMTRACE, "detach", str(process.pid)], capture_output=True, check=False)
+
+
+def test_tool_is_killed_at_any_moment(tmp_path):
+    kill_at_random_moments(25, tmp_path)
+
+
+@pytest.mark.long
+def test_tool_is_killed_at_200_moments(tmp_path):
+    kill_at_random_moments(200, tmp_path)
+
+
+def test_a_recording_that_its_tool_left_is_found_again(memtrace, tmp_path):
+    with running(COUNT, code=-signal.SIGTERM) as process:
+        with subprocess.Popen([leaks.MEMTRACE, "attach", "--sample=all", str(process.pid)], cwd=tmp_path,
+                              stderr=subprocess.PIPE, text=True) as tool:
+            assert "recording in" in tool.stderr.readline()
+            tool.kill()
+        tell(process)
+        done = memtrace("attach", "--duration=1ms", "-o", "b.memtrace", process.pid)
+        assert done.returncode == 0 and "stopped" not in done.stderr, done.stderr
+        assert calls_by_function(memtrace, "b.memtrace")["malloc"] == 4 * 1000
+        done = memtrace("detach", process.pid)
+        assert done.returncode == 0 and "slots" in done.stderr, done.stderr
+        tell(process)
+
+
+def refused(done, *words):
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_static_programs_are_refused(memtrace, compile_c):
+    program = compile_c("#include <unistd.h>\nint main(void) { write(1, \"ready\\n\", 6); pause(); }", "-static")
+    with running(program, code=-signal.SIGTERM) as process:
+        refused(memtrace("attach", process.pid), "static", "--no-inject")
+
+
+def test_traced_processes_are_refused(memtrace, script):
+    with running(*script("import time\nprint('ready', flush=True)\ntime.sleep(60)\n"), code=-signal.SIGTERM) as process:
+        tracer = subprocess.Popen(["strace", "-o", "/dev/null", "-p", str(process.pid)], stderr=subprocess.PIPE, text=True)
+        tracer.stderr.readline()
+        refused(memtrace("attach", process.pid), "traced", str(tracer.pid), "strace")
+        tracer.terminate()
+        tracer.wait()
+
+
+def test_zombies_and_stopped_processes_are_refused(memtrace):
+    with subprocess.Popen(["sleep", "60"]) as process:
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        refused(memtrace("attach", process.pid), "stopped", "kill -CONT")
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        refused(memtrace("attach", process.pid), "has ended")
+
+
+def test_threads_of_the_kernel_are_refused(memtrace):
+    if not os.path.exists("/proc/2/comm") or os.path.exists("/proc/2/cwd/."):
+        pytest.skip("no thread of the kernel is seen here")
+    refused(memtrace("attach", 2), "kernel")
