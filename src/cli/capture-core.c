@@ -132,7 +132,7 @@ static int build(const struct space *space, const struct region_snapshot *snapsh
 	process->captured_at = MAX(process->started_at, core_written_at(space->core));
 	r = maps_format(space->maps, &profile->maps_text);
 	if (r >= 0)
-		r = inspect_space(space, snapshot ? snapshot->header.heap_root : 0, profile);
+		r = inspect_space(space, snapshot ? &snapshot->header : NULL, profile);
 	if (r < 0) {
 		profile_free(profile);
 		return r;

@@ -43,7 +43,7 @@ int capture_snapshot(const struct region_snapshot *snapshot, const struct origin
 	profile->process.pid = (uint32_t)origin->pid;
 	if (live) {
 		/* a process that ended just now has no mappings: the profile does without */
-		r = inspect_process(origin->pid, snapshot->header.heap_root, profile);
+		r = inspect_process(origin->pid, &snapshot->header, profile);
 		if (r < 0) {
 			profile_free(profile);
 			return r;

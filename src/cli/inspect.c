@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/macro.h"
 #include "cli/allocators.h"
 #include "process/images.h"
 #include "process/runtimes.h"
@@ -40,7 +41,34 @@ static int list_threads(const struct space *space, struct procinfo_thread **ret,
 	return 0;
 }
 
-static int find_areas(const struct space *space, struct areas *areas)
+/* What the agent has mapped for itself, as it says. */
+static int add_agents(const struct space *space, const struct mt_header *header,
+		      struct areas *areas)
+{
+	struct mt_range ranges[MT_OWN_MAPPINGS];
+
+	if (!header || !header->own_mappings ||
+	    memory_read(space->memory, header->own_mappings, ranges, sizeof(ranges)) < 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		const struct mapping *mapping = maps_find(space->maps, ranges[i].start);
+		struct area *area;
+
+		if (!mapping || mapping->path[0] || ranges[i].size == 0 ||
+		    ranges[i].size > mapping->end - ranges[i].start)
+			continue;
+		area = areas_add(areas);
+		if (!area)
+			return -ENOMEM;
+		area->start = ranges[i].start;
+		area->end = area->start + ALIGN_UP(ranges[i].size, (uint64_t)MEMORY_PAGE_SIZE);
+		area->kind = AREA_MEMTRACE;
+	}
+	return 0;
+}
+
+static int find_areas(const struct space *space, const struct mt_header *header,
+		      struct areas *areas)
 {
 	_cleanup_free_ struct procinfo_thread *threads = NULL;
 	const pid_t pid = space->info->pid;
@@ -48,6 +76,8 @@ static int find_areas(const struct space *space, struct areas *areas)
 	int r;
 
 	r = list_threads(space, &threads, &n_threads);
+	if (r >= 0)
+		r = add_agents(space, header, areas);
 	if (r >= 0)
 		r = threads_find_stacks(pid, space->pid != 0, threads, n_threads, space->maps,
 					space->memory, areas);
@@ -60,10 +90,11 @@ static int find_areas(const struct space *space, struct areas *areas)
 	return r < 0 ? r : areas_measure(areas, space->memory);
 }
 
-static int add_areas(const struct space *space, struct profile *profile)
+static int add_areas(const struct space *space, const struct mt_header *header,
+		     struct profile *profile)
 {
 	_cleanup_(areas_deinit) struct areas areas = {};
-	int r = find_areas(space, &areas);
+	int r = find_areas(space, header, &areas);
 
 	if (r < 0)
 		return r;
@@ -74,14 +105,15 @@ static int add_areas(const struct space *space, struct profile *profile)
 	return 0;
 }
 
-int inspect_space(const struct space *space, uint64_t heap_root, struct profile *profile)
+int inspect_space(const struct space *space, const struct mt_header *header,
+		  struct profile *profile)
 {
-	int r = add_areas(space, profile);
+	int r = add_areas(space, header, profile);
 
 	if (r == -ENOMEM)
 		return r;
 	if (!profile->arenas)
-		r = allocators_read(space, heap_root, 0, &profile->arenas);
+		r = allocators_read(space, header ? header->heap_root : 0, 0, &profile->arenas);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -100,7 +132,7 @@ static int read_mappings(pid_t pid, struct profile *profile, struct maps *ret)
 	return maps_parse(profile->maps_text, strlen(profile->maps_text), ret);
 }
 
-int inspect_process(pid_t pid, uint64_t heap_root, struct profile *profile)
+int inspect_process(pid_t pid, const struct mt_header *header, struct profile *profile)
 {
 	_cleanup_(space_deinit) struct space space = {};
 	int r = space_open_pid(pid, false, &space);
@@ -110,7 +142,7 @@ int inspect_process(pid_t pid, uint64_t heap_root, struct profile *profile)
 		r = read_mappings(pid, profile, &space.own_maps);
 	}
 	if (r >= 0)
-		r = inspect_space(&space, heap_root, profile);
+		r = inspect_space(&space, header, profile);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -147,7 +179,7 @@ int inspect_plain(const struct origin *origin, struct profile **ret)
 	if (r < 0)
 		return r;
 	profile->process.pid = (uint32_t)origin->pid;
-	r = inspect_process(origin->pid, 0, profile);
+	r = inspect_process(origin->pid, NULL, profile);
 	if (r < 0)
 		return r;
 	/* nothing was seen but the process itself */

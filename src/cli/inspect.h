@@ -8,19 +8,21 @@
 #include "cli/origin.h"
 #include "process/space.h"
 #include "profile/profile.h"
+#include "region/abi.h"
 
 /*
  * Adds to the profile what the process's memory tells: whose stacks the stacks are, what allocators and
- * runtimes have. heap_root: where the agent's region says that its allocator is; 0 if nowhere. What
- * cannot be read is left out. Returns -ENOMEM or 0.
+ * runtimes have. header: of the agent's region, which says where its allocator and its own memory are; NULL if
+ * there is none. What cannot be read is left out. Returns -ENOMEM or 0.
  */
-int inspect_space(const struct space *space, uint64_t heap_root, struct profile *profile);
+int inspect_space(const struct space *space, const struct mt_header *header,
+		  struct profile *profile);
 
 /*
  * The same of a living process, and its mappings. It may end meanwhile, or may not be looked into; nothing
  * is stopped.
  */
-int inspect_process(pid_t pid, uint64_t heap_root, struct profile *profile);
+int inspect_process(pid_t pid, const struct mt_header *header, struct profile *profile);
 
 /* The same of a process of which a core is left. */
 int inspect_core(const struct space *space, struct profile *profile);

@@ -41,7 +41,7 @@ static const struct {
 	const char *prefix, *name;
 	uint64_t alignment;
 } allocators[] = {
-	{"libjemalloc", "jemalloc", 2 << 20},
+	{"libjemalloc", "jemalloc", 64 << 10},
 	{"libtcmalloc", "tcmalloc", 4 << 10},
 	{"libmimalloc", "mimalloc", 64 << 10},
 };

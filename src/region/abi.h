@@ -116,7 +116,7 @@ struct mt_header {
 	uint64_t start_realtime_ns; /* CLOCK_REALTIME at the same moment */
 	uint64_t
 		heap_root; /* address in the target of the fast allocator's struct heap_root, or 0 */
-	uint64_t reserved1;
+	uint64_t own_mappings; /* address in the target of struct mt_range[MT_OWN_MAPPINGS], or 0 */
 
 	/* 256: written now and then; one line of its own */
 	uint32_t state;    /* enum mt_state */
@@ -170,6 +170,17 @@ assert_offset(struct mt_header, samples, 384);
 assert_offset(struct mt_header, truncated_stacks, 448);
 assert_offset(struct mt_header, exe, 512);
 assert_size(struct mt_header, 4096);
+
+/*
+ * The agent's private memory, beside the region: its tables, in the target. Unused entries have start or
+ * size 0. What finds no room is not in it.
+ */
+#define MT_OWN_MAPPINGS 64u
+struct mt_range {
+	uint64_t start;
+	uint64_t size; /* bytes */
+};
+assert_size(struct mt_range, 16);
 
 enum mt_site_kind { MT_SITE_MALLOC = 1, MT_SITE_MMAP = 2 };
 

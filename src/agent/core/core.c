@@ -137,6 +137,7 @@ int core_start(const struct core_config *config)
 	header->sampling = config->sampling;
 	header->page_size = (uint32_t)sys_page_size();
 	header->heap_root = config->heap_root;
+	header->own_mappings = (uint64_t)(uintptr_t)sys_mappings;
 	core_describe_process(header);
 	sys_call4(SYS_NR_readlinkat, CORE_AT_FDCWD, (long)"/proc/self/exe", (long)header->exe,
 		  sizeof(header->exe) - 1);

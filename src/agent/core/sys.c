@@ -14,6 +14,8 @@
 
 #include <elf.h>
 
+#include "region/abi.h"
+
 enum {
 	SYS_AT_FDCWD = -100,
 	SYS_O_CLOEXEC = 02000000,
@@ -39,6 +41,8 @@ struct sys_word {
 #define sys_barrier() __asm__ volatile("" : : : "memory")
 
 struct sys_mapping sys_mappings[SYS_MAPPINGS];
+/* the tool reads it, as struct mt_range */
+_Static_assert(sizeof(sys_mappings) == MT_OWN_MAPPINGS * sizeof(struct mt_range), "published");
 
 static int (*sys_vdso_clock)(int clock, struct sys_timespec *ret);
 static size_t sys_page_bytes = 4096;

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Real programs, seen from outside: every figure equals smaps, and less than 1 % is unexplained."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
+import smaps  # noqa: E402
+
+MIB = 1 << 20
+
+
+def until(condition, what):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def start():
+    """start(COMMAND, READY, **options): a program of our own, ended by its process id; returns the pid"""
+    started = []
+
+    def call(command, ready, **options):
+        if not shutil.which(command[0]):
+            pytest.skip(f"{command[0]} is not installed")
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, **options)
+        started.append(process)
+        until(lambda: ready() or process.poll() is not None, f"{command[0]} is not ready")
+        assert process.poll() is None, command
+        time.sleep(1)
+        return process.pid
+
+    yield call
+    for process in started:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def explained(memtrace, pid):
+    """A server is never quite still: then only the sums within the report are compared."""
+    try:
+        report = smaps.assert_equal_smaps(pid, memtrace.program, memtrace.environment)
+    except AssertionError as error:
+        if "stand still" not in str(error):
+            raise
+        report = smaps.read_maps(pid, memtrace.program, memtrace.environment)
+    smaps.assert_explained(report)
+    return smaps.owners(report)
+
+
+def test_redis(memtrace, start, tmp_path):
+    path = str(tmp_path / "redis.sock")
+    pid = start(["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes"],
+                lambda: os.path.exists(path))
+    subprocess.run(["redis-cli", "-s", path, "debug", "populate", "50000", "key", "100"], check=True,
+                   capture_output=True, timeout=60)
+    assert explained(memtrace, pid)["heap.other"] > 5 * MIB
+
+
+def test_nginx(memtrace, start, tmp_path):
+    temp = " ".join(f"{name}_temp_path {tmp_path}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi",
+                                                                       "scgi"))
+    (tmp_path / "conf").write_text(f"daemon off; master_process off; pid {tmp_path}/pid; error_log /dev/null;"
+                                   f"events {{}} http {{ access_log off; {temp} server {{ listen "
+                                   f"unix:{tmp_path}/sock; }} }}")
+    pid = start(["nginx", "-c", str(tmp_path / "conf")], (tmp_path / "sock").exists)
+    assert explained(memtrace, pid)["heap.live"] > 100 << 10
+
+
+def test_java(memtrace, start, tmp_path):
+    (tmp_path / "Main.java").write_text(textwrap.dedent("""
+        import java.util.*;
+        public class Main {
+            public static void main(String[] arguments) throws Exception {
+                List<byte[]> kept = new ArrayList<>();
+                for (int i = 0; i < 20000; i++)
+                    kept.add(new byte[1000]);
+                new java.io.File(arguments[0]).createNewFile();
+                Thread.sleep(600000);
+            }
+        }
+    """))
+    ready = tmp_path / "ready"
+    pid = start(["java", str(tmp_path / "Main.java"), str(ready)], ready.exists)
+    owners = explained(memtrace, pid)
+    assert owners["runtime.jvm-heap"] > 19 * MIB
+    for owner in ("runtime.jvm-code", "runtime.jvm-classes", "runtime.jvm", "heap.live"):
+        assert owners[owner] > MIB, owner
+
+
+def owned_by_nobody(path):
+    user = pwd.getpwnam("nobody")
+    os.chown(path, user.pw_uid, user.pw_gid)
+    for parent in path.parents:
+        if parent.owner() == "root" and str(parent) not in ("/", "/tmp"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def test_postgres(memtrace, start, tmp_path):
+    programs = sorted(path for path in ("/usr/lib/postgresql/15/bin",) if os.path.isdir(path))
+    if not programs:
+        pytest.skip("postgres is not installed")
+    data = tmp_path / "data"
+    data.mkdir()
+    user = owned_by_nobody(data)
+    subprocess.run([f"{programs[0]}/initdb", "-D", data, "-A", "trust"], check=True, capture_output=True, timeout=120,
+                   cwd=data, **user)
+    pid = start([f"{programs[0]}/postgres", "-D", str(data), "-c", "listen_addresses=", "-k", str(data)],
+                (data / ".s.PGSQL.5432").exists, cwd=data, **user)
+    assert explained(memtrace, pid)["shared"] > MIB
+
+
+def test_mariadb(memtrace, start, tmp_path):
+    if not shutil.which("mariadb-install-db"):
+        pytest.skip("mariadb is not installed")
+    data = tmp_path / "data"
+    data.mkdir()
+    user = owned_by_nobody(data)
+    subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}",
+                    "--auth-root-authentication-method=normal"], check=True,
+                   capture_output=True, timeout=120, cwd=data, **user)
+    pid = start(["mariadbd", "--no-defaults", f"--datadir={data}", "--skip-networking", f"--socket={data}/sock"],
+                (data / "sock").exists, cwd=data, **user)
+    owners = explained(memtrace, pid)
+    assert owners["heap.live"] > MIB and owners["runtime.mapped"] > MIB
