@@ -46,6 +46,7 @@ struct evidence {
 	const struct arenas *arenas; /* NULL: not known */
 	bool has_agent;              /* stacks and ages of blocks are known */
 	bool running;
+	bool in_the_midst; /* of its life: it runs, or its core was taken; it did not come to an end */
 	double life_s;
 	uint64_t rss, vsz, live; /* bytes; live: blocks of malloc, from the agent or the arenas */
 	struct evidence_heap heap;

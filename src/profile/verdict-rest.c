@@ -160,7 +160,7 @@ int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
 			verdict,
 			"the agent saw no allocation: the program does not use the malloc that "
 			"can be replaced, or it allocated nothing");
-	if (evidence->has_agent && !evidence->running)
+	if (evidence->has_agent && !evidence->in_the_midst)
 		return judge_ended(evidence, verdict);
 	if (evidence->rss != PROFILE_UNKNOWN && evidence->rss < SMALL_RSS &&
 	    (!evidence->has_agent || evidence->life_s < SHORT_LIFE_S))
