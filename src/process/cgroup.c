@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cgroup.c: how much memory the control groups of a process allow it.
+ * cgroup.c: how much memory and how much CPU time the control groups of a process allow it.
  *
  * /proc/PID/cgroup names the group of each hierarchy by its path as seen from the reader's cgroup
  * namespace; mountinfo says where a hierarchy is mounted, and which of its groups is the root of that
@@ -39,8 +39,14 @@ static bool has_word(const char *list, size_t size, const char *word)
 	return false;
 }
 
-/* The path of the process's group in the memory hierarchy: "N:memory:/path" or "0::/path". */
-static char *find_group(const char *cgroup, bool v2)
+/* What is limited: the hierarchy's name in version 1, and the limit that a group sets itself. */
+struct controller {
+	const char *name;
+	uint64_t (*read)(const char *folder, bool v2);
+};
+
+/* The path of the process's group in the hierarchy: "N:memory:/path" or "0::/path". */
+static char *find_group(const char *cgroup, const char *controller, bool v2)
 {
 	const char *line, *controllers, *path;
 
@@ -53,14 +59,15 @@ static char *find_group(const char *cgroup, bool v2)
 		if (!path)
 			break;
 		if (v2 ? path == controllers
-		       : has_word(controllers, (size_t)(path - controllers), "memory"))
+		       : has_word(controllers, (size_t)(path - controllers), controller))
 			return strndup(path + 1, strcspn(path + 1, "\n"));
 	}
 	return NULL;
 }
 
-/* Where the memory hierarchy is mounted, and which group stands there. */
-static bool find_mount(const char *mountinfo, bool v2, char ret_root[512], char ret_point[512])
+/* Where the hierarchy is mounted, and which group stands there. */
+static bool find_mount(const char *mountinfo, const char *controller, bool v2, char ret_root[512],
+		       char ret_point[512])
 {
 	char type[64], options[512];
 	const char *line, *dash;
@@ -74,42 +81,73 @@ static bool find_mount(const char *mountinfo, bool v2, char ret_root[512], char 
 		    sscanf(dash, " - %63s %*s %511s", type, options) != 2)
 			continue;
 		if (v2 ? !strcmp(type, "cgroup2")
-		       : !strcmp(type, "cgroup") && has_word(options, strlen(options), "memory"))
+		       : !strcmp(type, "cgroup") && has_word(options, strlen(options), controller))
 			return true;
 	}
 	return false;
 }
 
-static uint64_t read_limit(const char *folder, const char *name)
+/* NULL if there is no such file. The caller frees. */
+static char *read_file(const char *folder, const char *name)
 {
-	_cleanup_free_ char *path = NULL, *text = NULL;
-	unsigned long long limit;
+	_cleanup_free_ char *path = NULL;
+	char *text = NULL;
 	size_t size;
 
 	if (asprintf(&path, "%s/%s", folder, name) < 0) {
 		path = NULL;
-		return UINT64_MAX;
+		return NULL;
 	}
-	if (file_read(path, 4096, &text, &size) < 0 || text[0] < '0' || text[0] > '9')
+	return file_read(path, 4096, &text, &size) < 0 ? NULL : text;
+}
+
+static uint64_t read_limit(const char *folder, const char *name)
+{
+	_cleanup_free_ char *text = read_file(folder, name);
+	unsigned long long limit;
+
+	if (!text || text[0] < '0' || text[0] > '9')
 		return UINT64_MAX;
 	errno = 0;
 	limit = strtoull(text, NULL, 10);
 	return errno || limit > no_limit ? UINT64_MAX : limit;
 }
 
+static uint64_t read_memory(const char *folder, bool v2)
+{
+	if (!v2)
+		return read_limit(folder, "memory.limit_in_bytes");
+	return MIN(read_limit(folder, "memory.max"), read_limit(folder, "memory.high"));
+}
+
+static uint64_t read_cpu(const char *folder, bool v2)
+{
+	_cleanup_free_ char *text = v2 ? read_file(folder, "cpu.max") : NULL;
+	unsigned long long quota, period;
+
+	if (!v2) {
+		quota = read_limit(folder, "cpu.cfs_quota_us");
+		period = read_limit(folder, "cpu.cfs_period_us");
+	} else if (!text || sscanf(text, "%llu %llu", &quota, &period) != 2) {
+		return UINT64_MAX;
+	}
+	if (quota > no_limit || period == 0 || period > no_limit)
+		return UINT64_MAX;
+	return (uint64_t)((double)quota * 1000 / (double)period);
+}
+
+static const struct controller memory_controller = {"memory", read_memory},
+			       cpu_controller = {"cpu", read_cpu};
+
 /* From folder up to the mount point, whose path is the first keep bytes. */
-static uint64_t smallest_limit(char *folder, size_t keep, bool v2)
+static uint64_t smallest_limit(const struct controller *controller, char *folder, size_t keep,
+			       bool v2)
 {
 	uint64_t limit = UINT64_MAX;
 	char *slash;
 
 	for (;;) {
-		if (v2) {
-			limit = MIN(limit, read_limit(folder, "memory.max"));
-			limit = MIN(limit, read_limit(folder, "memory.high"));
-		} else {
-			limit = MIN(limit, read_limit(folder, "memory.limit_in_bytes"));
-		}
+		limit = MIN(limit, controller->read(folder, v2));
 		slash = strrchr(folder, '/');
 		if (!slash || (size_t)(slash - folder) < keep)
 			return limit;
@@ -117,14 +155,15 @@ static uint64_t smallest_limit(char *folder, size_t keep, bool v2)
 	}
 }
 
-static uint64_t limit_of(const char *cgroup, const char *mountinfo, const char *root, bool v2)
+static uint64_t limit_of(const struct controller *controller, const char *cgroup,
+			 const char *mountinfo, const char *root, bool v2)
 {
-	_cleanup_free_ char *group = find_group(cgroup, v2), *folder = NULL;
+	_cleanup_free_ char *group = find_group(cgroup, controller->name, v2), *folder = NULL;
 	char mount_root[512], mount_point[512];
 	const char *below = group;
 	size_t length;
 
-	if (!group || !find_mount(mountinfo, v2, mount_root, mount_point))
+	if (!group || !find_mount(mountinfo, controller->name, v2, mount_root, mount_point))
 		return UINT64_MAX;
 	/* a mount of a part of the hierarchy: what is above it cannot be seen */
 	length = strcmp(mount_root, "/") != 0 ? strlen(mount_root) : 0;
@@ -139,18 +178,27 @@ static uint64_t limit_of(const char *cgroup, const char *mountinfo, const char *
 		folder = NULL;
 		return UINT64_MAX;
 	}
-	return smallest_limit(folder, strlen(root) + strlen(mount_point), v2);
+	return smallest_limit(controller, folder, strlen(root) + strlen(mount_point), v2);
 }
 
 uint64_t cgroup_memory_limit_from(const char *cgroup, const char *mountinfo, const char *root)
 {
-	uint64_t v1 = limit_of(cgroup, mountinfo, root, false);
-	uint64_t v2 = limit_of(cgroup, mountinfo, root, true);
+	uint64_t v1 = limit_of(&memory_controller, cgroup, mountinfo, root, false);
+	uint64_t v2 = limit_of(&memory_controller, cgroup, mountinfo, root, true);
 
 	return MIN(v1, v2);
 }
 
-uint64_t cgroup_memory_limit(pid_t pid)
+uint64_t cgroup_cpu_limit_from(const char *cgroup, const char *mountinfo, const char *root)
+{
+	uint64_t v1 = limit_of(&cpu_controller, cgroup, mountinfo, root, false);
+	uint64_t v2 = limit_of(&cpu_controller, cgroup, mountinfo, root, true);
+
+	return MIN(v1, v2);
+}
+
+static uint64_t limit_of_pid(pid_t pid, uint64_t (*from)(const char *cgroup, const char *mountinfo,
+							 const char *root))
 {
 	_cleanup_free_ char *cgroup = NULL, *mountinfo = NULL;
 	char path[64];
@@ -160,5 +208,15 @@ uint64_t cgroup_memory_limit(pid_t pid)
 	if (file_read(path, TEXT_MAX, &cgroup, &size) < 0 ||
 	    file_read("/proc/self/mountinfo", TEXT_MAX, &mountinfo, &size) < 0)
 		return UINT64_MAX;
-	return cgroup_memory_limit_from(cgroup, mountinfo, "");
+	return from(cgroup, mountinfo, "");
+}
+
+uint64_t cgroup_memory_limit(pid_t pid)
+{
+	return limit_of_pid(pid, cgroup_memory_limit_from);
+}
+
+uint64_t cgroup_cpu_limit(pid_t pid)
+{
+	return limit_of_pid(pid, cgroup_cpu_limit_from);
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +199,17 @@ static double seconds(clockid_t clock)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static void read_cpus(pid_t pid, struct procinfo *info)
+{
+	const uint64_t limit = cgroup_cpu_limit(pid);
+	cpu_set_t cpus;
+
+	if (limit < UINT32_MAX)
+		info->cpu_limit = (uint32_t)limit;
+	if (sched_getaffinity(pid, sizeof(cpus), &cpus) == 0)
+		info->n_cpus = (uint32_t)CPU_COUNT(&cpus);
+}
+
 static int read_info(pid_t pid, bool usage, struct procinfo *ret)
 {
 	struct procinfo info = {.pid = pid};
@@ -222,6 +234,7 @@ static int read_info(pid_t pid, bool usage, struct procinfo *ret)
 	info.started_at = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) +
 			  (double)info.start_ticks / (double)sysconf(_SC_CLK_TCK);
 	info.cgroup_limit = cgroup_memory_limit(pid);
+	read_cpus(pid, &info);
 	info.exe = read_exe(pid);
 	info.cmdline = read_cmdline(pid);
 	*ret = info;

@@ -27,6 +27,8 @@ struct procinfo {
 	uint32_t n_threads;
 	/* bytes; UINT64_MAX where the kernel does not say */
 	uint64_t vsz, rss, pss, uss, swap, peak_rss, cgroup_limit;
+	/* CPUs that it may run on, and thousandths of a CPU that its control groups allow it; 0: not known, no limit */
+	uint32_t n_cpus, cpu_limit;
 };
 
 /* -ESRCH if there is no such process; -ENOSYS if /proc is not mounted. */

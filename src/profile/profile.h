@@ -40,6 +40,8 @@ struct profile_process {
 	double started_at, captured_at; /* seconds since the epoch */
 	uint64_t n_threads;             /* now; PROFILE_UNKNOWN once the process is gone */
 	uint64_t rss, pss, uss, swap, vsz, peak_rss, cgroup_limit; /* bytes */
+	/* CPUs that it may run on, thousandths of a CPU that control groups allow it; 0: not known, no limit */
+	uint32_t n_cpus, cpu_limit;
 };
 
 struct profile_agent {

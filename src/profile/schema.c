@@ -23,7 +23,8 @@ static const struct schema_field process_fields[] = {
 	FIELD(profile_process, rss, U64),          FIELD(profile_process, pss, U64),
 	FIELD(profile_process, uss, U64),          FIELD(profile_process, swap, U64),
 	FIELD(profile_process, vsz, U64),          FIELD(profile_process, peak_rss, U64),
-	FIELD(profile_process, cgroup_limit, U64),
+	FIELD(profile_process, cgroup_limit, U64), FIELD(profile_process, n_cpus, U32),
+	FIELD(profile_process, cpu_limit, U32),
 };
 
 static const struct schema_field agent_fields[] = {

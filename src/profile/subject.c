@@ -88,6 +88,8 @@ static void describe_usage(const struct procinfo *info, struct profile_process *
 	process->vsz = info->vsz;
 	process->peak_rss = info->peak_rss;
 	process->cgroup_limit = info->cgroup_limit;
+	process->n_cpus = info->n_cpus;
+	process->cpu_limit = info->cpu_limit;
 }
 
 int subject_describe_process(const struct region_snapshot *snapshot, const struct procinfo *info,

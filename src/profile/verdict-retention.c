@@ -17,6 +17,8 @@
 
 /* A heap this part of which is in no live block, where nothing better is known. */
 static const double KEPT_SHARE = 0.3;
+/* glibc's limit of arenas, on 64-bit. */
+static const double ARENAS_PER_CPU = 8;
 /* Of what is kept, for what cannot be trimmed to be worth a word. */
 static const double REST_SHARE = 0.1;
 /* An arena that keeps this part of all explains it alone. */
@@ -81,6 +83,22 @@ static int say_rest(const struct evidence *evidence, struct verdict *verdict)
 		units_format_bytes(heap->trimmable, whole),
 		units_format_bytes(heap->idle_tops, tops),
 		units_format_bytes(rest - MIN(heap->idle_tops, rest), parts));
+}
+
+/* glibc counts CPUs, not what a control group allows of them. */
+static int say_limit(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct profile_process *process = &evidence->profile->process;
+	const double cpus = process->cpu_limit / 1000.0;
+	const size_t n = evidence->heap.n_thread_arenas;
+
+	if (cpus <= 0 || cpus >= process->n_cpus || (double)n <= ARENAS_PER_CPU * cpus)
+		return 0;
+	return verdict_say(
+		verdict,
+		"its control group allows it %.1f CPUs, but glibc sees %u and permits %.0f "
+		"arenas; it has %zu",
+		cpus, process->n_cpus, ARENAS_PER_CPU * process->n_cpus, n + 1);
 }
 
 static int say_where(const struct evidence *evidence, struct verdict *verdict)
@@ -208,6 +226,8 @@ static int judge_retention(const struct evidence *evidence, struct verdict *verd
 	r = say_kept(evidence, verdict);
 	if (r >= 0)
 		r = say_where(evidence, verdict);
+	if (r >= 0)
+		r = say_limit(evidence, verdict);
 	if (r >= 0)
 		r = say_rest(evidence, verdict);
 	if (r >= 0)

@@ -171,6 +171,17 @@ static void the_smallest_limit_on_the_way_up_counts(void **state)
 	put(root, "/sys/fs/cgroup/a/c/memory.max", "4096\n");
 	put(root, "/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1048576\n");
 	put(root, "/sys/fs/cgroup/memory/x/y/memory.limit_in_bytes", "9223372036854771712\n");
+	put(root, "/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
+	put(root, "/sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+	put(root, "/sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "-1\n");
+	put(root, "/sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n");
+	put(root, "/sys/fs/cgroup/cpu/x/y/cpu.cfs_quota_us", "25000\n");
+	put(root, "/sys/fs/cgroup/cpu/x/y/cpu.cfs_period_us", "100000\n");
+	assert_true(cgroup_cpu_limit_from("0::/a/b\n", v2_mount, root) == 1500);
+	assert_true(cgroup_cpu_limit_from("0::/\n", v2_mount, root) == UINT64_MAX);
+	assert_true(cgroup_cpu_limit_from("5:cpu,cpuacct:/x/y\n0::/\n", v1_mounts, root) == 250);
+	assert_true(cgroup_cpu_limit_from("5:cpu,cpuacct:/x\n0::/\n", v1_mounts, root) ==
+		    UINT64_MAX);
 	assert_true(cgroup_memory_limit_from("0::/a/b\n", v2_mount, root) == 8192);
 	assert_true(cgroup_memory_limit_from("0::/a/c\n", v2_mount, root) == 4096);
 	assert_true(cgroup_memory_limit_from("0::/\n", v2_mount, root) == UINT64_MAX);

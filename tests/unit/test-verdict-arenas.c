@@ -175,7 +175,10 @@ static void many_arenas_alone_do_not_get_the_usual_advice(void **state)
 	set_up(&subject, 400 * MIB);
 	for (int i = 0; i < 16; i++)
 		add_arena(&subject, i ? ARENA_THREAD : ARENA_MAIN, 4 * MIB, 16 * MIB, 15 * MIB);
+	subject.profile->process.n_cpus = 64;
+	subject.profile->process.cpu_limit = 1500;
 	judge(&subject);
+	assert_true(says(&subject, "allows it 1.5 CPUs, but glibc sees 64 and permits 512 arenas"));
 	assert_int_equal(subject.verdict.code, VERDICT_RETENTION);
 	assert_true(says(&subject, "spread over 16 of 16 arenas"));
 	assert_true(says(&subject, "nothing shows that MALLOC_ARENA_MAX would help"));
