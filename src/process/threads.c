@@ -120,13 +120,32 @@ static int add_described(struct search *search)
 	return 0;
 }
 
+/*
+ * A heap of a thread's arena of glibc has forbidden addresses below it, too, and may be large. It begins at
+ * a multiple of 64 MiB with the address of the arena, which stands 32 or 48 bytes from such a multiple.
+ */
+static bool is_arena_heap(struct search *search, const struct mapping *mapping)
+{
+	const uint64_t heap_size = 64 << 20;
+	uint64_t arena;
+	uint8_t page;
+
+	if (!IS_ALIGNED(mapping->start, heap_size) ||
+	    memory_pages(search->memory, mapping->start, 1, &page) < 0 ||
+	    !(page & MEMORY_RESIDENT) ||
+	    memory_read(search->memory, mapping->start, &arena, sizeof(arena)) < 0)
+		return false;
+	return arena % heap_size == 32 || arena % heap_size == 48;
+}
+
 static int find_described(struct search *search)
 {
 	for (size_t i = 0; i < search->maps->n_mappings; i++) {
 		const struct mapping *mapping = &search->maps->mappings[i];
 		int r;
 
-		if (!is_plain(mapping) || !mapping->write || guard_below(search->maps, i) == 0)
+		if (!is_plain(mapping) || !mapping->write || guard_below(search->maps, i) == 0 ||
+		    is_arena_heap(search, mapping))
 			continue;
 		r = pthreads_scan(&search->descriptors, search->memory, mapping->start,
 				  MIN(mapping->end, mapping->start + stack_max));
