@@ -30,6 +30,8 @@ struct values {
 	const char *exe;
 };
 
+enum { MORE_ATTEMPTS = 2 };
+
 #define AT(member) offsetof(struct values, member)
 
 static const struct option_spec options[] = {
@@ -61,6 +63,15 @@ static bool was_torn(const struct profile *profile)
 		torn |= arena->unread && arena->unread != ARENAS_UNKNOWN;
 	}
 	return torn || (profile->arenas && profile->arenas->refused);
+}
+
+/* A process that maps and unmaps a lot may not be read at the first attempt. */
+static void read_again(struct profile *profile, bool may_stop)
+{
+	for (int i = 0; i < MORE_ATTEMPTS && !profile->arenas; i++)
+		(void)inspect_arenas((pid_t)profile->process.pid, false, profile);
+	if (may_stop && was_torn(profile))
+		(void)inspect_arenas((pid_t)profile->process.pid, true, profile);
 }
 
 static int complain_no_arenas(const struct profile *profile, const char *name)
@@ -119,8 +130,8 @@ static int arenas_main(const void *values_, int n_operands, char **operands)
 	}
 	if (n_operands == 0)
 		log_notice("arenas: %s", name ?: "the newest session");
-	if (profile->process.state == PROFILE_RUNNING && !values->no_stop && was_torn(profile))
-		(void)inspect_arenas((pid_t)profile->process.pid, profile);
+	if (profile->process.state == PROFILE_RUNNING)
+		read_again(profile, !values->no_stop);
 	return print_arenas(profile, values, operands[0] ?: name ?: "that session");
 }
 

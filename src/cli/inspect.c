@@ -146,14 +146,14 @@ int inspect_process(pid_t pid, const struct mt_header *header, struct profile *p
 	return r == -ENOMEM ? r : 0;
 }
 
-int inspect_arenas(pid_t pid, struct profile *profile)
+int inspect_arenas(pid_t pid, bool may_stop, struct profile *profile)
 {
 	_cleanup_(space_deinit) struct space space = {};
 	struct arenas *arenas = NULL;
 	int r = space_open_pid(pid, false, &space);
 
 	if (r >= 0)
-		r = allocators_read(&space, 0, pid, &arenas);
+		r = allocators_read(&space, 0, may_stop ? pid : 0, &arenas);
 	if (r < 0 || !arenas)
 		return r;
 	if (profile->arenas)

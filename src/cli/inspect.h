@@ -5,6 +5,8 @@
 #ifndef CLI_INSPECT_H
 #define CLI_INSPECT_H
 
+#include <stdbool.h>
+
 #include "cli/origin.h"
 #include "process/space.h"
 #include "profile/profile.h"
@@ -28,10 +30,10 @@ int inspect_process(pid_t pid, const struct mt_header *header, struct profile *p
 int inspect_core(const struct space *space, struct profile *profile);
 
 /*
- * Reads the arenas of the program's own allocator again, and stops the process for some milliseconds
- * where they change faster than they can be read. The old ones stay if that fails.
+ * Reads the arenas of the program's own allocator again. may_stop: stops the process for some
+ * milliseconds where they change faster than they can be read. The old ones stay if that fails.
  */
-int inspect_arenas(pid_t pid, struct profile *profile);
+int inspect_arenas(pid_t pid, bool may_stop, struct profile *profile);
 
 /* A profile of a process without the agent: no sites, no blocks, and all of the above. */
 int inspect_plain(const struct origin *origin, struct profile **ret);

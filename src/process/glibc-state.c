@@ -36,6 +36,7 @@ enum {
 	MIN_OFFSET = 24, /* of the bins in the struct: mutex, flags, top, last_remainder */
 	MAX_OFFSET = 256,
 	MIN_EMPTY_BINS = 16,
+	MAX_CHANGING = 2, /* lists that a running process is at work on */
 	MAX_ARENAS = 65536,
 	MAX_DATA = 4 << 20,
 };
@@ -74,18 +75,41 @@ static bool is_head(uint64_t address, uint64_t forward, uint64_t backward, size_
 	       IS_ALIGNED(backward, GLIBC_ALIGNMENT);
 }
 
-static bool are_bins(const uint8_t *bytes, uint64_t address)
+/* Whether all but max_wrong of the list heads may be ones. */
+static bool are_bins(const uint8_t *bytes, uint64_t address, size_t max_wrong)
 {
-	size_t n_empty = 0;
+	size_t n_empty = 0, n_wrong = 0;
 
 	for (size_t i = 0; i < GLIBC_N_BINS; i++) {
 		uint64_t links[2];
 
 		memcpy(links, bytes + i * 16, sizeof(links));
-		if (!is_head(address + i * 16, links[0], links[1], &n_empty))
+		if (!is_head(address + i * 16, links[0], links[1], &n_empty) &&
+		    n_wrong++ == max_wrong)
 			return false;
 	}
 	return n_empty >= MIN_EMPTY_BINS;
+}
+
+/*
+ * As memory_read_present, but what was swapped out is fetched: an idle process's arenas may be. False if
+ * it was read.
+ */
+static bool misses(struct memory *memory, uint64_t address, void *buffer, size_t size)
+{
+	uint64_t start = ALIGN_DOWN(address, (uint64_t)MEMORY_PAGE_SIZE);
+	uint8_t pages[4];
+	size_t n;
+
+	if (address > UINT64_MAX - size)
+		return true;
+	n = DIV_ROUND_UP(address + size - start, MEMORY_PAGE_SIZE);
+	if (n > ARRAY_SIZE(pages) || memory_pages(memory, start, n, pages) < 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!(pages[i] & (MEMORY_RESIDENT | MEMORY_SWAPPED)))
+			return true;
+	return memory_read(memory, address, buffer, size) < 0;
 }
 
 /* Whether the chunks at both ends of each list point back. A running process may change two of them. */
@@ -99,12 +123,12 @@ static bool bins_hold(struct memory *memory, const uint8_t *bytes, uint64_t addr
 		memcpy(links, bytes + i * 16, sizeof(links));
 		if (links[0] == self)
 			continue;
-		if (memory_read_present(memory, links[0] + 16, first, sizeof(first)) < 0 ||
-		    memory_read_present(memory, links[1] + 16, last, sizeof(last)) < 0 ||
-		    first[1] != self || last[0] != self)
+		if (misses(memory, links[0] + 16, first, sizeof(first)) ||
+		    misses(memory, links[1] + 16, last, sizeof(last)) || first[1] != self ||
+		    last[0] != self)
 			n_wrong++;
 	}
-	return n_wrong <= 2;
+	return n_wrong <= MAX_CHANGING;
 }
 
 int glibc_state_read(struct memory *memory, const struct glibc_layout *layout, uint64_t address,
@@ -152,8 +176,7 @@ static bool has_bins(struct memory *memory, uint64_t bins)
 {
 	uint8_t bytes[BINS_SIZE];
 
-	return memory_read_present(memory, bins, bytes, sizeof(bytes)) == 0 &&
-	       are_bins(bytes, bins);
+	return !misses(memory, bins, bytes, sizeof(bytes)) && are_bins(bytes, bins, MAX_CHANGING);
 }
 
 /* Follows the ring from the arena at base. 0 if it does not come back, or leads to no arena. */
@@ -259,7 +282,7 @@ static int search(struct memory *memory, const struct glibc_data *data, struct g
 		int r;
 
 		unused |= is_unused(data, offset);
-		if (!glibc_data_word(data, offset) || !are_bins(data->bytes + offset, address) ||
+		if (!glibc_data_word(data, offset) || !are_bins(data->bytes + offset, address, 0) ||
 		    !bins_hold(memory, data->bytes + offset, address))
 			continue;
 		r = read_from_bins(memory, address, states);

@@ -315,7 +315,8 @@ static int advance(struct walker *walker)
 int glibc_walk_region(const struct glibc_walk *walk, const struct glibc_region *region,
 		      glibc_visit visit, void *userdata)
 {
-	_cleanup_free_ uint8_t *window = malloc(MAX_WINDOW);
+	uint64_t size = MIN(region->end - MIN(region->first, region->end), MAX_WINDOW);
+	_cleanup_free_ uint8_t *window = malloc(MAX(size, MIN_WINDOW));
 	struct walker walker = {
 		.walk = walk,
 		.region = region,

@@ -15,7 +15,9 @@
 #include "base/cleanup.h"
 #include "process/procinfo.h"
 
-enum { PATIENCE_US = 5000, NAP_US = 20 };
+enum { NAP_US = 20 };
+
+static const uint64_t patience_ns = 8 * 1000 * 1000;
 
 static void nap(void)
 {
@@ -24,8 +26,16 @@ static void nap(void)
 	nanosleep(&time, NULL);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
 /* Whether the thread stands, or is gone. */
-static int wait_for(pid_t tid, unsigned *spent_us)
+static int wait_for(pid_t tid, uint64_t deadline_ns)
 {
 	for (;;) {
 		int status;
@@ -35,10 +45,9 @@ static int wait_for(pid_t tid, unsigned *spent_us)
 			return 0;
 		if (r < 0)
 			return -errno;
-		if (*spent_us >= PATIENCE_US)
+		if (now_ns() >= deadline_ns)
 			return -ETIMEDOUT;
 		nap();
-		*spent_us += NAP_US;
 	}
 }
 
@@ -52,7 +61,7 @@ int pause_begin(pid_t pid, struct pause *ret)
 {
 	_cleanup_free_ struct procinfo_thread *threads = NULL;
 	_cleanup_(pause_end) struct pause pause = {};
-	unsigned spent_us = 0;
+	uint64_t deadline_ns;
 	size_t n_threads;
 	int r = procinfo_read_threads(pid, &threads, &n_threads);
 
@@ -61,7 +70,10 @@ int pause_begin(pid_t pid, struct pause *ret)
 	pause.tids = calloc(n_threads ?: 1, sizeof(*pause.tids));
 	if (!pause.tids)
 		return -ENOMEM;
+	deadline_ns = now_ns() + patience_ns;
 	for (size_t i = 0; i < n_threads; i++) {
+		if (now_ns() >= deadline_ns)
+			return -ETIMEDOUT;
 		if (ptrace(PTRACE_SEIZE, threads[i].tid, NULL, NULL) < 0) {
 			if (errno == ESRCH)
 				continue;
@@ -71,7 +83,7 @@ int pause_begin(pid_t pid, struct pause *ret)
 		ptrace(PTRACE_INTERRUPT, threads[i].tid, NULL, NULL);
 	}
 	for (size_t i = 0; i < pause.n_tids; i++) {
-		r = wait_for(pause.tids[i], &spent_us);
+		r = wait_for(pause.tids[i], deadline_ns);
 		if (r < 0)
 			return r;
 	}

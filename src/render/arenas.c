@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/strbuf.h"
 #include "base/units.h"
@@ -89,22 +90,37 @@ static void name_arena(const struct arena *arena, struct strbuf *buffer)
 	}
 }
 
-/* "4711 worker", or how many there are and what they are called. */
+/* How many of the arena's threads have the name of the first. */
+static size_t count_namesakes(const struct profile *profile, const struct arena *arena,
+			      const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < arena->n_tids; i++) {
+		const char *other = arenas_thread_name(profile, arena->tids[i]);
+
+		n += other && strcmp(other, name) == 0;
+	}
+	return n;
+}
+
+/* "4711 worker", "12 worker", "12, 3 of them worker": a number alone if there are no names. */
 static void name_threads(const struct profile *profile, const struct arena *arena,
 			 struct strbuf *buffer)
 {
 	const char *name = arena->n_tids ? arenas_thread_name(profile, arena->tids[0]) : NULL;
+	size_t n;
 
-	if (arena->n_tids == 1)
-		strbuf_addf(buffer, "%u", arena->tids[0]);
-	else if (arena->n_tids > 1)
-		strbuf_addf(buffer, "%zu:", arena->n_tids);
-	if (name) {
-		strbuf_addc(buffer, ' ');
-		label_add_clean(buffer, name);
-	}
-	if (arena->n_tids > 1)
-		strbuf_adds(buffer, name ? ", …" : " unnamed");
+	if (!arena->n_tids)
+		return;
+	strbuf_addf(buffer, "%zu", arena->n_tids == 1 ? arena->tids[0] : arena->n_tids);
+	if (!name)
+		return;
+	n = count_namesakes(profile, arena, name);
+	if (n < arena->n_tids)
+		strbuf_addf(buffer, ", %zu of them", n);
+	strbuf_addc(buffer, ' ');
+	label_add_clean(buffer, name);
 }
 
 static void add_row(struct table *table, const struct profile *profile, const struct arena *arena,

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "profile/payload.h"
+#include "sample-arenas.h"
 #include "sample-profile.h"
 #include "test.h"
 
@@ -71,6 +72,60 @@ static void what_is_written_is_read_back(void **state)
 	assert_string_equal(read->maps_text, profile->maps_text);
 	profile_free(profile);
 	profile_free(read);
+}
+
+static void arenas_are_kept_with_their_lists(void **state)
+{
+	struct profile *profile = sample_profile(), *read;
+
+	profile->arenas = sample_arenas(0x1000);
+	assert_int_equal(session_write(profile, path), 0);
+	assert_int_equal(session_read(path, &read), 0);
+	assert_same(profile, read);
+	assert_non_null(read->arenas);
+	assert_int_equal(read->arenas->n_arenas, 3);
+	assert_int_equal(read->arenas->arenas[1].n_tids, 2);
+	assert_int_equal(read->arenas->arenas[1].tids[1], 4713);
+	assert_int_equal(read->arenas->arenas[1].pins[0].bytes, 412);
+	assert_int_equal(read->arenas->arenas[2].n_pins, 0);
+	assert_int_equal(read->arenas->trim_threshold, 4 << 20);
+	assert_string_equal(read->arenas->refused, "arena 3 was left out");
+	assert_memory_equal(&read->arenas->sizes, &profile->arenas->sizes,
+			    sizeof(profile->arenas->sizes));
+	profile_free(profile);
+	profile_free(read);
+}
+
+static void arenas_that_do_not_go_together_are_refused(void **state)
+{
+	for (int i = 0; i < 5; i++) {
+		struct profile *profile = sample_profile(), *read;
+		struct arena *arena;
+
+		profile->arenas = sample_arenas(0x1000);
+		arena = &profile->arenas->arenas[0];
+		switch (i) {
+		case 0:
+			arena->kind = (enum arena_kind)77;
+			break;
+		case 1:
+			arena->allocator = (enum arenas_allocator)77;
+			break;
+		case 2:
+			profile->arenas->ranges[1].arena = 3;
+			break;
+		case 3:
+			profile->arenas->ranges[1].end = profile->arenas->ranges[1].start;
+			break;
+		default:
+			break;
+		}
+		assert_int_equal(session_write(profile, path), 0);
+		assert_int_equal(session_read(path, &read), i < 4 ? -EBADMSG : 0);
+		profile_free(profile);
+		if (i == 4)
+			profile_free(read);
+	}
 }
 
 static void what_is_not_there_is_not_there_afterwards(void **state)
@@ -250,6 +305,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_back),
+		cmocka_unit_test(arenas_are_kept_with_their_lists),
+		cmocka_unit_test(arenas_that_do_not_go_together_are_refused),
 		cmocka_unit_test(what_is_not_there_is_not_there_afterwards),
 		cmocka_unit_test(a_truncated_file_is_refused_at_every_length),
 		cmocka_unit_test(a_damaged_byte_is_noticed),
