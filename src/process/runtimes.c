@@ -6,8 +6,9 @@
  *
  * What is left at the end are anonymous mappings that nobody recognised. In a process without glibc that
  * is Go's, they are Go's; in a Java process, HotSpot's (metaspace, the collector's tables and the
- * compilers' memory are mapped one by one and carry no marks); where another allocator serves malloc,
- * those that begin where it aligns what it maps are taken for its own, and the others are left.
+ * compilers' memory are mapped one by one and carry no marks); where another allocator serves malloc, those
+ * of a size that it would map are taken for its own: where the kernel has merged them with neighbours not
+ * even their alignment is left to go by. What the program maps itself cannot be told from it.
  */
 #include "process/runtimes.h"
 
@@ -36,13 +37,13 @@ static const struct {
 	{"libc-2", LIBC},    {"ld-musl", LIBC},
 };
 
-/* Allocators that replace libc's: what they map begins at multiples of alignment. */
+/* Allocators that replace libc's, and the least that they map. */
 static const struct {
 	const char *prefix, *name;
-	uint64_t alignment;
+	uint64_t smallest;
 } allocators[] = {
 	{"libjemalloc", "jemalloc", 64 << 10},
-	{"libtcmalloc", "tcmalloc", 4 << 10},
+	{"libtcmalloc", "tcmalloc", 64 << 10},
 	{"libmimalloc", "mimalloc", 64 << 10},
 };
 
@@ -153,7 +154,7 @@ static int add_rest(const struct mapping *mapping, const bool *has, bool is_go, 
 	if (has[JVM] && !mapping->exec)
 		return add(areas, mapping, AREA_JVM, "");
 	if (allocator >= 0 && !mapping->exec &&
-	    mapping->start % allocators[allocator].alignment == 0)
+	    mapping->end - mapping->start >= allocators[allocator].smallest)
 		return add(areas, mapping, AREA_HEAP, allocators[allocator].name);
 	return 0;
 }
