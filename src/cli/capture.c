@@ -28,7 +28,6 @@ int capture_snapshot(const struct region_snapshot *snapshot, const struct origin
 		     struct names *names, struct profile **ret)
 {
 	struct symbolizer *symbolizer = NULL;
-	struct profile *profile;
 	int r;
 
 	if (names) {
@@ -36,7 +35,15 @@ int capture_snapshot(const struct region_snapshot *snapshot, const struct origin
 		if (r < 0)
 			return r;
 	}
-	r = profile_build(snapshot, origin->has_info ? &origin->info : NULL, symbolizer, &profile);
+	return capture_named(snapshot, origin, live, symbolizer, ret);
+}
+
+int capture_named(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
+		  struct symbolizer *symbolizer, struct profile **ret)
+{
+	struct profile *profile;
+	int r = profile_build(snapshot, origin->has_info ? &origin->info : NULL, symbolizer,
+			      &profile);
 	if (r < 0)
 		return r;
 	/* the region knows the pid of its own namespace; people know the one of ours */

@@ -22,6 +22,9 @@
  */
 int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
 		     struct names *names, struct profile **ret);
+/* The same with the caller's symbolizer, which may be NULL. */
+int capture_named(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
+		  struct symbolizer *symbolizer, struct profile **ret);
 /* The same of what the region holds now. */
 int capture(struct region *region, const struct origin *origin, bool live, struct names *names,
 	    struct profile **ret);

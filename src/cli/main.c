@@ -8,6 +8,7 @@
 static const struct verb *const verbs[] = {
 	&verb_run,
 	&verb_report,
+	&verb_top,
 	&verb_maps,
 	&verb_arenas,
 	&verb_trim,

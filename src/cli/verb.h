@@ -50,6 +50,7 @@ int verb_finish_output(void);
 extern const struct verb
 	verb_run,
 	verb_report,
+	verb_top,
 	verb_maps,
 	verb_arenas,
 	verb_trim,

@@ -296,9 +296,10 @@ static int compare_sites(const void *a, const void *b, void *sites)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Ranks the sites and renames them in the blocks. */
-static int rank_sites(struct profile *profile)
+/* Ranks the sites and renames them in the blocks and for the events. */
+static int rank_sites(struct builder *builder)
 {
+	struct profile *profile = builder->profile;
 	const size_t n = profile->n_sites;
 	_cleanup_free_ uint32_t *order = malloc((n + 1) * sizeof(*order));
 	_cleanup_free_ uint32_t *rank = calloc(n + 1, sizeof(*rank));
@@ -316,6 +317,11 @@ static int rank_sites(struct profile *profile)
 	for (size_t i = 0; i < profile->n_blocks; i++)
 		if (profile->blocks[i].site != PROFILE_NO_SITE)
 			profile->blocks[i].site = rank[profile->blocks[i].site];
+	for (uint32_t i = 0; i < builder->snapshot->n_sites; i++)
+		if (builder->sites[i] != PROFILE_NO_SITE)
+			builder->sites[i] = rank[builder->sites[i]];
+	profile->recorded_sites = TAKE_PTR(builder->sites);
+	profile->n_recorded_sites = builder->snapshot->n_sites;
 	free(profile->sites);
 	profile->sites = TAKE_PTR(sorted);
 	return 0;
@@ -390,7 +396,7 @@ int profile_build(const struct region_snapshot *snapshot, const struct procinfo 
 		return r;
 	finish_sites(&builder);
 	finish_heap(&builder);
-	r = rank_sites(builder.profile);
+	r = rank_sites(&builder);
 	if (r < 0)
 		return r;
 	r = build_site_threads(builder.profile);

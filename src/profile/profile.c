@@ -61,6 +61,7 @@ struct profile *profile_free(struct profile *profile)
 		arenas_deinit(profile->arenas);
 	free(profile->arenas);
 	free(profile->areas);
+	free(profile->recorded_sites);
 	free(profile->maps_text);
 	string_pool_free(profile->strings);
 	free(profile);

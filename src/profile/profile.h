@@ -152,6 +152,9 @@ struct profile {
 	char *maps_text; /* /proc/PID/smaps as it was, owned; NULL if unknown */
 	struct string_pool *strings;
 	uint32_t n_damaged; /* entries of the region that could not be read */
+	/* index in sites by the region's number of a site, or PROFILE_NO_SITE; not kept in session files */
+	uint32_t *recorded_sites;
+	size_t n_recorded_sites;
 };
 
 /* Empty; figures are PROFILE_UNKNOWN where 0 would say something. NULL if there is no memory. */

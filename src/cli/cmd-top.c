@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd-top.c: `memtrace top [TARGET]`: a process's memory on a screen, looked at again every second; with
+ * --batch the same as text.
+ */
+#include <errno.h>
+#include <langinfo.h>
+#include <math.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/print.h"
+#include "cli/screen.h"
+#include "cli/top-loop.h"
+#include "cli/verb.h"
+
+enum { BATCH_WIDTH = 120, BATCH_ROWS = 20 };
+
+struct values {
+	bool batch;
+	unsigned n_frames;
+	uint64_t interval_ns;
+	int view, sort, color;
+};
+
+static const char *const view_names[] = {"sites",   "tree",     "ledger", "arenas", "maps",
+					 "threads", "timeline", "events", NULL};
+static const struct top_view *const views[] = {&top_sites,    &top_tree,  &top_ledger,
+					       &top_arenas,   &top_maps,  &top_threads,
+					       &top_timeline, &top_events};
+static const char *const sorts[] = {"live", "growth", "allocated", "blocks", "age", NULL};
+static const char *const colors[] = {"auto", "always", "never", NULL};
+
+_Static_assert(ARRAY_SIZE(views) == ARRAY_SIZE(view_names) - 1, "choices of --view");
+_Static_assert(RENDER_SORT_AGE == ARRAY_SIZE(sorts) - 2, "choices of --sort");
+
+#define AT(member) offsetof(struct values, member)
+
+static const struct option_spec options[] = {
+	{"batch", 'b', NULL, AT(batch), &option_flag,
+	 "print frames as text instead of drawing them"},
+	{"frames", 'n', "N", AT(n_frames), &option_count, "with --batch: end after N frames"},
+	{"interval", 0, "T", AT(interval_ns), &option_duration, "time between looks (1s)"},
+	{"view", 0, "VIEW", AT(view), &option_choice,
+	 "begin with sites (default), tree, ledger, arenas, maps, threads, timeline or events",
+	 view_names},
+	{"sort", 0, "KEY", AT(sort), &option_choice,
+	 "order sites by live (default), growth, allocated, blocks or age", sorts},
+	{"color", 0, "WHEN", AT(color), &option_choice,
+	 "auto (default: unless NO_COLOR is set), always or never", colors},
+	{NULL},
+};
+
+static const struct option_group groups[] = {{options, 0, "Options"}, {NULL}};
+static const struct values defaults = {.interval_ns = 1000000000};
+
+static int print_frame(struct top *top, unsigned number)
+{
+	struct top_lines lines = {};
+	size_t n_fixed;
+	int r = top_draw(top, &lines, &n_fixed);
+
+	if (number > 0)
+		putchar('\n');
+	if (r >= 0)
+		top_lines_print(&lines, 0, stdout);
+	top_lines_deinit(&lines);
+	fflush(stdout);
+	return r;
+}
+
+static int run_batch(struct top *top, const struct values *values)
+{
+	const unsigned wanted = values->n_frames ?: UINT32_MAX;
+	struct pollfd fd = {top_source_fd(top->source), POLLIN, 0};
+	bool skipped = false;
+	int r = 0;
+
+	top->options.width = BATCH_WIDTH;
+	top->rows = BATCH_ROWS;
+	for (unsigned n = 0; r >= 0 && n < wanted && !ferror(stdout);) {
+		if (poll(&fd, 1, -1) < 0 && errno != EINTR)
+			return STATUS_FAILED;
+		if (!top_update(top))
+			continue;
+		if (top->ended)
+			break;
+		/* the first shot of a process with the agent has no names yet */
+		if (!skipped && top_source_pid(top->source) != 0 &&
+		    top->shot->profile->agent.mode != MT_MODE_NONE) {
+			skipped = true;
+			continue;
+		}
+		r = print_frame(top, n++);
+		/* a session is what it is */
+		if (top_source_pid(top->source) == 0)
+			break;
+	}
+	return r < 0 ? STATUS_FAILED : verb_finish_output();
+}
+
+static int run_screen(struct top *top, const struct values *values)
+{
+	const char *no_color = getenv("NO_COLOR"), *why = NULL;
+	bool colour = values->color == 1 || (values->color == 0 && !(no_color && no_color[0]));
+	int status;
+
+	if (screen_open(colour, &why) < 0) {
+		log_error("top: %s; use --batch", why);
+		return STATUS_FAILED;
+	}
+	status = top_loop(top);
+	screen_close();
+	return status;
+}
+
+static int top_main(const void *values_, int n_operands, char **operands)
+{
+	const struct values *values = values_;
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	struct top top = {
+		.view = views[values->view],
+		.options = {.sort = (enum render_sort)values->sort,
+			    .since_s = -1,
+			    .older_s = -1,
+			    .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0},
+		.detail = TOP_NO_ITEM,
+		.interval_s = (double)values->interval_ns / 1e9,
+	};
+	int status;
+
+	if (top_source_open(operands[0], &top.source, &error) < 0) {
+		log_error("top: %s", strbuf_text(&error));
+		return STATUS_FAILED;
+	}
+	top_source_set_interval(top.source, top.interval_s);
+	status = values->batch ? run_batch(&top, values) : run_screen(&top, values);
+	top_deinit(&top);
+	return status;
+}
+
+const struct verb verb_top = {
+	.name = "top",
+	.operands = "[OPTION…] TARGET",
+	.summary = "watch a process's memory on the screen",
+	.description =
+		"Shows, every second anew, who allocated what is outstanding and how it grows, where every\n"
+		"resident byte is, what the allocator keeps, and what happens. TARGET is the PID of a\n"
+		"process, with the agent or without, a session file or a core. ? shows the keys.\n",
+	.syntax = {groups},
+	.values_size = sizeof(struct values),
+	.defaults = &defaults,
+	.min_operands = 1,
+	.max_operands = 1,
+	.main = top_main,
+};

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * top-time.c: the views of what happens: threads, the course of RSS and live memory, the newest events.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "cli/top.h"
+#include "profile/estimate.h"
+#include "profile/label.h"
+#include "render/words.h"
+
+/* ---- threads ---- */
+
+struct holder {
+	uint32_t thread;
+	struct estimate live;
+};
+
+static int compare_holders(const void *a, const void *b)
+{
+	const struct holder *x = a, *y = b;
+
+	if (x->live.bytes != y->live.bytes)
+		return x->live.bytes < y->live.bytes ? 1 : -1;
+	return x->thread < y->thread ? -1 : 1;
+}
+
+static int draw_threads(struct top *top, struct top_lines *lines)
+{
+	const struct profile *profile = top->shot->profile;
+	_cleanup_free_ struct holder *holders = calloc(profile->n_threads + 1, sizeof(*holders));
+	char live[UNITS_MAX], allocated[UNITS_MAX], freed[UNITS_MAX];
+
+	if (!holders)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < profile->n_threads; i++)
+		holders[i].thread = i;
+	for (size_t i = 0; i < profile->n_blocks; i++) {
+		const struct profile_block *block = &profile->blocks[i];
+
+		if (block->thread < profile->n_threads && block->site != PROFILE_NO_SITE &&
+		    profile_site_is_counted(&profile->sites[block->site]))
+			estimate_add(&holders[block->thread].live, block->size, block->interval);
+	}
+	if (profile->n_threads > 0)
+		qsort(holders, profile->n_threads, sizeof(*holders), compare_holders);
+	top_lines_add_line(lines, TOP_TITLE, "%9s  %-16s%12s%12s%12s", "TID", "NAME", "HOLDS",
+			   "ALLOCATED", "FREED");
+	for (size_t i = 0; i < profile->n_threads; i++) {
+		const struct profile_thread *thread = &profile->threads[holders[i].thread];
+		_cleanup_(strbuf_deinit) struct strbuf name = {};
+
+		if (thread->tid == 0)
+			continue;
+		label_add_clean(&name, thread->name);
+		top_lines_add_line(lines, thread->ended ? TOP_DIM : TOP_PLAIN,
+				   "%9u  %-16s%12s%12s%12s%s", thread->tid, strbuf_text(&name),
+				   units_format_bytes(estimate_round(holders[i].live.bytes), live),
+				   units_format_bytes(thread->allocated_bytes, allocated),
+				   units_format_bytes(thread->freed_bytes, freed),
+				   thread->ended ? "  ended" : "");
+	}
+	return 0;
+}
+
+const struct top_view top_threads = {
+	.name = "Threads", .n_heads = 1, .needs_agent = true, .draw = draw_threads};
+
+/* ---- timeline ---- */
+
+enum { AXIS = 11, CHART_MIN = 4, CHART_MAX = 200 };
+
+/* The moment that a column stands for: the highest RSS of those that fall into it. */
+static const struct top_moment *moment_at(const struct top *top, unsigned column, unsigned columns)
+{
+	const size_t first = top->n_history * column / columns;
+	size_t end = top->n_history * (column + 1) / columns;
+	const struct top_moment *highest = &top->history[first];
+
+	if (top->n_history <= columns)
+		return column < top->n_history ? &top->history[column] : NULL;
+	for (end = MAX(end, first + 1); end-- > first;)
+		if (top->history[end].rss > highest->rss)
+			highest = &top->history[end];
+	return highest;
+}
+
+static int add_chart_row(struct top *top, struct top_lines *lines, unsigned row, unsigned rows,
+			 unsigned columns, uint64_t highest)
+{
+	const double step = (double)highest / rows;
+	/* a cell is filled if the value reaches its middle */
+	const double level = step * ((double)row + 0.5);
+	const bool utf8 = top->options.utf8;
+	char bytes[UNITS_MAX];
+
+	top_lines_begin(lines, TOP_NO_ITEM);
+	top_lines_add_cell(lines, TOP_DIM,
+			   row + 1 == rows ? units_format_bytes(highest, bytes)
+			   : row == 0      ? "0 B"
+					   : "",
+			   AXIS - 1, true);
+	top_lines_add(lines, TOP_DIM, utf8 ? " │" : " |");
+	for (unsigned i = 0; i < columns; i++) {
+		const struct top_moment *moment = moment_at(top, i, columns);
+
+		if (!moment || (double)moment->rss < level)
+			top_lines_add(lines, TOP_PLAIN, " ");
+		else if (moment->live != PROFILE_UNKNOWN && (double)moment->live >= level)
+			top_lines_add(lines, TOP_BAR_1, utf8 ? "█" : "#");
+		else
+			top_lines_add(lines, TOP_BAR_2, utf8 ? "░" : ".");
+	}
+	return 0;
+}
+
+static int draw_timeline(struct top *top, struct top_lines *lines)
+{
+	const unsigned width = top->options.width > 40 ? top->options.width : 80;
+	const unsigned columns = MIN(width - AXIS - 3, (unsigned)CHART_MAX);
+	const unsigned rows = (unsigned)MAX(top->rows - 4, (int)CHART_MIN);
+	const struct top_moment *peak = &top->history[0], *last = &top->history[top->n_history - 1];
+	_cleanup_(strbuf_deinit) struct strbuf span = {}, ago = {};
+	char bytes[UNITS_MAX];
+
+	for (size_t i = 0; i < top->n_history; i++)
+		if (top->history[i].rss > peak->rss)
+			peak = &top->history[i];
+	words_add_duration(&span, &top->options, last->time_s - top->history[0].time_s);
+	words_add_duration(&ago, &top->options, last->time_s - peak->time_s);
+	top_lines_begin(lines, TOP_NO_ITEM);
+	top_lines_add(lines, TOP_TITLE, "  the last %s; peak %s, %s ago; ", strbuf_text(&span),
+		      units_format_bytes(peak->rss, bytes), strbuf_text(&ago));
+	top_lines_add(lines, TOP_BAR_1, "%s live", top->options.utf8 ? "█" : "#");
+	top_lines_add(lines, TOP_BAR_2, "  %s resident beside it", top->options.utf8 ? "░" : ".");
+	for (unsigned row = rows; row-- > 0;)
+		add_chart_row(top, lines, row, rows, columns, MAX(peak->rss, (uint64_t)1));
+	top_lines_begin(lines, TOP_NO_ITEM);
+	top_lines_add_cell(lines, TOP_DIM, "", AXIS, false);
+	for (unsigned i = 0; i < columns; i++)
+		top_lines_add(lines, moment_at(top, i, columns) == peak ? TOP_BAD : TOP_DIM, "%s",
+			      moment_at(top, i, columns) == peak ? "^"
+			      : top->options.utf8                ? "─"
+								 : "-");
+	return 0;
+}
+
+const struct top_view top_timeline = {.name = "Timeline", .n_heads = 1, .draw = draw_timeline};
+
+/* ---- events ---- */
+
+static const char *event_name(unsigned type)
+{
+	static const char *const names[] = {
+		[MT_EVENT_ALLOC] = "malloc",       [MT_EVENT_FREE] = "free",
+		[MT_EVENT_MAP] = "mmap",           [MT_EVENT_UNMAP] = "munmap",
+		[MT_EVENT_REMAP] = "mremap",       [MT_EVENT_BRK] = "brk",
+		[MT_EVENT_MADVISE] = "madvise",    [MT_EVENT_THREAD_START] = "thread",
+		[MT_EVENT_THREAD_NAME] = "name",   [MT_EVENT_THREAD_END] = "thread end",
+		[MT_EVENT_MODULE_LOAD] = "dlopen", [MT_EVENT_MODULE_UNLOAD] = "dlclose",
+		[MT_EVENT_INTERVAL] = "interval",  [MT_EVENT_FORK] = "fork",
+	};
+
+	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "?";
+}
+
+static const struct profile_site *site_of(const struct top *top, const struct mt_event *event)
+{
+	const struct profile *profile = top->shot->profile;
+
+	if (event->site == 0 || event->site >= profile->n_recorded_sites ||
+	    profile->recorded_sites[event->site] == PROFILE_NO_SITE)
+		return NULL;
+	return &profile->sites[profile->recorded_sites[event->site]];
+}
+
+static int draw_event(struct top *top, struct top_lines *lines, const struct mt_event *event)
+{
+	const struct profile *profile = top->shot->profile;
+	const struct profile_site *site = site_of(top, event);
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+	char bytes[UNITS_MAX];
+
+	top_lines_begin(lines, site ? site->id : TOP_NO_ITEM);
+	top_lines_add(lines, TOP_DIM, "%12.3f  ", (double)event->time_ns / 1e9);
+	top_lines_add_cell(lines, TOP_STRONG, event_name(event->type), 11, false);
+	/* threads and modules have no size that says anything */
+	top_lines_add_cell(lines, TOP_PLAIN,
+			   event->type < MT_EVENT_THREAD_START || event->type == MT_EVENT_INTERVAL
+				   ? units_format_bytes(event->size, bytes)
+				   : "",
+			   11, true);
+	top_lines_add(lines, TOP_DIM, "  %016llx  ", (unsigned long long)event->addr);
+	label_add_clean(&text, event->thread < profile->n_threads
+				       ? profile->threads[event->thread].name
+				       : "");
+	top_lines_add_cell(lines, TOP_DIM, strbuf_text(&text), 16, false);
+	strbuf_reset(&text);
+	if (site)
+		label_site(profile, site, &text);
+	return top_lines_add(lines, TOP_PLAIN, "%s", strbuf_text(&text));
+}
+
+static int draw_events(struct top *top, struct top_lines *lines)
+{
+	top_lines_add_line(lines, TOP_TITLE, "%12s  %-11s%11s  %-16s  %-16s%s", "TIME", "EVENT",
+			   "SIZE", "ADDRESS", "THREAD", "WHERE");
+	/* the newest on top */
+	for (size_t i = top->shot->n_events; i-- > 0;)
+		draw_event(top, lines, &top->shot->events[i]);
+	if (top->shot->n_events == 0)
+		top_lines_add_line(lines, TOP_DIM, "  nothing has happened");
+	return 0;
+}
+
+const struct top_view top_events = {
+	.name = "Events",
+	.n_heads = 1,
+	.needs_agent = true,
+	.draw = draw_events,
+	.draw_detail = top_draw_site,
+};

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * top.h: the state of `memtrace top`, which the views draw and the keys change.
+ */
+#ifndef CLI_TOP_H
+#define CLI_TOP_H
+
+#include <regex.h>
+
+#include "base/map.h"
+#include "cli/top-lines.h"
+#include "cli/top-source.h"
+#include "render/view.h"
+
+enum { TOP_SERIES = 64, TOP_HISTORY = 4096 };
+
+/* The last values of one figure, oldest overwritten. */
+struct top_series {
+	double time_s[TOP_SERIES];
+	uint64_t bytes[TOP_SERIES];
+	uint32_t n; /* ever added */
+};
+
+/* One moment of the whole process. */
+struct top_moment {
+	double time_s;
+	uint64_t rss, live, kept; /* PROFILE_UNKNOWN where it is not known */
+};
+
+struct top_view;
+
+struct top {
+	struct top_source *source;
+	struct top_shot *shot;     /* never NULL once something is drawn */
+	struct top_shot *baseline; /* figures are differences from it; NULL */
+	bool ended;                /* the process: shot is the last there is */
+
+	struct map series; /* site's id: struct top_series * */
+	struct top_moment *history;
+	size_t n_history;
+
+	const struct top_view *view;
+	struct render_options options; /* sort, by, grep, colour, utf8, width */
+	regex_t grep;                  /* what options.grep points to */
+	char filter[128];              /* its text */
+	uint64_t detail;               /* item that is open, TOP_NO_ITEM */
+	bool help, paused, tree_from_allocation;
+	struct map expanded; /* the tree: hashes of paths whose state was changed by hand */
+	double interval_s;
+	int rows; /* room for the view's lines, its heads included */
+	char message[256];
+};
+
+struct top_view {
+	const char *name;
+	unsigned n_heads; /* lines that stay while the others scroll */
+	bool needs_agent;
+	int (*draw)(struct top *top, struct top_lines *lines);
+	/* What Enter shows of an item; NULL if there is nothing. */
+	int (*draw_detail)(struct top *top, uint64_t item, struct top_lines *lines);
+	/* A key that only this view knows; item is the selected one. Returns whether it did. */
+	bool (*press)(struct top *top, int key, uint64_t item);
+};
+
+extern const struct top_view top_sites, top_tree, top_ledger, top_arenas, top_maps, top_threads,
+	top_timeline, top_events;
+
+/* Takes what the source has; returns whether there was something. */
+bool top_update(struct top *top);
+void top_deinit(struct top *top);
+
+/* Bytes a second, by the median of the slopes between moments of the last minute; NAN if unknown. */
+double top_growth(const struct top *top, uint64_t site_id);
+const struct top_series *top_find_series(const struct top *top, uint64_t site_id);
+/* The same of all history: of live memory, or of RSS where live is not known. */
+double top_total_growth(const struct top *top);
+
+/* The profile's site of that identity, or NULL. */
+const struct profile_site *top_find_site(const struct profile *profile, uint64_t id);
+
+/* The lines above every view: process, verdict, tabs. */
+int top_draw_head(struct top *top, struct top_lines *lines);
+int top_draw_help(struct top *top, struct top_lines *lines);
+/* A stack with its source lines, where the files are there. */
+int top_draw_site(struct top *top, uint64_t site_id, struct top_lines *lines);
+
+/* "+1.5 MiB", signed where there is a baseline, else "1.5 MiB". text holds UNITS_MAX + 2. */
+const char *top_format_bytes(const struct top *top, int64_t bytes, char *text);
+/* Eight steps of height from values, the newest at the right end, in columns. */
+int top_add_spark(struct top *top, struct top_lines *lines, const struct top_series *series,
+		  unsigned columns);
+/* A bar of columns for part of whole. */
+int top_add_bar(const struct top *top, struct top_lines *lines, enum top_style style,
+		unsigned columns, uint64_t part, uint64_t whole);
+/* The line for views that need the agent, with the way to get it. */
+int top_explain_no_agent(const struct top *top, struct top_lines *lines);
+
+#endif

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""A program in a terminal emulator: keys in, screen out."""
+
+import os
+import time
+
+import pexpect
+import pyte
+
+
+class Terminal:
+    """Runs a command on a screen of columns by rows."""
+
+    def __init__(self, command, columns=100, rows=30, env=None, cwd=None):
+        self.screen = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        environment = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | (env or {})
+        self.process = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment, cwd=cwd,
+                                     timeout=10)
+        self.process.delaybeforesend = None
+
+    def read(self, seconds=0.05):
+        """Takes what the program prints until it has been quiet for so long."""
+        while True:
+            try:
+                self.stream.feed(self.process.read_nonblocking(65536, timeout=seconds))
+            except pexpect.TIMEOUT:
+                return True
+            except pexpect.EOF:
+                return False
+
+    def text(self):
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    def wait_for(self, *words, seconds=15, gone=()):
+        """Waits until all words are on the screen, and none of those that should be gone."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            alive = self.read()
+            text = self.text()
+            if all(word in text for word in words) and not any(word in text for word in gone):
+                return text
+            if not alive:
+                break
+        raise AssertionError(f"{words} did not come, or {gone} did not go:\n{self.text()}")
+
+    def press(self, keys):
+        self.process.send(keys)
+
+    def resize(self, columns, rows):
+        self.screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
+    def colours(self):
+        return {cell.fg for row in self.screen.buffer.values() for cell in row.values()} - {"default"}
+
+    def close(self, key="q"):
+        """Presses a key that ends it; returns the exit status."""
+        if key:
+            self.press(key)
+        end = time.monotonic() + 10
+        while time.monotonic() < end and self.read():
+            pass
+        self.process.close(force=False)
+        return self.process.exitstatus

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: MIT
+"""`memtrace top` in a terminal emulator: each view, each key, sizes, colours, and how it ends."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import leaks
+from terminal import Terminal
+
+UP, DOWN, TAB, ENTER, ESCAPE = "\033OA", "\033OB", "\t", "\r", "\033"
+
+
+class Grow:
+    """A program that leaks 1,000 blocks of 1,000 bytes for each line it gets."""
+
+    def __init__(self, process, pid):
+        self.process, self.pid = process, pid
+
+    def step(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+
+@pytest.fixture(name="grow")
+def start_grow(tmp_path):
+    process = subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=all", "-o", tmp_path / "end.memtrace", "--",
+                                f"{leaks.VICTIMS}/grow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               cwd=tmp_path)
+    assert process.stdout.readline() == "ready\n"
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+        pid = file.read().split()[0]
+    yield Grow(process, pid)
+    if process.poll() is None:
+        process.stdin.close()
+        process.wait(timeout=30)
+
+
+@pytest.fixture(name="top")
+def open_top(grow, tmp_path):
+    """top(OPTION…, columns=, rows=, env=): the screen of the growing program."""
+    terminals = []
+
+    def call(*options, **keywords):
+        terminal = Terminal([leaks.MEMTRACE, "top", "--interval=250ms", *options, grow.pid], cwd=tmp_path, **keywords)
+        terminals.append(terminal)
+        return terminal
+    yield call
+    for terminal in terminals:
+        terminal.process.close(force=True)
+
+
+def test_the_first_screen_says_what_is_wrong_and_who_did_it(grow, top):
+    screen = top()
+    grow.step()
+    text = screen.wait_for("leak (victims/grow.c", "1000")
+    lines = text.splitlines()
+    assert re.match(rf"grow \(pid {grow.pid}\)  up ", lines[0])
+    assert re.search(r"rss .* live 1\.1 MiB", lines[1])
+    assert lines[3].startswith(" 1 [Sites]  2 Tree  3 Ledger  4 Arenas  5 Maps  6 Threads  7 Timeline  8 Events")
+    assert lines[4].split() == ["*LIVE", "BLOCKS", "GROWTH", "OLDEST", "LATELY", "ALLOCATED", "BY"]
+    assert re.match(r"\s+976\.6 KiB\s+1000 ", lines[5])
+    assert "q leaves" in lines[-1]
+    assert screen.close() == 0
+
+
+def test_every_view_has_its_key(grow, top):
+    screen = top()
+    screen.wait_for("[Sites]", "leak (victims/grow.c")
+    for key, name, words in (("2", "Tree", ["SHARE", "100.0 %", "main"]), ("3", "Ledger", ["OF ALL", "live blocks", "all of it"]),
+                             ("4", "Arenas", ["ALLOCATOR"]), ("5", "Maps", ["PERM", "libc.so.6"]),
+                             ("6", "Threads", ["HOLDS", grow.pid]), ("7", "Timeline", ["peak", "0 B"]),
+                             ("8", "Events", ["EVENT", "malloc"]), ("1", "Sites", ["GROWTH"])):
+        screen.press(key)
+        screen.wait_for(f"[{name}]", *words)
+    screen.press(TAB)
+    screen.wait_for("[Tree]")
+    screen.press("\033[Z")
+    screen.wait_for("[Sites]")
+    screen.press("?")
+    screen.wait_for("Any key closes this", "median slope")
+    screen.press("x")
+    screen.wait_for("ALLOCATED BY", gone=["Any key closes this"])
+
+
+def test_enter_opens_the_stack_with_its_source(grow, top):
+    screen = top()
+    screen.wait_for("make_cache", "leak (victims/grow.c")
+    screen.press(ENTER)
+    text = screen.wait_for("blocks;", "main")
+    assert "return malloc(500000);" in text
+    screen.press(ESCAPE)
+    screen.wait_for("ALLOCATED BY")
+    screen.press(DOWN + ENTER)
+    screen.wait_for("kept[n_kept++] = calloc(1, 1000);")
+
+
+def test_the_mark_turns_figures_into_differences(grow, top):
+    screen = top()
+    screen.wait_for("make_cache", "leak (victims/grow.c")
+    screen.press("m")
+    screen.wait_for("*SINCE", "+0 B")
+    grow.step()
+    text = screen.wait_for("+976.6 KiB", "+1000")
+    assert text.index("leak (victims") < len(text)
+    screen.press("M")
+    screen.wait_for("*LIVE")
+
+
+def test_sorting_filtering_grouping(grow, top):
+    screen = top()
+    screen.wait_for("make_cache", "leak (victims/grow.c")
+    screen.press(">")
+    screen.wait_for("*GROWTH", "sorted by growth")
+    screen.press("<")
+    screen.wait_for("*LIVE")
+    screen.press("/make_c" + ENTER)
+    screen.wait_for("make_cache", "only /make_c/", gone=["leak (victims"])
+    screen.press(ESCAPE)
+    screen.wait_for("leak (victims")
+    screen.press("/(" + ENTER)
+    screen.wait_for("is no regular expression")
+    screen.press("g")
+    screen.wait_for("BY function", "make_cache")
+    screen.press("ggg")
+    screen.wait_for("ALLOCATED BY")
+
+
+def test_growth_is_at_the_head(grow, top):
+    screen = top("--sort=growth")
+    screen.wait_for("make_cache")
+    for _ in range(8):
+        grow.step()
+        time.sleep(0.25)
+    text = screen.wait_for("iB/s")
+    assert "leak (victims/grow.c:19)" in text.splitlines()[5]
+    assert re.search(r"growth \+\d", text.splitlines()[1])
+
+
+def test_pause_keeps_the_picture(grow, top):
+    screen = top()
+    screen.wait_for("make_cache", "leak (victims/grow.c")
+    screen.press(" ")
+    screen.wait_for("PAUSED")
+    grow.step()
+    time.sleep(0.6)
+    screen.read()
+    assert "976.6 KiB" not in screen.text()
+    screen.press(" ")
+    screen.wait_for("976.6 KiB", gone=["PAUSED"])
+
+
+def test_saving_writes_a_session(grow, top, memtrace, tmp_path):
+    screen = top()
+    screen.wait_for("leak (victims/grow.c")
+    screen.press("s")
+    screen.wait_for("saved as memtrace.grow.")
+    name = f"memtrace.grow.{grow.pid}.memtrace"
+    assert (tmp_path / name).exists()
+    assert "make_cache" in memtrace("report", name).stdout
+
+
+@pytest.mark.parametrize("columns,rows", [(80, 24), (200, 60)])
+def test_sizes(top, columns, rows):
+    screen = top(columns=columns, rows=rows)
+    text = screen.wait_for("make_cache (victims", "q leaves")
+    assert all(len(line) <= columns for line in text.splitlines())
+    screen.resize(30, 6)
+    screen.wait_for("30x6 is too small")
+    screen.resize(columns, rows)
+    screen.wait_for("make_cache (victims", "q leaves")
+
+
+def test_ascii_where_the_locale_is_not_utf8(top):
+    screen = top(env={"LC_ALL": "C"})
+    screen.wait_for("make_cache")
+    screen.press("3")
+    screen.wait_for("###")
+    assert screen.text().isascii()
+
+
+def test_colours_only_where_they_are_wanted(top):
+    screen = top()
+    screen.wait_for("make_cache")
+    assert screen.colours()
+    mono = top(env={"NO_COLOR": "1"})
+    mono.wait_for("make_cache")
+    assert not mono.colours()
+
+
+def test_the_last_state_stays_when_the_process_ends(grow, top, tmp_path):
+    screen = top()
+    screen.wait_for("leak (victims/grow.c")
+    grow.process.stdin.close()
+    screen.wait_for("the process has ended", "leak (victims/grow.c")
+    screen.press("s")
+    screen.wait_for("saved as")
+    assert screen.close() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_restore_the_screen_and_leave_the_target_alone(grow, top, number):
+    screen = top()
+    screen.wait_for("leak (victims/grow.c")
+    os.kill(screen.process.pid, number)
+    assert screen.close(key=None) == 0
+    grow.step()
+
+
+def test_stopped_and_continued(grow, top):
+    screen = top()
+    screen.wait_for("leak (victims/grow.c")
+    os.kill(screen.process.pid, signal.SIGSTOP)
+    grow.step()
+    os.kill(screen.process.pid, signal.SIGCONT)
+    screen.wait_for("976.6 KiB")
+    assert screen.close() == 0
+
+
+def test_batch_prints_frames(grow, memtrace):
+    done = memtrace("top", "--batch", "-n", "2", "--interval=100ms", grow.pid)
+    assert done.returncode == 0
+    assert done.stdout.count("[Sites]") == 2
+    assert "make_cache (victims/grow.c:" in done.stdout
+    assert "\033" not in done.stdout
+
+
+def test_a_process_without_the_agent(memtrace):
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        try:
+            done = memtrace("top", "--batch", "-n", "1", sleeper.pid)
+            assert "The process has no agent" in done.stdout
+            done = memtrace("top", "--batch", "-n", "1", "--view=ledger", sleeper.pid)
+            assert "program and libraries" in done.stdout
+        finally:
+            sleeper.kill()
+
+
+def test_refusals_are_one_line(memtrace):
+    for arguments in (["999999999"], ["missing.memtrace"]):
+        done = memtrace("top", "--batch", *arguments)
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+    done = memtrace("top", str(os.getpid()))
+    assert done.returncode == 1
+    assert "not a terminal" in done.stderr
