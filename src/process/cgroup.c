@@ -120,16 +120,30 @@ static uint64_t read_memory(const char *folder, bool v2)
 	return MIN(read_limit(folder, "memory.max"), read_limit(folder, "memory.high"));
 }
 
+/* "150000 100000", or "max 100000". */
+static void parse_cpu_max(const char *text, uint64_t *ret_quota, uint64_t *ret_period)
+{
+	char *end;
+
+	*ret_quota = *ret_period = UINT64_MAX;
+	if (!text || text[0] < '0' || text[0] > '9')
+		return;
+	*ret_quota = strtoull(text, &end, 10);
+	if (*end == ' ')
+		*ret_period = strtoull(end + 1, NULL, 10);
+}
+
 static uint64_t read_cpu(const char *folder, bool v2)
 {
-	_cleanup_free_ char *text = v2 ? read_file(folder, "cpu.max") : NULL;
-	unsigned long long quota, period;
+	uint64_t quota, period;
 
-	if (!v2) {
+	if (v2) {
+		_cleanup_free_ char *text = read_file(folder, "cpu.max");
+
+		parse_cpu_max(text, &quota, &period);
+	} else {
 		quota = read_limit(folder, "cpu.cfs_quota_us");
 		period = read_limit(folder, "cpu.cfs_period_us");
-	} else if (!text || sscanf(text, "%llu %llu", &quota, &period) != 2) {
-		return UINT64_MAX;
 	}
 	if (quota > no_limit || period == 0 || period > no_limit)
 		return UINT64_MAX;

@@ -9,9 +9,9 @@
  *
  * Where the arenas could not be read, only the sum is known, and the advice is a way to find out.
  */
-#include "base/strbuf.h"
+#include <string.h>
+
 #include "base/units.h"
-#include "profile/label.h"
 #include "profile/verdict-cause.h"
 #include "profile/verdict-rule.h"
 
@@ -117,6 +117,12 @@ static int say_where(const struct evidence *evidence, struct verdict *verdict)
 			   heap->n_keeping, heap->n_arenas, most);
 }
 
+static bool is_java(const struct evidence *evidence)
+{
+	return evidence_owned(evidence, LEDGER_JVM_HEAP) > 0 ||
+	       strcmp(evidence->profile->process.comm, "java") == 0;
+}
+
 static int advise_trim(const struct evidence *evidence, struct verdict *verdict)
 {
 	const uint64_t trimmable = evidence->heap.trimmable;
@@ -129,9 +135,16 @@ static int advise_trim(const struct evidence *evidence, struct verdict *verdict)
 	if (!evidence->running)
 		return verdict_advise(verdict, trimmable,
 				      "call malloc_trim(0) when a peak is over");
+	if (is_java(evidence))
+		return verdict_advise(
+			verdict, trimmable,
+			"call malloc_trim(0) when a peak is over; of a Java machine: jcmd "
+			"%u System.trim_native_heap",
+			process->pid);
 	return verdict_advise(
 		verdict, trimmable,
-		"call malloc_trim(0) when a peak is over; at once: memtrace trim --yes %u",
+		"call malloc_trim(0) when a peak is over; at once: gdb -p %u -batch -ex "
+		"'call (int)malloc_trim(0)'",
 		process->pid);
 }
 
