@@ -20,6 +20,7 @@
 #ifndef HEAP_INLINE_H
 #define HEAP_INLINE_H
 
+#include "heap/bulk.h"
 #include "heap/heap.h"
 #include "heap/pagemap.h"
 #include "heap/sizeclass.h"
@@ -50,6 +51,20 @@ static _always_inline_ void *heap_alloc_fast(size_t size)
 	bin->head = *(void **)block;
 	bin->room++;
 	__atomic_store_n(&cache->countdown, (int64_t)(countdown - size), __ATOMIC_RELAXED);
+	return block;
+}
+
+/* The same for blocks of zeros; total is what is asked for in all. */
+static _always_inline_ void *heap_alloc_zeroed_fast(size_t total)
+{
+	void *block;
+
+	/* larger ones are better off with fresh pages */
+	if (unlikely(total > SIZECLASS_SHARED_MAX))
+		return NULL;
+	block = heap_alloc_fast(total);
+	if (likely(block))
+		bulk_zero(block, total);
 	return block;
 }
 

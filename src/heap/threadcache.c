@@ -286,11 +286,19 @@ static void give_batch(struct threadcache_bin *bin, unsigned class)
 	central_give(class, list, batch);
 }
 
+/* How many blocks a list may hold. A thread that only frees has no use for many. */
+static unsigned longest(const struct threadcache_bin *bin, const struct sizeclass *sizeclass)
+{
+	const unsigned least = 2u * sizeclass->batch;
+
+	return bin->batch ? MAX(least, LIST_BYTES / sizeclass->size) : least;
+}
+
 void threadcache_give(struct threadcache *cache, unsigned class, void *block)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	struct threadcache_bin *bin = &cache->bins[class];
-	const unsigned limit = MAX(2u * sizeclass->batch, LIST_BYTES / sizeclass->size);
+	const unsigned limit = longest(bin, sizeclass);
 
 	if (unlikely(bin->head == block))
 		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, block);

@@ -69,7 +69,7 @@ _export_ void *malloc(size_t size)
 	return likely(block) ? block : malloc_slow(size);
 }
 
-_export_ void *calloc(size_t n, size_t size)
+static _noinline_ void *calloc_slow(size_t n, size_t size)
 {
 	void *block;
 
@@ -79,6 +79,16 @@ _export_ void *calloc(size_t n, size_t size)
 	if (unlikely(!block) && heap_is_interrupted())
 		return backend_alloc_zeroed(n, size);
 	return block;
+}
+
+_export_ void *calloc(size_t n, size_t size)
+{
+	void *block = NULL;
+	size_t total;
+
+	if (likely(!__builtin_mul_overflow(n, size, &total)))
+		block = heap_alloc_zeroed_fast(total);
+	return likely(block) ? block : calloc_slow(n, size);
 }
 
 /* Not the heap's: libc's own free keeps errno only since glibc 2.33. */
