@@ -98,11 +98,12 @@ void heap_free_sized(void *block, size_t size);
 
 /*
  * Whether block points into memory of this heap: the test that an embedder makes before heap_free when
- * pointers of other allocators can reach it. heap_free_owned makes both in one look-up: it returns
- * false and does nothing when block is not ours.
+ * pointers of other allocators can reach it. heap_free_owned and heap_realloc_owned (block is not
+ * NULL) make both in one look-up: they return false and do nothing when block is not ours.
  */
 bool heap_owns(const void *block);
 bool heap_free_owned(void *block);
+bool heap_realloc_owned(void *block, size_t size, void **ret);
 
 /*
  * Bytes that may be used at block, at least what was asked for. 0 for NULL. heap_usable_size_owned is

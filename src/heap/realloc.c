@@ -40,6 +40,18 @@ static bool fits(unsigned class, size_t size)
 	       (size > usable / 2 || sizeclass_of(size) == sizeclass_plain(class));
 }
 
+/* Whether usable bytes serve the new size well, and no report is due. Then it is counted. */
+static _always_inline_ bool stays_fast(size_t usable, size_t size)
+{
+	struct threadcache *cache = threadcache_self;
+	const int64_t countdown = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
+
+	if (size > usable || (uint64_t)countdown <= size)
+		return false;
+	__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
+	return true;
+}
+
 static void *realloc_small(void *block, unsigned class, size_t size)
 {
 	struct threadcache *cache;
@@ -111,19 +123,37 @@ static void *realloc_tagged(void *block, const struct block *found, size_t size)
 	return moved;
 }
 
+bool heap_realloc_owned(void *block, size_t size, void **ret)
+{
+	const unsigned class = heap_class_fast(block);
+	struct block found;
+	size_t usable;
+
+	size = MAX(size, 1);
+	if (likely(class)) {
+		usable = sizeclass_get(class)->size;
+		*ret = size > usable / 2 && stays_fast(usable, size)
+			       ? block
+			       : realloc_small(block, class, size);
+		return true;
+	}
+	if (!block_find(block, &found))
+		return false;
+	if (!found.class && !__atomic_load_n(found.tag, __ATOMIC_RELAXED) &&
+	    size + HEAP_PAGE > found.size && stays_fast(found.size, size))
+		*ret = block;
+	else
+		*ret = realloc_tagged(block, &found, size);
+	return true;
+}
+
 void *heap_realloc(void *block, size_t size)
 {
-	const size_t offset = pagemap_offset(block);
-	struct block found;
-	unsigned class;
+	void *moved;
 
 	if (!block)
 		return heap_alloc(size);
-	size = MAX(size, 1);
-	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
-	if (likely(class))
-		return realloc_small(block, class, size);
-	if (!block_find(block, &found))
+	if (!heap_realloc_owned(block, size, &moved))
 		hooks_corruption(HEAP_ERROR_FOREIGN, block);
-	return realloc_tagged(block, &found, size);
+	return moved;
 }

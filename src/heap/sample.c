@@ -24,7 +24,9 @@ bool sample_count(struct threadcache *cache, size_t size)
 		return false;
 	}
 	if (cache->rest) {
-		tidy_visit(cache);
+		/* large blocks come here each time */
+		if (size < TIDY_BYTES / 2 || ++cache->n_slow % 8 == 0)
+			tidy_visit(cache);
 		if (cache->rest > 0 && size < (uint64_t)countdown + (uint64_t)cache->rest) {
 			threadcache_set_countdown(cache, countdown + cache->rest - (int64_t)size);
 			return false;

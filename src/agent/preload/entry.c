@@ -140,15 +140,18 @@ _export_ void free_aligned_sized(void *block, size_t align, size_t size)
 
 _export_ void *realloc(void *block, size_t size)
 {
+	void *moved;
+
 	if (!block)
 		return malloc(size);
-	if (unlikely(!heap_class_fast(block)) && (!is_fast() || !heap_owns(block)))
+	if (unlikely(!heap_class_fast(block)) && !is_fast())
 		return backend_realloc(block, size);
-	if (unlikely(size == 0)) {
+	if (unlikely(size == 0) && heap_owns(block)) {
 		heap_free(block);
 		return NULL;
 	}
-	return heap_realloc(block, size);
+	return likely(heap_realloc_owned(block, size, &moved)) ? moved
+							       : backend_realloc(block, size);
 }
 
 _export_ void *reallocarray(void *block, size_t n, size_t size)
