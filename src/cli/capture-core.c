@@ -152,13 +152,13 @@ static void explain_region(const char *path, int error_number, struct strbuf *er
 			    strerror(-error_number));
 }
 
-static void say_what_counts(const struct core *core)
+static void say_what_counts(const char *path, const struct core *core)
 {
 	char zeros[UNITS_MAX];
 
-	log_notice("report: a core file does not tell which pages were resident; those that hold "
+	log_notice("%s: a core file does not tell which pages were resident; those that hold "
 		   "anything count as resident, %s of zeros that were dumped do not",
-		   units_format_bytes(core_zero_bytes(core), zeros));
+		   path, units_format_bytes(core_zero_bytes(core), zeros));
 }
 
 int capture_core(const char *path, const char *exe, bool symbolize, struct profile **ret,
@@ -187,7 +187,7 @@ int capture_core(const char *path, const char *exe, bool symbolize, struct profi
 		explain_region(path, r, error);
 		return r;
 	}
-	core_warn("report", path, space.core);
-	say_what_counts(space.core);
+	core_warn(path, space.core);
+	say_what_counts(path, space.core);
 	return 0;
 }

@@ -148,7 +148,7 @@ static int count(const struct values *values, const char *target, const struct s
 	if (r < 0)
 		return STATUS_FAILED;
 	if (space->core)
-		core_warn("objects", target, space->core);
+		core_warn(target, space->core);
 	return census_print("objects", &values->census, renderers, &census);
 }
 

@@ -268,7 +268,7 @@ static int count(const struct values *values, const char *target, const struct s
 		return STATUS_FAILED;
 	}
 	if (space->core)
-		core_warn("strings", target, space->core);
+		core_warn(target, space->core);
 	return census_print("strings", &values->census, renderers, &census);
 }
 

@@ -92,22 +92,22 @@ void core_explain(const char *path, int error_number, struct strbuf *error)
 	}
 }
 
-void core_warn(const char *verb, const char *path, const struct core *core)
+void core_warn(const char *path, const struct core *core)
 {
 	struct core_damage damage;
 	char bytes[UNITS_MAX];
 
 	core_damage(core, &damage);
 	if (damage.missing_bytes)
-		log_warning("%s: %s: was cut off: %s are missing at its end; going on with what "
-			    "is there",
-			    verb, path, units_format_bytes(damage.missing_bytes, bytes));
+		log_warning("%s: was cut off: %s are missing at its end; going on with what is "
+			    "there",
+			    path, units_format_bytes(damage.missing_bytes, bytes));
 	if (damage.n_replaced_files)
 		log_warning("%s: %s: is not the file that was mapped%s; going on without its "
 			    "contents (give the program that it was with --exe FILE)",
-			    verb, damage.file, damage.n_replaced_files > 1 ? ", nor others" : "");
+			    path, damage.file, damage.n_replaced_files > 1 ? ", nor others" : "");
 	else if (damage.n_absent_files)
 		log_warning("%s: %s: is not there%s; going on without its contents (give the "
 			    "program with --exe FILE)",
-			    verb, damage.file, damage.n_absent_files > 1 ? ", nor others" : "");
+			    path, damage.file, damage.n_absent_files > 1 ? ", nor others" : "");
 }

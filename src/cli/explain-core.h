@@ -17,6 +17,6 @@ bool core_explain_compressed(const char *path, struct strbuf *error);
 /* The line for an error of core_open. */
 void core_explain(const char *path, int error_number, struct strbuf *error);
 /* On stderr: what of the core is missing, as far as it was found out by now. */
-void core_warn(const char *verb, const char *path, const struct core *core);
+void core_warn(const char *path, const struct core *core);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "process/fast-blocks.h"
 #include "process/glibc-arenas.h"
 
 int blocks_visit(const struct space *space, const struct blocks_options *options,
@@ -19,6 +20,13 @@ int blocks_visit(const struct space *space, const struct blocks_options *options
 		.n_tids = space->n_tids,
 		.pid = options->no_stop ? 0 : space->pid,
 	};
+	int fast = -ENOTSUP, r;
 
-	return glibc_arenas_visit(&glibc, visit, userdata);
+	if (options->fast_root)
+		fast = fast_blocks_visit(options->fast_root, space->maps, space->memory, visit,
+					 userdata, ret_why);
+	if (fast && fast != -ENOTSUP)
+		return fast;
+	r = glibc_arenas_visit(&glibc, visit, userdata);
+	return r == -ENOTSUP ? fast : r;
 }

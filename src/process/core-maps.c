@@ -245,6 +245,16 @@ static uint64_t count_held(const struct core_segment *segment, uint64_t start, u
 	return bytes;
 }
 
+/*
+ * gdb writes memory without any permission, guards and reservations, as memory that can be read, with zeros
+ * in it. Nobody maps zeros that he can only read.
+ */
+static bool is_unreadable(const struct core_segment *segment, const struct mapping *mapping)
+{
+	return !mapping->path[0] && !mapping->write && !mapping->exec && segment->dumped &&
+	       !segment->held_bytes;
+}
+
 int core_maps_measure(struct core_image *image, struct maps *maps)
 {
 	for (size_t i = 0; i < maps->n_mappings; i++) {
@@ -258,6 +268,8 @@ int core_maps_measure(struct core_image *image, struct maps *maps)
 		r = core_image_look(image, segment);
 		if (r < 0)
 			return r;
+		if (is_unreadable(segment, mapping))
+			mapping->read = false;
 		mapping->rss = mapping->pss = count_held(segment, mapping->start, mapping->end);
 		if (mapping->shared)
 			mapping->shared_dirty = mapping->rss;

@@ -4,6 +4,7 @@
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -149,3 +150,39 @@ def test_core_of_another_machine_is_told(memtrace, tmp_path):
     core.write_bytes(b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x04\x00\x03\x00" + bytes(100))
     done = memtrace("report", core)
     assert done.returncode == 1 and "another machine" in done.stderr
+
+
+def heap_lines(parsed):
+    return {line["owner"]: (line["resident_bytes"], line["virtual_bytes"])
+            for line in parsed["memory"]["ledger"] if line["owner"].startswith("heap.")}
+
+
+def without_names(arenas):
+    """A core does not have the names of threads, and nothing in it can be given back at once."""
+    for arena in arenas:
+        arena["threads"] = sorted(thread["tid"] for thread in arena["threads"])
+    return arenas
+
+
+@pytest.mark.parametrize("name", ["case-pinned-top", "case-holes", "case-threads", "arenas"])
+def test_arenas_of_a_core_are_those_of_the_process(memtrace, tmp_path, name):
+    cores.need_gcore()
+    with subprocess.Popen([f"{leaks.VICTIMS}/{name}"], cwd=tmp_path, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline()
+            cores.resident(process.pid)
+            # before gdb reads pages that are absent, which makes them present
+            live = leaks.report(str(process.pid))
+            core = cores.gcore(process.pid, tmp_path)
+        finally:
+            process.kill()
+    dead = leaks.report(core)
+    os.remove(core)
+    assert without_names(dead["arenas"]) == without_names(live["arenas"])
+    assert live["arenas"] and heap_lines(live)
+    assert heap_lines(dead) == heap_lines(live)
+    assert dead["verdict"]["code"] == live["verdict"]["code"]
+    stacks = [line["resident_bytes"] for parsed in (live, dead) for line in parsed["memory"]["ledger"]
+              if line["owner"] == "stacks"]
+    assert len(stacks) == 2 and abs(stacks[0] - stacks[1]) <= 64 << 10

@@ -2,7 +2,10 @@
 """memtrace objects counts the classes of a stripped program to the digit, living or in a core."""
 
 import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 
 import pytest
@@ -13,9 +16,9 @@ import leaks
 VICTIMS = ["classes", "classes-nopie", "classes-static"]
 
 
-def start(name, directory, *arguments):
+def start(name, directory, *arguments, tool=()):
     """Gives the Popen and what the victim said of its classes: name: (blocks, bytes)."""
-    process = subprocess.Popen([f"{leaks.VICTIMS}/{name}", *arguments], cwd=directory,
+    process = subprocess.Popen([*tool, f"{leaks.VICTIMS}/{name}", *arguments], cwd=directory,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     said = {}
     while (line := process.stdout.readline()) not in ("ready\n", ""):
@@ -62,6 +65,22 @@ def test_a_core_has_the_same_classes(memtrace, tmp_path, name):
     dead = objects(memtrace, core)
     assert dead == live
     assert classes(dead) == said
+
+
+def test_classes_are_counted_with_the_fast_allocator(memtrace, tmp_path):
+    tool = [leaks.MEMTRACE, "run", "--quiet", "-o", "s.memtrace", "--"]
+    process, said = start("classes", tmp_path, tool=tool)
+    pid = cores.child_of(process.pid)
+    try:
+        live = objects(memtrace, pid)
+        core = cores.gcore(pid, tmp_path) if shutil.which("gcore") else None
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        process.wait()
+    assert classes(live) == said
+    assert live["in_use_blocks"] >= live["known_blocks"] + 20
+    if core:
+        assert objects(memtrace, core) == live
 
 
 def test_a_core_of_the_kernel_has_the_same_classes(memtrace, tmp_path):

@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "agent/inject": ["agent/core", "base/macro.h", "region/abi.h", "region/inject-abi.h"],
     "process": ["base", "region/abi.h", "region/inject-abi.h"],
     "process/fast-arenas.c": ["base", "process", "heap/published.h"],
+    "process/fast-blocks.c": ["base", "process", "heap/published.h"],
     "process/fast-heap.c": ["base", "process", "heap/published.h"],
     "process/fast-pieces.c": ["base", "process", "heap/published.h"],
     "symbolize": ["base", "process/memory.h"],

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fast-blocks.c: see the header.
+ *
+ * A span of small blocks has a bit for each that is free. Those that wait in caches of threads, or in
+ * batches between them, have none: they are found by following the lists, and get theirs here, in a copy
+ * of the table of spans. A list that leads anywhere but to a block of its class has changed meanwhile and
+ * is left.
+ */
+#include "process/fast-blocks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/macro.h"
+#include "heap/published.h"
+#include "process/fast-heap.h"
+
+enum { SPANS_AT_ONCE = 1024, BITS = 64 };
+
+struct piece {
+	uint64_t start, size; /* bytes */
+	uint64_t free[SPAN_BITMAP_WORDS];
+	uint8_t state, class;
+};
+
+struct walk {
+	struct fast_heap heap;
+	struct memory *memory;
+	struct piece *pieces; /* by address, not overlapping */
+	size_t n_pieces;
+};
+
+static void walk_deinit(struct walk *walk)
+{
+	fast_heap_deinit(&walk->heap);
+	free(walk->pieces);
+}
+
+/* Whether the span stands as it says; it may be in the middle of a change. */
+static bool make_piece(const struct fast_heap *heap, const struct span *span, struct piece *piece)
+{
+	*piece = (struct piece){.state = span->state, .class = span->class};
+	if (span->state <= SPAN_NONE || span->state > SPAN_HUGE)
+		return false;
+	if (span->state == SPAN_HUGE) {
+		piece->start = span->huge.start;
+		piece->size = span->huge.size;
+		return piece->size > 0;
+	}
+	piece->start = heap->base + (uint64_t)span->page * HEAP_PAGE;
+	piece->size = (uint64_t)span->n_pages * HEAP_PAGE;
+	if (span->page + (uint64_t)span->n_pages > heap->used / HEAP_PAGE)
+		return false;
+	if (span->state != SPAN_SMALL)
+		return piece->size > 0;
+	for (unsigned i = 0; i < SPAN_BITMAP_WORDS; i++)
+		piece->free[i] = span->free[i];
+	return piece->size > 0 && fast_heap_class(heap, span->class)->size > 0;
+}
+
+static int read_pieces(struct walk *walk)
+{
+	const struct fast_heap *heap = &walk->heap;
+	struct span spans[SPANS_AT_ONCE];
+
+	walk->pieces = calloc((size_t)heap->n_spans + 1, sizeof(*walk->pieces));
+	if (!walk->pieces)
+		return -ENOMEM;
+	for (uint32_t i = 1; i < heap->n_spans;) {
+		const uint32_t n = MIN(heap->n_spans - i, (uint32_t)SPANS_AT_ONCE);
+		int r = memory_read(walk->memory, heap->spans + (uint64_t)i * sizeof(spans[0]),
+				    spans, n * sizeof(spans[0]));
+
+		if (r < 0)
+			return r;
+		for (uint32_t k = 0; k < n; k++)
+			walk->n_pieces +=
+				make_piece(heap, &spans[k], &walk->pieces[walk->n_pieces]);
+		i += n;
+	}
+	return 0;
+}
+
+static int compare_pieces(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Spans that were split or merged while they were copied overlap: the first of two stands. */
+static void put_in_order(struct walk *walk)
+{
+	uint64_t end = 0;
+	size_t n = 0;
+
+	if (walk->n_pieces)
+		qsort(walk->pieces, walk->n_pieces, sizeof(*walk->pieces), compare_pieces);
+	for (size_t i = 0; i < walk->n_pieces; i++) {
+		if (walk->pieces[i].start < end)
+			continue;
+		end = walk->pieces[i].start + walk->pieces[i].size;
+		walk->pieces[n++] = walk->pieces[i];
+	}
+	walk->n_pieces = n;
+}
+
+static struct piece *find_piece(const struct walk *walk, uint64_t address)
+{
+	size_t low = 0, high = walk->n_pieces;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (walk->pieces[middle].start + walk->pieces[middle].size <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == walk->n_pieces || walk->pieces[low].start > address)
+		return NULL;
+	return &walk->pieces[low];
+}
+
+/* Marks the block at address as free: false if there is none of the class, or it is marked already. */
+static bool mark(const struct walk *walk, uint32_t class, uint64_t address)
+{
+	const struct fast_class *sizes = fast_heap_class(&walk->heap, class);
+	struct piece *piece = find_piece(walk, address);
+	uint64_t number;
+
+	if (!piece || piece->state != SPAN_SMALL || piece->class != class || !sizes->size ||
+	    (address - piece->start) % sizes->size)
+		return false;
+	number = (address - piece->start) / sizes->size;
+	if (number >= sizes->n_blocks || number >= SPAN_BITMAP_WORDS * BITS ||
+	    piece->free[number / BITS] >> number % BITS & 1)
+		return false;
+	piece->free[number / BITS] |= 1ull << number % BITS;
+	return true;
+}
+
+/* Marks n blocks from head on; ret_second is the first one's second word. */
+static bool follow(struct walk *walk, uint32_t class, uint64_t head, uint32_t n,
+		   uint64_t *ret_second)
+{
+	uint64_t at = head, words[2];
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!mark(walk, class, at) ||
+		    memory_read_present(walk->memory, at, words, sizeof(words)) < 0)
+			return false;
+		if (i == 0)
+			*ret_second = words[1];
+		at = words[0];
+	}
+	return true;
+}
+
+static void follow_list(struct walk *walk, const struct fast_list *list)
+{
+	uint64_t head = list->head, second = 0;
+
+	if (list->batch == 0) {
+		follow(walk, list->class, head, list->n, &second);
+		return;
+	}
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (!follow(walk, list->class, head, list->batch, &second))
+			return;
+		head = second;
+	}
+}
+
+static int visit_small(const struct walk *walk, const struct piece *piece, arenas_visit visit,
+		       void *userdata)
+{
+	const struct fast_class *sizes = fast_heap_class(&walk->heap, piece->class);
+	int r = 0;
+
+	for (unsigned i = 0; i < sizes->n_blocks && i < SPAN_BITMAP_WORDS * BITS && r == 0; i++) {
+		const struct arenas_block block = {
+			.address = piece->start + (uint64_t)i * sizes->size,
+			.size = sizes->size,
+			.state =
+				piece->free[i / BITS] >> i % BITS & 1 ? ARENAS_FREE : ARENAS_IN_USE,
+		};
+
+		r = visit(&block, userdata);
+	}
+	return r;
+}
+
+static int visit_pieces(const struct walk *walk, arenas_visit visit, void *userdata)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < walk->n_pieces && r == 0; i++) {
+		const struct piece *piece = &walk->pieces[i];
+		const bool used = piece->state == SPAN_LARGE || piece->state == SPAN_HUGE;
+		const struct arenas_block block = {
+			.address = piece->start,
+			.size = piece->size,
+			.state = used ? ARENAS_IN_USE : ARENAS_FREE,
+		};
+
+		r = piece->state == SPAN_SMALL ? visit_small(walk, piece, visit, userdata)
+					       : visit(&block, userdata);
+	}
+	return r;
+}
+
+int fast_blocks_visit(uint64_t root, const struct maps *maps, struct memory *memory,
+		      arenas_visit visit, void *userdata, char **ret_why)
+{
+	_cleanup_(walk_deinit) struct walk walk = {.memory = memory};
+	int r = fast_heap_read(root, maps, memory, &walk.heap, ret_why);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOTSUP;
+	r = read_pieces(&walk);
+	if (r < 0)
+		return r;
+	put_in_order(&walk);
+	for (size_t i = 0; i < walk.heap.n_lists; i++)
+		follow_list(&walk, &walk.heap.lists[i]);
+	return visit_pieces(&walk, visit, userdata);
+}
