@@ -293,14 +293,19 @@ static uint32_t identify(const struct inject_module *module)
 
 static void note_variant(const struct inject_module *module, struct inject_slots *slots)
 {
-	uint32_t variant = slots->n_variants++;
+	uint32_t variant = slots->n_variants++, kind = identify(module);
+	bool has_operators = kind != MT_ALLOCATOR_GLIBC && kind != MT_ALLOCATOR_OTHER;
 
 	if (variant == 0)
-		slots->allocator = identify(module);
+		slots->allocator = kind;
 	slots->backing[variant] = (struct inject_range){module->start, module->end - module->start};
 	for (size_t i = 0; i < INJECT_N_FUNCTIONS; i++) {
-		const Elf64_Sym *symbol = inject_module_find(module, function_names[i]);
+		const Elf64_Sym *symbol;
 
+		/* of others it is not known whether their malloc and their operator delete agree */
+		if (i >= INJECT_FIRST_OPERATOR && !has_operators)
+			continue;
+		symbol = inject_module_find(module, function_names[i]);
 		if (symbol && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC)
 			slots->originals[variant][i] = module->bias + symbol->st_value;
 	}

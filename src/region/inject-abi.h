@@ -20,33 +20,67 @@
 #include "base/macro.h"
 
 /*
+ * The operators of C++ by their symbols: with a size, with a size and an alignment, and those that release.
+ * Only allocators that bring their own have them hooked; libstdc++'s call malloc.
+ */
+#define INJECT_NEWS(X)         \
+	X(_Znwm)               \
+	X(_Znam)               \
+	X(_ZnwmRKSt9nothrow_t) \
+	X(_ZnamRKSt9nothrow_t)
+#define INJECT_ALIGNED_NEWS(X)                \
+	X(_ZnwmSt11align_val_t)               \
+	X(_ZnamSt11align_val_t)               \
+	X(_ZnwmSt11align_val_tRKSt9nothrow_t) \
+	X(_ZnamSt11align_val_tRKSt9nothrow_t)
+#define INJECT_DELETES(X)                      \
+	X(_ZdlPv)                              \
+	X(_ZdaPv)                              \
+	X(_ZdlPvm)                             \
+	X(_ZdaPvm)                             \
+	X(_ZdlPvRKSt9nothrow_t)                \
+	X(_ZdaPvRKSt9nothrow_t)                \
+	X(_ZdlPvSt11align_val_t)               \
+	X(_ZdaPvSt11align_val_t)               \
+	X(_ZdlPvmSt11align_val_t)              \
+	X(_ZdaPvmSt11align_val_t)              \
+	X(_ZdlPvSt11align_val_tRKSt9nothrow_t) \
+	X(_ZdaPvSt11align_val_tRKSt9nothrow_t)
+
+/*
  * The functions that are hooked, by name in the dynamic symbol table. The order is that of
  * enum inject_function.
  */
-#define INJECT_FUNCTIONS(X)   \
-	X(malloc)             \
-	X(free)               \
-	X(calloc)             \
-	X(realloc)            \
-	X(reallocarray)       \
-	X(memalign)           \
-	X(aligned_alloc)      \
-	X(posix_memalign)     \
-	X(valloc)             \
-	X(pvalloc)            \
-	X(cfree)              \
-	X(free_sized)         \
-	X(free_aligned_sized) \
-	X(mmap)               \
-	X(mmap64)             \
-	X(munmap)             \
-	X(mremap)             \
-	X(brk)                \
-	X(sbrk)               \
-	X(madvise)
+#define INJECT_FUNCTIONS(X)    \
+	X(malloc)              \
+	X(free)                \
+	X(calloc)              \
+	X(realloc)             \
+	X(reallocarray)        \
+	X(memalign)            \
+	X(aligned_alloc)       \
+	X(posix_memalign)      \
+	X(valloc)              \
+	X(pvalloc)             \
+	X(cfree)               \
+	X(free_sized)          \
+	X(free_aligned_sized)  \
+	X(mmap)                \
+	X(mmap64)              \
+	X(munmap)              \
+	X(mremap)              \
+	X(brk)                 \
+	X(sbrk)                \
+	X(madvise)             \
+	INJECT_NEWS(X)         \
+	INJECT_ALIGNED_NEWS(X) \
+	INJECT_DELETES(X)
 
 #define INJECT_FUNCTION_ENUM(name) INJECT_##name,
-enum inject_function { INJECT_FUNCTIONS(INJECT_FUNCTION_ENUM) INJECT_N_FUNCTIONS };
+enum inject_function {
+	INJECT_FUNCTIONS(INJECT_FUNCTION_ENUM) INJECT_N_FUNCTIONS,
+	INJECT_FIRST_OPERATOR = INJECT__Znwm,
+};
 
 enum {
 	INJECT_N_VARIANTS = 3, /* modules that define the functions and are told apart */

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -22,10 +23,10 @@ MODES = {"threads": ["threads", "100"], "calls": ["calls"], "registers": ["regis
 
 
 @contextlib.contextmanager
-def running(*command, code=0):
+def running(*command, code=0, env=None):
     """A process that says "ready"; at the end it is told to end, and its exit code is looked at."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True) as process:
+                          text=True, env=env) as process:
         try:
             assert process.stdout.readline() == "ready\n"
             yield process
@@ -164,6 +165,85 @@ def test_a_recording_that_its_tool_left_is_found_again(memtrace, tmp_path):
         done = memtrace("detach", process.pid)
         assert done.returncode == 0 and "slots" in done.stderr, done.stderr
         tell(process)
+
+
+LEAKS = """
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+__attribute__((noinline)) static void leak(void) { memset(MAKE(1000), 1, 1000); }
+int main(void) {
+    PREPARE;
+    if (write(1, "ready\\n", 6) != 6) return 1;
+    for (;;) { leak(); usleep(1000); }
+}
+"""
+
+CONFINE = """
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+static void confine(void) {
+    static const int allowed[] = {SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise, SYS_futex, SYS_gettid,
+                                  SYS_clock_gettime, SYS_clock_nanosleep, SYS_write, SYS_rt_sigreturn, SYS_getrandom,
+                                  SYS_restart_syscall};
+    struct sock_filter code[64] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    int n = 1;
+    for (unsigned i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
+        code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    }
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    for (int i = 3; i < 1000; i++) close(i);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &(struct sock_fprog){n, code});
+}
+"""
+
+
+def leak_is_named(memtrace, program, folder, **environment):
+    """The leak of a program is named, twice in a row, and the program goes on."""
+    with running(program, code=-signal.SIGTERM, env=os.environ | environment) as process:
+        for name in ("1.memtrace", "2.memtrace"):
+            with attached(process.pid, folder, "--sample=all", name=name):
+                time.sleep(0.2)
+            site = json.loads(memtrace("report", "--format=json", name).stdout)["sites"][0]
+            assert "leak" in [frame["function"].split("(")[0] for frame in site["stack"] if frame["function"]], site
+            assert site["live_blocks"] > 20 and site["live_bytes"] == 1000 * site["live_blocks"]
+
+
+@pytest.mark.parametrize("name", ["libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"])
+@pytest.mark.parametrize("make", ["malloc", "new char"])
+def test_other_allocators(memtrace, compile_c, tmp_path, name, make):
+    library = f"/usr/lib/x86_64-linux-gnu/{name}"
+    if not os.path.exists(library):
+        pytest.skip(f"{name} is not installed")
+    text = "#define PREPARE\n#define MAKE(n) " + ("malloc(n)" if make == "malloc" else "new char[n]") + LEAKS
+    program = compile_c(text, "-xc++", "-g", compiler="c++")
+    leak_is_named(memtrace, program, tmp_path, LD_PRELOAD=library)
+
+
+def test_musl(memtrace, compile_c, tmp_path):
+    if not shutil.which("musl-gcc"):
+        pytest.skip("musl-gcc is not installed")
+    program = compile_c("#define PREPARE\n#define MAKE malloc\n" + LEAKS, "-g", compiler="musl-gcc")
+    leak_is_named(memtrace, program, tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can suspend a filter")
+def test_a_filter_of_system_calls_and_no_descriptors(memtrace, compile_c, tmp_path):
+    program = compile_c("#define PREPARE confine()\n#define MAKE malloc\n#include <unistd.h>\n" + CONFINE + LEAKS, "-g")
+    leak_is_named(memtrace, program, tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its root")
+def test_another_root_without_proc(memtrace, compile_c, tmp_path):
+    (tmp_path / "empty").mkdir()
+    enter = f"if (chroot(\"{tmp_path}/empty\") || chdir(\"/\")) return 2"
+    program = compile_c(f"#define PREPARE {enter}\n#define MAKE malloc\n" + LEAKS, "-g")
+    leak_is_named(memtrace, program, tmp_path)
 
 
 def refused(done, *words):

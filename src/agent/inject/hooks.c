@@ -36,6 +36,9 @@ typedef void *resize_array_fn(void *, size_t, size_t);
 typedef int allocate_place_fn(void **, size_t, size_t);
 typedef void release_sized_fn(void *, size_t);
 typedef void release_aligned_fn(void *, size_t, size_t);
+/* with whatever other arguments there are in registers */
+typedef void *operator_fn(size_t, uintptr_t, uintptr_t);
+typedef void delete_fn(void *, uintptr_t, uintptr_t, uintptr_t);
 typedef void *map_fn(void *, size_t, int, int, int, int64_t);
 typedef int unmap_fn(void *, size_t);
 typedef void *remap_fn(void *, size_t, size_t, int, void *);
@@ -151,6 +154,43 @@ static _always_inline_ void *hook_resize_array(resize_array_fn *original, void *
 	visit_observe(thread, result, n * size);
 	visit_leave(thread);
 	return result;
+}
+
+/*
+ * operator new. What an allocator's malloc gives its operator delete takes, so malloc is called: the
+ * operator throws when there is no memory, and no exception finds its way through code that the loader does
+ * not know. For that it is called last, by a jump.
+ */
+static _always_inline_ void *hook_new(allocate_fn *allocate, operator_fn *original, size_t size,
+				      uintptr_t a, uintptr_t b)
+{
+	struct inject_thread *thread = allocate ? visit_enter() : NULL;
+	void *block;
+
+	if (unlikely(!thread))
+		return original(size, a, b);
+	visit_begin_call(thread);
+	block = allocate(size);
+	visit_end_call(thread);
+	visit_observe(thread, block, size);
+	visit_leave(thread);
+	return likely(block) ? block : original(size, a, b);
+}
+
+static _always_inline_ void *hook_aligned_new(allocate_two_fn *allocate, operator_fn *original,
+					      size_t size, uintptr_t alignment, uintptr_t b)
+{
+	struct inject_thread *thread = allocate ? visit_enter() : NULL;
+	void *block;
+
+	if (unlikely(!thread))
+		return original(size, alignment, b);
+	visit_begin_call(thread);
+	block = allocate(alignment, size);
+	visit_end_call(thread);
+	visit_observe(thread, block, size);
+	visit_leave(thread);
+	return likely(block) ? block : original(size, alignment, b);
 }
 
 /* Whether the call came from an allocator's own code. */
@@ -363,10 +403,42 @@ static _always_inline_ int hook_advise(advise_fn *original, void *start, size_t 
 		return hook_advise(ORIGINAL(v, madvise, advise_fn *), start, size, advice);        \
 	}
 
-#define VARIANT(v)    \
-	ALLOCATORS(v) \
-	RELEASERS(v)  \
-	MAPPERS(v)
+/* The operators of one variant; the lists take macros of one argument. */
+#define NEW(v, name)                                                           \
+	static void *name##_##v(size_t size, uintptr_t a, uintptr_t b)         \
+	{                                                                      \
+		return hook_new(ORIGINAL(v, malloc, allocate_fn *),            \
+				ORIGINAL(v, name, operator_fn *), size, a, b); \
+	}
+#define ALIGNED_NEW(v, name)                                                           \
+	static void *name##_##v(size_t size, uintptr_t a, uintptr_t b)                 \
+	{                                                                              \
+		return hook_aligned_new(ORIGINAL(v, memalign, allocate_two_fn *),      \
+					ORIGINAL(v, name, operator_fn *), size, a, b); \
+	}
+#define DELETE(v, name)                                                            \
+	static void name##_##v(void *block, uintptr_t a, uintptr_t b, uintptr_t c) \
+	{                                                                          \
+		release(block);                                                    \
+		ORIGINAL(v, name, delete_fn *)(block, a, b, c);                    \
+	}
+#define NEW_0(name)         NEW(0, name)
+#define NEW_1(name)         NEW(1, name)
+#define NEW_2(name)         NEW(2, name)
+#define ALIGNED_NEW_0(name) ALIGNED_NEW(0, name)
+#define ALIGNED_NEW_1(name) ALIGNED_NEW(1, name)
+#define ALIGNED_NEW_2(name) ALIGNED_NEW(2, name)
+#define DELETE_0(name)      DELETE(0, name)
+#define DELETE_1(name)      DELETE(1, name)
+#define DELETE_2(name)      DELETE(2, name)
+
+#define VARIANT(v)                           \
+	ALLOCATORS(v)                        \
+	RELEASERS(v)                         \
+	MAPPERS(v)                           \
+	INJECT_NEWS(NEW_##v)                 \
+	INJECT_ALIGNED_NEWS(ALIGNED_NEW_##v) \
+	INJECT_DELETES(DELETE_##v)
 
 VARIANT(0)
 VARIANT(1)
