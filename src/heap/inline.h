@@ -35,12 +35,16 @@ static _always_inline_ void *heap_alloc_fast(size_t size)
 {
 	struct threadcache *cache = threadcache_self;
 	struct threadcache_bin *bin;
+	unsigned class = 0;
 	uint64_t countdown;
 	void *block;
 
-	if (unlikely(size > SIZECLASS_MAX))
-		return NULL;
-	bin = &cache->bins[sizeclass_of(size)];
+	/* one comparison for most; class 0's list is always empty */
+	if (likely(size <= SIZECLASS_FINE_MAX))
+		class = sizeclass_of(size);
+	else if (likely(size <= SIZECLASS_MAX))
+		class = sizeclass_of(size);
+	bin = &cache->bins[class];
 	block = bin->head;
 	if (unlikely(!block))
 		return NULL;
