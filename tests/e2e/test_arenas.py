@@ -3,7 +3,9 @@
 
 import contextlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -157,6 +159,117 @@ def test_python_is_predicted_too(memtrace):
         freed = before - process.rss()
         assert freed > 50 * MiB
         assert abs(predicted - freed) <= freed // 100
+
+
+BREAK = """
+    #include <malloc.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <unistd.h>
+    static void churn(int n) {
+        for (int i = 0; i < n; i++) {
+            char *block = malloc(1000);
+            memset(block, 1, 1000);
+            if (i % 3)
+                free(block);
+        }
+    }
+    int main(void) {
+        churn(1000);
+        memset(sbrk(100000), 'A', 100000);
+        churn(3000);
+        write(1, "done\\n", 5);
+        for (;;)
+            pause();
+    }
+"""
+
+BUSY = """
+    #include <pthread.h>
+    #include <stdint.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <unistd.h>
+    static void *work(void *seed) {
+        static __thread void *blocks[2000];
+        uint64_t x = (uintptr_t)seed * 7919 + 1;
+        for (;;) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            size_t size = x % 9 ? (x >> 20) % 2000 : (x >> 20) % 60000;
+            void **block = &blocks[(x >> 40) % 2000];
+            free(*block);
+            *block = malloc(size);
+            memset(*block, 1, size);
+        }
+    }
+    int main(void) {
+        pthread_t thread;
+        for (uintptr_t i = 0; i < 3; i++)
+            pthread_create(&thread, NULL, work, (void *)i);
+        sleep(1);
+        write(1, "done\\n", 5);
+        for (;;)
+            pause();
+    }
+"""
+
+
+def test_what_others_take_from_the_break_is_stepped_over(memtrace, compile_c):
+    with victim(compile_c(BREAK)) as process:
+        main, = arenas_of(memtrace, process.pid)["arenas"]
+    # 4000 blocks, of which every third is kept
+    assert main["in_use_blocks"] == pytest.approx(334 + 1000, abs=5)
+    assert 100000 <= main["unread_bytes"] < 100000 + 2 * PAGE
+
+
+@pytest.mark.parametrize("options", [[], ["--no-stop"]])
+def test_a_process_at_work_is_read(memtrace, compile_c, options):
+    with victim(compile_c(BUSY, "-O1", "-pthread")) as process:
+        for _ in range(3):
+            arenas = arenas_of(memtrace, process.pid, *options)["arenas"]
+            assert len([arena for arena in arenas if arena["kind"] == "thread"]) == 3
+            for arena in arenas:
+                assert arena["system_bytes"] == \
+                    arena["in_use_bytes"] + arena["free_bytes"] + arena["metadata_bytes"]
+                if arena["kind"] == "thread":
+                    assert arena["in_use_blocks"] == pytest.approx(2000, rel=0.2)
+                    assert arena["unread_bytes"] < arena["system_bytes"] / 20
+        # nobody is left stopped
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+            assert re.search(r"^TracerPid:\t0$", status.read(), re.M)
+
+
+def jcmd(pid, request):
+    done = subprocess.run(["jcmd", str(pid), request], check=True, timeout=60, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_java_is_predicted_too(memtrace):
+    if not (shutil.which("java") and shutil.which("jcmd")) or \
+            not os.path.exists(f"{leaks.VICTIMS}/CaseInflaters.class"):
+        pytest.skip("no Java development kit")
+    command = ["java", "-cp", leaks.VICTIMS, "CaseInflaters", "4", "100"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            while not process.stdout.readline().startswith("ready"):
+                assert process.poll() is None
+            process.stdin.write("gc\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "done\n"
+            # the machine starts its threads for requests
+            jcmd(process.pid, "VM.version")
+            parsed = arenas_of(memtrace, process.pid)
+            said = jcmd(process.pid, "System.trim_native_heap")
+        finally:
+            process.kill()
+    predicted = sum(arena["trimmable_bytes"] for arena in parsed["arenas"])
+    assert sum(len(arena["threads"]) for arena in parsed["arenas"]) >= parsed["process"]["threads"] - 2
+    freed = re.search(r"\(-(\d+)K\)", said)
+    if not freed:
+        pytest.skip("this Java machine cannot trim")
+    # the request itself is answered by threads of the machine, which allocate
+    assert predicted == pytest.approx(int(freed[1]) * 1024, rel=0.02)
 
 
 def test_session_keeps_the_arenas(memtrace):
