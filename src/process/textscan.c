@@ -97,6 +97,45 @@ static int feed_byte(struct textscan *scan, unsigned char byte)
 	return 0;
 }
 
+/* Most of what is looked at is long texts or zeros: both go by without a question for each byte. */
+static size_t printable_run(const unsigned char *bytes, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && is_printable(bytes[n]))
+		n++;
+	return n;
+}
+
+static void add_run(struct textscan *scan, const unsigned char *bytes, size_t size)
+{
+	uint64_t hash = scan->hash;
+	bool has_letter = scan->has_letter;
+
+	if (scan->length < sizeof(scan->text))
+		memcpy(scan->text + scan->length, bytes,
+		       MIN(size, sizeof(scan->text) - (size_t)scan->length));
+	for (size_t i = 0; i < size; i++) {
+		has_letter |= bytes[i] > ' ';
+		hash = (hash ^ bytes[i]) * hash_factor;
+	}
+	scan->hash = hash;
+	scan->has_letter = has_letter;
+	scan->length += size;
+}
+
+static const unsigned char *skip_zeros(const unsigned char *at, const unsigned char *end)
+{
+	uint64_t word = 0;
+
+	for (; end - at >= (ptrdiff_t)sizeof(word); at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		if (word)
+			break;
+	}
+	return at;
+}
+
 static int feed_words(struct textscan *scan, const char *bytes, size_t size)
 {
 	uint64_t word;
@@ -111,14 +150,22 @@ static int feed_words(struct textscan *scan, const char *bytes, size_t size)
 
 int textscan_feed(struct textscan *scan, const void *bytes, size_t size)
 {
-	const unsigned char *at = bytes;
+	const unsigned char *at = bytes, *end = at + size;
 	int r = 0;
 
 	scan->scanned += size;
 	if (scan->words)
 		return feed_words(scan, bytes, size);
-	for (size_t i = 0; i < size && r == 0; i++)
-		r = feed_byte(scan, at[i]);
+	while (at < end && r == 0) {
+		size_t run = scan->pending ? 0 : printable_run(at, (size_t)(end - at));
+
+		add_run(scan, at, run);
+		at += run;
+		if (at < end)
+			r = feed_byte(scan, *at++);
+		if (!scan->length && !scan->pending)
+			at = skip_zeros(at, end);
+	}
 	return r;
 }
 

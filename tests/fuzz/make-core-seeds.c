@@ -32,6 +32,20 @@ static void save(const char *folder, const char *name, struct core_maker *maker)
 	}
 }
 
+/* A C++ class with its table at 0x280, and Python's type `type` at 0x300. */
+static void make_classes(char page[PAGE])
+{
+	memset(page, 0, PAGE);
+	strcpy(page + 0x10, "N10__cxxabiv117__class_type_infoE");
+	memcpy(page + 0x100, (uint64_t[]){image + 0x140, image + 0x10}, 16);
+	memcpy(page + 0x130, (uint64_t[]){0, image + 0x100}, 16);
+	strcpy(page + 0x200, "N5store7SessionE");
+	memcpy(page + 0x240, (uint64_t[]){image + 0x140, image + 0x200}, 16);
+	memcpy(page + 0x270, (uint64_t[]){0, image + 0x240}, 16);
+	memcpy(page + 0x300, (uint64_t[]){1, image + 0x300, 0, image + 0x340}, 32);
+	strcpy(page + 0x340, "type");
+}
+
 int main(int argc, char **argv)
 {
 	static const uint64_t auxv[] = {
@@ -43,6 +57,7 @@ int main(int argc, char **argv)
 		{image + PAGE, image + 2 * PAGE, 1, "/nowhere"},
 		{image + 0x1000000, image + 0x1001000, 0, "/memfd:x (deleted)"},
 	};
+	const struct core_maker_file classes[] = {{image, image + PAGE, 0, "/usr/bin/python3.11"}};
 	struct core_maker maker = {};
 	char page[PAGE];
 
@@ -64,5 +79,15 @@ int main(int argc, char **argv)
 	memcpy(page + 96, auxv, sizeof(auxv));
 	core_maker_add_segment(&maker, stack, PAGE, PF_R | PF_W, page, PAGE);
 	save(argv[1], "whole", &maker);
+
+	core_maker_add_process(&maker, 1, "python3", "python3");
+	core_maker_add_thread(&maker, 1, 11, stack);
+	core_maker_add_files(&maker, classes, ARRAY_SIZE(classes));
+	make_classes(page);
+	core_maker_add_segment(&maker, image, PAGE, PF_R, page, PAGE);
+	memset(page, 0, sizeof(page));
+	memcpy(page, (uint64_t[]){image + 0x280, 2, image + 0x280, 1, image + 0x300, 7}, 48);
+	core_maker_add_segment(&maker, heap, PAGE, PF_R | PF_W, page, PAGE);
+	save(argv[1], "objects", &maker);
 	return 0;
 }
