@@ -48,6 +48,7 @@ enum {
 	RECALL_CHAIN_MAX = 12,
 	RECALL_PATIENCE = 6, /* log2 of how many traces are not tried after failures */
 	RECALL_NOT_SAVED = UINT32_MAX,
+	RECALL_RULE_BITS = 7,
 };
 
 struct recall_frame {
@@ -58,8 +59,17 @@ struct recall_frame {
 	int16_t saved; /* where its function saved fp: words from the caller's sp, 0 if it did not */
 	uint8_t kind;  /* enum rule_kind: SP, FP or END */
 	bool needs_fp;
+	bool gives_fp; /* it saved one that the next frame out needs */
 };
 assert_size(struct recall_frame, 40);
+
+/* A rule of the present epoch, of kind SP, FP or END. */
+struct recall_rule {
+	uint64_t frame; /* key and module; 0 if there is none */
+	int32_t cfa;
+	int16_t saved;
+	uint8_t kind;
+};
 
 /* Frames of the agent, from recall_trace outward, in bytes from the first stack pointer. */
 struct recall_chain {
@@ -80,6 +90,7 @@ struct recall {
 	uint16_t failures, pause;
 	uint32_t next_chain;
 	struct recall_chain chains[RECALL_CHAINS];
+	struct recall_rule rules[1 << RECALL_RULE_BITS]; /* by key */
 	struct recall_frame frames[RECALL_FRAMES];
 };
 
@@ -89,8 +100,7 @@ struct recall_walk {
 	uintptr_t end;
 	uintptr_t skip_start, skip_size;
 	uint64_t epoch;
-	const struct cache *cache;
-	uint32_t checked; /* module that was seen to be current */
+	struct recall_rule *rules;
 };
 
 static uint64_t recall_bytes;
@@ -130,47 +140,54 @@ static _always_inline_ bool recall_is_skipped(const struct recall_walk *walk)
 	return walk->key - 1 - walk->skip_start < walk->skip_size;
 }
 
-/* The rule is not in the cache, or its module was not looked at in this epoch. */
-static _noinline_ bool recall_learn(struct recall_walk *walk, struct rule *ret)
+/* Fetches the rule for a key from the cache of all threads. False if it is none that is kept here. */
+static _noinline_ bool recall_learn(uint64_t key, uint64_t epoch, struct recall_rule *ret)
 {
-	if (!unwind_learn(walk->key, walk->epoch))
+	const struct cache *cache;
+	struct rule rule;
+
+	if (!unwind_learn(key, epoch))
 		return false;
-	/* it may be another one by now */
-	walk->cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
-	return cache_find(walk->cache, walk->key, ret) &&
-	       modules_is_current(ret->module, walk->epoch);
+	/* acquire pairs with the release in unwind-cache.c */
+	cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
+	if (!cache || !cache_find(cache, key, &rule) || !modules_is_current(rule.module, epoch))
+		return false;
+	if (rule.kind != RULE_SP && rule.kind != RULE_FP && rule.kind != RULE_END)
+		return false;
+	ret->frame = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	ret->cfa = rule.cfa;
+	ret->saved = rule.saved;
+	ret->kind = rule.kind;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	ret->frame = key | (uint64_t)rule.module << 48;
+	return true;
 }
 
 /* Goes from a frame to its caller and notes it in ret. False if that takes more than a short rule. */
 __attribute__((no_sanitize_address)) static _always_inline_ bool
 recall_step(struct recall_walk *walk, struct recall_frame *ret)
 {
-	struct rule rule;
+	struct recall_rule *rule = &walk->rules[cache_hash(walk->key) >> (64 - RECALL_RULE_BITS)];
 	uint64_t cfa, saved, ra;
 
-	if (unlikely(!cache_find(walk->cache, walk->key, &rule)) && !recall_learn(walk, &rule))
+	if (unlikely(MT_FRAME_PC(rule->frame) != walk->key || rule->frame == 0) &&
+	    !recall_learn(walk->key, walk->epoch, rule))
 		return false;
-	if (unlikely(rule.module != walk->checked)) {
-		if (!modules_is_current(rule.module, walk->epoch) && !recall_learn(walk, &rule))
-			return false;
-		walk->checked = rule.module;
-	}
 	ret->sp = walk->sp;
 	ret->fp = walk->fp;
-	ret->frame = walk->key | (uint64_t)rule.module << 48;
-	ret->saved = rule.saved;
-	ret->kind = rule.kind;
-	if (rule.kind == RULE_END)
+	ret->frame = rule->frame;
+	ret->saved = rule->saved;
+	ret->kind = rule->kind;
+	if (rule->kind == RULE_END)
 		return true;
-	if (rule.kind != RULE_SP && rule.kind != RULE_FP)
-		return false;
-	cfa = (rule.kind == RULE_SP ? walk->sp : walk->fp) + (uint64_t)(int64_t)rule.cfa;
-	saved = cfa + (uint64_t)((int64_t)rule.saved * 8);
+	cfa = (rule->kind == RULE_SP ? walk->sp : walk->fp) + (uint64_t)(int64_t)rule->cfa;
+	saved = cfa + (uint64_t)((int64_t)rule->saved * 8);
 	ra = unwind_ra_place(cfa, saved);
 	if (unlikely(ra < walk->sp || ra >= cfa || cfa > walk->end || saved < walk->sp ||
 		     saved > cfa || (cfa & 7)))
 		return false;
-	if (rule.saved)
+	if (rule->saved)
 		walk->fp = recall_read(saved);
 	walk->key = unwind_strip(recall_read(ra));
 	walk->sp = cfa;
@@ -278,7 +295,7 @@ recall_compare(const struct recall_frame *frames, unsigned i)
 
 		if (unwind_strip(ra) != MT_FRAME_PC(outer->frame))
 			break;
-		if (outer->needs_fp && frames[i].saved && recall_read(saved) != outer->fp)
+		if (unlikely(frames[i].gives_fp) && recall_read(saved) != outer->fp)
 			break;
 	}
 	return i;
@@ -353,6 +370,7 @@ static void recall_settle(struct recall *recall, unsigned n, unsigned bottom)
 		struct recall_frame *frame = &frames[n];
 
 		*frame = frames[bottom];
+		frame->gives_fp = needs_fp && frame->saved;
 		needs_fp = frame->kind == RULE_FP || (needs_fp && !frame->saved);
 		frame->needs_fp = needs_fp;
 		frame->hash = hash = stack_hash_add(hash, frame->frame);
@@ -378,6 +396,8 @@ static _always_inline_ void recall_enter(struct recall *recall, uint64_t epoch, 
 		recall->n = recall->note = 0;
 		for (unsigned i = 0; i < RECALL_CHAINS; i++)
 			recall->chains[i].n = 0;
+		for (unsigned i = 0; i < ARRAY_SIZE(recall->rules); i++)
+			recall->rules[i].frame = 0;
 	}
 	if (unlikely(recall->end != end)) {
 		recall->end = end;
@@ -407,10 +427,8 @@ _noinline_ bool recall_trace(struct recall *recall, const struct unwind_stack *s
 	walk.end = stack->end;
 	walk.skip_start = skip_start;
 	walk.skip_size = skip_end - skip_start;
-	/* acquire pairs with the release in unwind-cache.c */
-	walk.cache = __atomic_load_n(&unwind_cache, __ATOMIC_ACQUIRE);
-	walk.checked = MT_MODULE_NONE;
-	if (unlikely(!walk.cache) || !recall_leave_agent(recall, &walk))
+	walk.rules = recall->rules;
+	if (unlikely(!recall_leave_agent(recall, &walk)))
 		return recall_fail(recall);
 	n = recall_unwind(recall, &walk, &bottom);
 	if (unlikely(n < 0))
