@@ -219,6 +219,8 @@ static int64_t recorder_draw(struct thread *thread)
 	uint32_t interval = sampler_interval();
 
 	thread->interval = interval;
+	if (likely(interval == 0))
+		return 0;
 	return sampler_draw(interval, &thread->random);
 }
 

@@ -3,7 +3,8 @@
  * tally.c: batches of counts.
  *
  * The header's counters are added to after TALLY_BATCH events of a thread, or after fewer when its
- * share of live bytes matters. At exit, and when a thread ends, all are added.
+ * share of live bytes matters. At exit, and when a thread ends, all are added. So that the peak is right
+ * all the same, a thread keeps the highest of its share since it was last added.
  *
  * Of a site's counters the bytes and blocks that were allocated are added at once: reports show them, also
  * of a process that was killed. What was freed is the difference to the live slots, so the counters of
@@ -28,6 +29,7 @@ enum {
 	TALLY_BATCH_MIN = 8,
 	TALLY_FIRST = 64,      /* events of a thread that are added at once */
 	TALLY_LIVE_SHIFT = 9,  /* 1/512 of live bytes matters */
+	TALLY_LIVE_MIN = 4096, /* bytes; less never does */
 	TALLY_WEIGHTY = 65536, /* bytes; samples that stand for more are added at once */
 };
 
@@ -49,7 +51,7 @@ static int64_t tally_variance(const struct sites_weight *weight)
  * The peak is the highest of many estimates, which would be too high by about their error: it is taken
  * of the estimate less its standard error. Exact where the estimate is.
  */
-static void tally_add_live(int64_t bytes, int64_t variance)
+static void tally_add_live(int64_t bytes, int64_t variance, int64_t peak)
 {
 	int64_t live = __atomic_add_fetch(&tally_live, bytes, __ATOMIC_RELAXED);
 
@@ -58,6 +60,7 @@ static void tally_add_live(int64_t bytes, int64_t variance)
 		variance = __atomic_add_fetch(&tally_live_variance, variance, __ATOMIC_RELAXED);
 	else
 		variance = __atomic_load_n(&tally_live_variance, __ATOMIC_RELAXED);
+	live += MAX(peak - bytes, 0);
 	if (variance > 0)
 		live -= (int64_t)(__builtin_sqrt((double)variance) * 1024);
 	if (live > 0)
@@ -123,14 +126,15 @@ static void tally_flush_header(struct thread *thread)
 	uint64_t freed = tally_take(thread->pending_freed);
 	int64_t live = tally_take(thread->pending_live);
 	int64_t variance = tally_take(thread->pending_variance);
+	int64_t peak = tally_take(thread->pending_peak);
 
 	__atomic_store_n(&thread->n_pending, 0, __ATOMIC_RELAXED);
 	if (account.samples)
 		__atomic_fetch_add(&writer.header->samples, account.samples, __ATOMIC_RELAXED);
 	if (freed)
 		__atomic_fetch_add(&writer.header->samples_freed, freed, __ATOMIC_RELAXED);
-	if (live || variance)
-		tally_add_live(live, variance);
+	if (live || variance || peak)
+		tally_add_live(live, variance, peak);
 	sampler_add(&account);
 	tally_write_own_bytes();
 }
@@ -156,6 +160,7 @@ static _always_inline_ void tally_flush_if_due(struct thread *thread,
 		return;
 	live = __atomic_load_n(&thread->pending_live, __ATOMIC_RELAXED);
 	threshold = __atomic_load_n(&tally_live, __ATOMIC_RELAXED) >> TALLY_LIVE_SHIFT;
+	threshold = MAX(threshold, (int64_t)TALLY_LIVE_MIN);
 	if (thread->n_pending >= TALLY_BATCH || live > threshold || -live > threshold)
 		tally_flush_header(thread);
 }
@@ -179,13 +184,16 @@ void tally_allocated(struct thread *thread, uint32_t site, const struct sites_we
 		tally_bump(tally_get(thread, site)->n_allocated, 1);
 	if (unlikely(thread->depth > 1)) {
 		__atomic_fetch_add(&writer.header->samples, 1, __ATOMIC_RELAXED);
-		tally_add_live((int64_t)weight->bytes, tally_variance(weight));
+		tally_add_live((int64_t)weight->bytes, tally_variance(weight), 0);
 		return;
 	}
 	tally_bump(thread->pending_samples, 1);
 	tally_bump(thread->pending_allocated, weight->bytes);
 	tally_bump(thread->pending_live, (int64_t)weight->bytes);
-	tally_bump(thread->pending_variance, tally_variance(weight));
+	if (unlikely(thread->pending_live > thread->pending_peak))
+		__atomic_store_n(&thread->pending_peak, thread->pending_live, __ATOMIC_RELAXED);
+	if (unlikely(weight->variance > 0))
+		tally_bump(thread->pending_variance, tally_variance(weight));
 	if (likely(thread->index)) {
 		tally_bump(entry->alloc_bytes, weight->bytes);
 		tally_bump(entry->samples, 1);
@@ -208,12 +216,13 @@ void tally_freed(struct thread *thread, uint32_t site, const struct sites_weight
 	}
 	if (unlikely(thread->depth > 1)) {
 		__atomic_fetch_add(&writer.header->samples_freed, 1, __ATOMIC_RELAXED);
-		tally_add_live(-(int64_t)weight->bytes, -tally_variance(weight));
+		tally_add_live(-(int64_t)weight->bytes, -tally_variance(weight), 0);
 		return;
 	}
 	tally_bump(thread->pending_freed, 1);
 	tally_bump(thread->pending_live, -(int64_t)weight->bytes);
-	tally_bump(thread->pending_variance, -tally_variance(weight));
+	if (unlikely(weight->variance > 0))
+		tally_bump(thread->pending_variance, -tally_variance(weight));
 	if (likely(thread->index))
 		tally_bump(entry->freed_bytes, weight->bytes);
 	tally_flush_if_due(thread, weight);
@@ -232,6 +241,6 @@ void tally_inherited(const struct sites_weight *weight)
 
 void tally_publish(void)
 {
-	tally_add_live(0, 0);
+	tally_add_live(0, 0, 0);
 	tally_write_own_bytes();
 }

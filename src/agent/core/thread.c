@@ -345,7 +345,7 @@ void thread_after_fork(struct thread *thread)
 		other->n_map_ops = 0;
 		other->maps_busy = false;
 		other->n_pending = other->pending_samples = other->pending_freed = 0;
-		other->pending_live = other->pending_variance = 0;
+		other->pending_live = other->pending_variance = other->pending_peak = 0;
 		other->pending_allocated = other->pending_own_ns = 0;
 		other->n_events = other->tallies_used = 0;
 		memset(other->tallies, 0, sizeof(other->tallies));

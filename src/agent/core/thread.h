@@ -64,6 +64,7 @@ struct thread {
 	uint32_t n_pending; /* events since the last flush */
 	uint32_t pending_samples, pending_freed;
 	int64_t pending_live, pending_variance;
+	int64_t pending_peak; /* the highest of pending_live, 0 if it never was above */
 	uint64_t pending_allocated;
 	uint64_t pending_own_ns;
 	uint64_t cost_ns;      /* running mean of what an event costs */
