@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "profile/ages.h"
+#include "profile/live-pages.h"
 
 /* Less is not worth a verdict, whatever its share. */
 static const uint64_t MATERIAL_BYTES = 16 << 20;
@@ -27,6 +28,18 @@ bool evidence_is_material(const struct evidence *evidence, uint64_t bytes)
 uint64_t evidence_owned(const struct evidence *evidence, enum ledger_owner owner)
 {
 	return evidence->ledger ? evidence->ledger->lines[owner].resident : 0;
+}
+
+uint64_t evidence_heap_resident(const struct evidence *evidence)
+{
+	static const enum ledger_owner heap[] = {LEDGER_HEAP_LIVE, LEDGER_HEAP_ROUNDING,
+						 LEDGER_HEAP_FREE, LEDGER_HEAP_METADATA,
+						 LEDGER_HEAP_OTHER};
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(heap); i++)
+		bytes += evidence_owned(evidence, heap[i]);
+	return bytes;
 }
 
 const struct profile_block *evidence_find_block(const struct evidence *evidence, uint64_t address,
@@ -154,6 +167,8 @@ int evidence_gather(const struct profile *profile, const struct ledger *ledger,
 
 	gather_heap(&evidence);
 	r = gather_places(&evidence);
+	if (r >= 0)
+		r = live_pages_count(profile, &evidence.live_pages);
 	if (r < 0)
 		return r;
 	*ret = evidence;

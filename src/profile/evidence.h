@@ -53,6 +53,7 @@ struct evidence {
 	/* agent: places whose blocks gather all through the run, and places that turn over */
 	struct evidence_places gathering, bounded;
 	size_t n_live_sites;
+	uint64_t live_pages; /* bytes of pages with live blocks; PROFILE_UNKNOWN */
 };
 
 /* ledger and arenas may be NULL. What it points to has to outlive the evidence. -ENOMEM. */
@@ -64,6 +65,9 @@ bool evidence_is_material(const struct evidence *evidence, uint64_t bytes);
 
 /* What an owner has resident; 0 if there is no ledger. */
 uint64_t evidence_owned(const struct evidence *evidence, enum ledger_owner owner);
+
+/* What malloc has resident by the ledger, of which live is a part where it is known; 0 without a ledger. */
+uint64_t evidence_heap_resident(const struct evidence *evidence);
 
 /* The sampled block whose first byte is within [address, address + size), or NULL. */
 const struct profile_block *evidence_find_block(const struct evidence *evidence, uint64_t address,

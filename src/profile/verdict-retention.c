@@ -34,9 +34,17 @@ static uint64_t left_by_holes(const struct evidence *evidence)
 	return evidence->heap.trimmable - MIN(holes, evidence->heap.trimmable);
 }
 
+/* Of an allocator that could not be read: all that is not in what the agent knows to be live. */
+static uint64_t kept_unread(const struct evidence *evidence)
+{
+	const uint64_t heap = evidence_heap_resident(evidence);
+
+	return heap - MIN(evidence->live, heap);
+}
+
 static uint64_t stake_retention(const struct evidence *evidence)
 {
-	const uint64_t kept = evidence->ledger ? ledger_kept_bytes(evidence->ledger) : 0;
+	const uint64_t kept = kept_unread(evidence);
 	uint64_t bytes = left_by_holes(evidence);
 
 	if (!evidence->heap.known && evidence->has_agent &&
@@ -191,41 +199,88 @@ static int judge_arena_max(const struct evidence *evidence, struct verdict *verd
 		heap->n_arenas);
 }
 
+/* In each allocator's own terms: what whole free pages are there, and what returns them. */
+static const struct unread {
+	uint32_t allocator; /* enum mt_allocator */
+	const char *whole, *partly, *advice;
+} unread[] = {
+	{MT_ALLOCATOR_JEMALLOC, "dirty pages and caches of threads", "slabs",
+	 "start it with MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0, which returns dirty pages at "
+	 "once and costs time"},
+	{MT_ALLOCATOR_TCMALLOC, "free spans and caches of threads", "spans",
+	 "call MallocExtension_ReleaseFreeMemory() when a peak is over"},
+	{MT_ALLOCATOR_MIMALLOC, "free pages of its segments", "pages of mimalloc",
+	 "call mi_collect(true) in each thread when a peak is over"},
+	{MT_ALLOCATOR_UNKNOWN, "whole pages and caches of threads", "pages",
+	 "let the program call malloc_trim(0) and see what comes back"},
+};
+
+static const struct unread *find_unread(const struct evidence *evidence)
+{
+	size_t i = 0;
+
+	while (unread[i].allocator != MT_ALLOCATOR_UNKNOWN &&
+	       unread[i].allocator != evidence->profile->agent.allocator)
+		i++;
+	return &unread[i];
+}
+
+/* Free and in no page with a live block; PROFILE_UNKNOWN if only a sample of the blocks is known. */
+static uint64_t whole_pages(const struct evidence *evidence)
+{
+	const uint64_t heap = evidence_heap_resident(evidence);
+
+	if (evidence->live_pages == PROFILE_UNKNOWN)
+		return PROFILE_UNKNOWN;
+	return heap - MIN(evidence->live_pages, heap);
+}
+
+static int say_pages(const struct evidence *evidence, const struct unread *own,
+		     struct verdict *verdict)
+{
+	const uint64_t whole = whole_pages(evidence), kept = kept_unread(evidence);
+	char bytes[UNITS_MAX], rest[UNITS_MAX];
+
+	if (whole == PROFILE_UNKNOWN)
+		return verdict_say(verdict,
+				   "that is %s, or %s with few live blocks in them: memtrace run "
+				   "--sample=all tells which",
+				   own->whole, own->partly);
+	verdict->confidence = 0.8;
+	if (whole < kept / 2)
+		verdict->code = VERDICT_FRAGMENTATION;
+	return verdict_say(
+		verdict,
+		"%s of it are in pages without a live block (%s), %s share their pages with "
+		"live blocks (%s)",
+		units_format_bytes(MIN(whole, kept), bytes), own->whole,
+		units_format_bytes(kept - MIN(whole, kept), rest), own->partly);
+}
+
 static int judge_unread(const struct evidence *evidence, struct verdict *verdict)
 {
-	const uint64_t kept = ledger_kept_bytes(evidence->ledger);
 	const char *refused = evidence->arenas ? evidence->arenas->refused : NULL;
+	const struct unread *own = find_unread(evidence);
 	char bytes[UNITS_MAX], rss[UNITS_MAX];
 	int r;
 
 	verdict->confidence = 0.5;
-	units_format_bytes(kept, bytes);
+	units_format_bytes(kept_unread(evidence), bytes);
 	units_format_bytes(evidence->rss, rss);
 	r = verdict_say(verdict, "%s of %s resident are in the heap but in no live block", bytes,
 			rss);
+	if (r >= 0)
+		r = say_pages(evidence, own, verdict);
 	if (r >= 0 && refused)
 		r = verdict_say(verdict, "%s", refused);
 	if (r < 0)
 		return r;
-	switch (evidence->profile->agent.allocator) {
-	case MT_ALLOCATOR_JEMALLOC:
+	if (verdict->code == VERDICT_FRAGMENTATION)
 		return verdict_advise(
-			verdict, PROFILE_UNKNOWN,
-			"start it with MALLOC_CONF=dirty_decay_ms:1000,muzzy_decay_ms:0 "
-			"and see what comes back; what does not is in partly used slabs");
-	case MT_ALLOCATOR_TCMALLOC:
-		return verdict_advise(verdict, PROFILE_UNKNOWN,
-				      "call MallocExtension_ReleaseFreeMemory() and see what comes "
-				      "back; what does not is in partly used spans");
-	case MT_ALLOCATOR_MIMALLOC:
-		return verdict_advise(
-			verdict, PROFILE_UNKNOWN,
-			"call mi_collect(true) in each thread and see what comes back");
-	default:
-		return verdict_advise(
-			verdict, PROFILE_UNKNOWN,
-			"let the program call malloc_trim(0) and see what comes back");
-	}
+			verdict, kept_unread(evidence) - whole_pages(evidence),
+			"allocate what stays apart from what goes: a pool or an arena for "
+			"the long-lived blocks; no setting of the allocator gives this back");
+	return verdict_advise(verdict, whole_pages(evidence), "%s", own->advice);
 }
 
 static int judge_retention(const struct evidence *evidence, struct verdict *verdict)

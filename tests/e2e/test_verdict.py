@@ -3,7 +3,7 @@
 
 import pytest
 
-from stages import advises, code, promise, read_rss, says, staged
+from stages import advises, assert_near, code, promise, read_rss, says, staged
 
 ALLOCATORS = pytest.mark.parametrize("options", [[], ["--allocator=system"]], ids=["fast", "system"])
 # looked at from outside, and with the agent that watches the program's own allocator
@@ -45,16 +45,42 @@ def test_threads_that_reserve_addresses_are_healthy(tmp_path, run):
     assert not report["verdict"]["advice"]
 
 
-@pytest.mark.parametrize("library", ["libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"])
-def test_another_allocator_is_named(tmp_path, library):
-    path = f"/usr/lib/x86_64-linux-gnu/{library}"
-    with staged("slabs", run=[f"--allocator={path}"], folder=tmp_path) as stage:
+OTHERS = pytest.mark.parametrize("library, words", [
+    ("libjemalloc.so.2", "slabs"), ("libtcmalloc_minimal.so.4", "spans"), ("libmimalloc.so.2", "pages of mimalloc")])
+
+
+def other(library):
+    return [f"--allocator=/usr/lib/x86_64-linux-gnu/{library}"]
+
+
+@OTHERS
+def test_what_another_allocator_keeps_is_told_in_its_terms(tmp_path, library, words):
+    with staged("slabs", run=other(library), folder=tmp_path) as stage:
         report = stage.report()
-        kept = read_rss(stage.pid) - stage.live
-    assert code(report) in ("retention", "fragmentation")
-    # in no live block, whatever the allocator calls it
-    assert kept > 150 * MIB
-    assert advises(report, "slabs") or advises(report, "spans") or advises(report, "mi_collect")
+    assert code(report) == "retention"
+    assert says(report, words)
+    assert says(report, "--sample=all tells which")
+
+
+@OTHERS
+def test_pages_that_are_shared_in_another_allocator_are_fragmentation(tmp_path, library, words):
+    run = ["--sample=all", "--max-memory=512M", *other(library)]
+    with staged("slabs", run=run, folder=tmp_path) as stage:
+        report = stage.report()
+    assert code(report) == "fragmentation"
+    assert says(report, f"share their pages with live blocks ({words})")
+    assert promise(report, "allocate what stays apart") > 180 * MIB
+
+
+def test_returning_dirty_pages_of_jemalloc_gives_what_is_promised(tmp_path):
+    run = ["--sample=all", *other("libjemalloc.so.2")]
+    with staged("pinned-top", run=run, folder=tmp_path) as stage:
+        report = stage.report()
+        kept = read_rss(stage.pid)
+    assert code(report) == "retention"
+    setting = {"MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}
+    with staged("pinned-top", run=run, env=setting, folder=tmp_path) as stage:
+        assert_near(promise(report, setting["MALLOC_CONF"]), kept - read_rss(stage.pid))
 
 
 @pytest.mark.parametrize("run", [None, [], ["--allocator=system"]], ids=["outside", "fast", "system"])

@@ -207,6 +207,7 @@ static void much_kept_by_the_allocator_is_retention(void **state)
 
 	profile->process.state = PROFILE_RUNNING;
 	ledger.lines[LEDGER_HEAP_FREE].resident = 150 << 20;
+	ledger.lines[LEDGER_HEAP_LIVE].resident = profile->heap.live_bytes;
 	assert_int_equal(verdict_judge(profile, &ledger, NULL, &verdict), 0);
 	assert_int_equal(verdict.code, VERDICT_RETENTION);
 	assert_string_equal(verdict.because[0],
