@@ -148,15 +148,5 @@ int areas_measure(struct areas *areas, struct memory *memory)
 
 bool areas_read(struct memory *memory, uint64_t address, void *buffer, size_t size)
 {
-	const uint64_t page = ALIGN_DOWN(address, (uint64_t)MEMORY_PAGE_SIZE);
-	const size_t n = (address + size - page - 1) / MEMORY_PAGE_SIZE + 1;
-	uint8_t pages[4] = {};
-
-	if (address + size < address || n > ARRAY_SIZE(pages) ||
-	    memory_pages(memory, page, n, pages) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!(pages[i] & MEMORY_RESIDENT))
-			return false;
-	return memory_read(memory, address, buffer, size) >= 0;
+	return memory_read_present(memory, address, buffer, size) >= 0;
 }

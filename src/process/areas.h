@@ -63,7 +63,7 @@ int areas_measure(struct areas *areas, struct memory *memory);
 int areas_count_pages(struct memory *memory, uint64_t start, uint64_t end, uint64_t *ret_resident,
 		      uint64_t *ret_swapped);
 
-/* Reads up to a page's size of bytes if all of them are resident. */
+/* Reads it if all of it is resident. */
 bool areas_read(struct memory *memory, uint64_t address, void *buffer, size_t size);
 
 #endif

@@ -19,7 +19,7 @@
 enum {
 	V8_ALIGN = 256 << 10,
 	PHP_ALIGN = 2 << 20,
-	PHP_HUGE_MAX = 100000,
+	PHP_HUGE_MAX = 10000,
 	RUBY_LARGE = 64 << 10,
 	RUBY_SMALL = 16 << 10,
 };
@@ -124,25 +124,30 @@ static bool is_php_chunk(struct memory *memory, uint64_t at, uint64_t *ret_manag
 	       words[1] % PHP_ALIGN == 0 && words[2] && words[2] % PHP_ALIGN == 0;
 }
 
+static bool is_php_huge(const uint64_t *entry)
+{
+	return entry[0] && entry[0] % PHP_ALIGN == 0 && entry[1] % MEMORY_PAGE_SIZE == 0 &&
+	       entry[1] >= PHP_ALIGN - MEMORY_PAGE_SIZE && entry[1] < 1ull << 40 &&
+	       entry[0] < 1ull << 47;
+}
+
 /* Blocks above 2 MiB are listed in the manager: address, size, next. Where the list's head stands varies. */
 static int php_huge_blocks(struct memory *memory, uint64_t manager, struct areas *areas)
 {
-	uint64_t fields[64], entry[3];
+	uint64_t fields[64], entry[3], at = 0;
 
 	if (!areas_read(memory, manager, fields, sizeof(fields)))
 		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		uint64_t at = fields[i];
-
-		for (unsigned n = 0; n < PHP_HUGE_MAX && at && at % 8 == 0; n++) {
-			if (!areas_read(memory, at, entry, sizeof(entry)) || !entry[0] ||
-			    entry[0] % PHP_ALIGN || entry[1] % MEMORY_PAGE_SIZE ||
-			    entry[1] < PHP_ALIGN - MEMORY_PAGE_SIZE || entry[1] > 1ull << 40)
-				break;
-			if (claim(areas, entry[0], entry[0] + entry[1], AREA_PHP) < 0)
-				return -ENOMEM;
-			at = entry[2];
-		}
+	for (size_t i = 0; i < ARRAY_SIZE(fields) && !at; i++)
+		if (fields[i] && fields[i] % 8 == 0 &&
+		    areas_read(memory, fields[i], entry, sizeof(entry)) && is_php_huge(entry))
+			at = fields[i];
+	for (unsigned n = 0; n < PHP_HUGE_MAX && at; n++) {
+		if (!areas_read(memory, at, entry, sizeof(entry)) || !is_php_huge(entry))
+			break;
+		if (claim(areas, entry[0], entry[0] + entry[1], AREA_PHP) < 0)
+			return -ENOMEM;
+		at = entry[2];
 	}
 	return 0;
 }

@@ -158,7 +158,6 @@ static int find_described(struct search *search)
 uint64_t threads_read_sp(pid_t pid, pid_t tid)
 {
 	_cleanup_free_ char *text = NULL;
-	unsigned long long sp = 0;
 	char path[64];
 	char *last;
 
@@ -171,7 +170,7 @@ uint64_t threads_read_sp(pid_t pid, pid_t tid)
 		return 0;
 	*last = '\0';
 	last = strrchr(text, ' ');
-	return last && sscanf(last, "%llx", &sp) == 1 ? sp : 0;
+	return last ? strtoull(last, NULL, 16) : 0;
 }
 
 static bool is_claimed(const struct search *search, uint64_t address)

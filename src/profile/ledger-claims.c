@@ -169,7 +169,7 @@ static double find_asked(const struct profile *profile)
 
 int ledger_claims_collect(const struct profile *profile, struct ledger_claims *ret)
 {
-	_cleanup_(ledger_claims_deinit) struct ledger_claims claims = {};
+	struct ledger_claims claims = {};
 	_cleanup_(areas_deinit) struct areas areas = {};
 	int r = list_areas(profile, &areas);
 
@@ -185,12 +185,11 @@ int ledger_claims_collect(const struct profile *profile, struct ledger_claims *r
 
 		claim->start = areas.areas[i].start;
 		claim->end = areas.areas[i].end;
-		if (areas.areas[i].kind >= KIND_RANGE)
+		if (profile->arenas && areas.areas[i].kind >= KIND_RANGE)
 			claim_range(profile->arenas, &areas.areas[i], claims.asked, claim);
 		else
 			claim_area(&areas.areas[i], claim);
 	}
 	*ret = claims;
-	claims = (struct ledger_claims){};
 	return 0;
 }
