@@ -4,9 +4,6 @@
  *
  *	/proc/PID/auxv → program headers → PT_DYNAMIC → DT_DEBUG → struct r_debug → struct link_map → ...
  *
- * Some loaders relocate the addresses in dynamic sections, some do not, and none those of the kernel's
- * own module: an address below the module's is one that was not.
- *
  * The process runs on meanwhile. What is read may be torn, so counts are bounded and what cannot be read
  * ends the reading; whether the modules are still the same is asked again, from inside, before anything
  * is stored (agent/inject/patch.c).
@@ -22,12 +19,12 @@
 #include "base/file.h"
 #include "base/macro.h"
 #include "process/inject-loader.h"
+#include "process/inject-tables.h"
 
 enum {
 	MODULES_MAX = 4096,
 	NAMESPACES_MAX = 16,
 	DYNAMIC_MAX = 512,
-	TABLE_MAX = 256 << 20,
 	NAME_MAX_READ = 1024,
 	CONSISTENT = 0,
 };
@@ -149,173 +146,6 @@ static int read_name(struct memory *memory, uint64_t address, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int read_table(struct memory *memory, uint64_t address, size_t size, void **ret)
-{
-	void *bytes;
-	int r;
-
-	if (size > TABLE_MAX)
-		return -EBADMSG;
-	bytes = malloc(size + 1);
-	if (!bytes)
-		return -ENOMEM;
-	r = memory_read(memory, address, bytes, size);
-	if (r < 0) {
-		free(bytes);
-		return r;
-	}
-	((char *)bytes)[size] = 0;
-	*ret = bytes;
-	return 0;
-}
-
-struct dynamic {
-	uint64_t symbols, strings, strings_size, hash, gnu_hash;
-	uint64_t rela, rela_size, plt, plt_size;
-};
-
-static int read_dynamic(struct memory *memory, const struct map_entry *map, struct dynamic *ret)
-{
-	*ret = (struct dynamic){};
-	for (unsigned i = 0; i < DYNAMIC_MAX; i++) {
-		Elf64_Dyn entry;
-		int r = memory_read(memory, map->dynamic + i * sizeof(entry), &entry,
-				    sizeof(entry));
-		uint64_t value = entry.d_un.d_ptr;
-		uint64_t address = value < map->bias ? value + map->bias : value;
-
-		if (r < 0)
-			return r;
-		switch (entry.d_tag) {
-		case DT_NULL:
-			return 0;
-		case DT_SYMTAB:
-			ret->symbols = address;
-			break;
-		case DT_STRTAB:
-			ret->strings = address;
-			break;
-		case DT_STRSZ:
-			ret->strings_size = value;
-			break;
-		case DT_HASH:
-			ret->hash = address;
-			break;
-		case DT_GNU_HASH:
-			ret->gnu_hash = address;
-			break;
-		case DT_RELA:
-			ret->rela = address;
-			break;
-		case DT_RELASZ:
-			ret->rela_size = value;
-			break;
-		case DT_JMPREL:
-			ret->plt = address;
-			break;
-		case DT_PLTRELSZ:
-			ret->plt_size = value;
-			break;
-		default:
-			break;
-		}
-	}
-	return -EBADMSG;
-}
-
-/* How many symbols a GNU hash table knows: the last one of the longest chain, and all before it. */
-static int count_gnu(struct memory *memory, uint64_t at, size_t *ret)
-{
-	uint32_t header[4], last = 0, word;
-	_cleanup_free_ void *buckets = NULL;
-	uint64_t chains;
-	int r = memory_read(memory, at, header, sizeof(header));
-
-	if (r < 0)
-		return r;
-	at += sizeof(header) + 8ull * header[2];
-	r = read_table(memory, at, 4ull * header[0], &buckets);
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; i < header[0]; i++)
-		last = MAX(last, ((uint32_t *)buckets)[i]);
-	*ret = header[1];
-	if (last < header[1])
-		return 0;
-	chains = at + 4ull * header[0];
-	do {
-		r = memory_read(memory, chains + 4ull * (last - header[1]), &word, sizeof(word));
-		if (r < 0)
-			return r;
-		last++;
-	} while (!(word & 1));
-	*ret = last;
-	return 0;
-}
-
-static int count_symbols(struct memory *memory, const struct dynamic *dynamic,
-			 const struct inject_module *module, size_t *ret)
-{
-	uint32_t header[2];
-	int r = 0;
-
-	*ret = 1;
-	if (dynamic->hash) {
-		r = memory_read(memory, dynamic->hash, header, sizeof(header));
-		*ret = header[1];
-	} else if (dynamic->gnu_hash) {
-		r = count_gnu(memory, dynamic->gnu_hash, ret);
-	}
-	for (size_t i = 0; i < module->n_relocations; i++)
-		*ret = MAX(*ret, ELF64_R_SYM(module->relocations[i].r_info) + 1ull);
-	return r;
-}
-
-static int read_relocations(struct memory *memory, const struct dynamic *dynamic,
-			    struct inject_module *module)
-{
-	uint64_t size = dynamic->rela_size + dynamic->plt_size;
-	int r;
-
-	if (size > TABLE_MAX)
-		return -EBADMSG;
-	module->relocations = malloc(size + 1);
-	if (!module->relocations)
-		return -ENOMEM;
-	r = dynamic->rela_size
-		    ? memory_read(memory, dynamic->rela, module->relocations, dynamic->rela_size)
-		    : 0;
-	if (r >= 0 && dynamic->plt_size)
-		r = memory_read(memory, dynamic->plt,
-				(char *)module->relocations + dynamic->rela_size,
-				dynamic->plt_size);
-	if (r < 0)
-		return r;
-	module->n_relocations = size / sizeof(Elf64_Rela);
-	return 0;
-}
-
-static int read_tables(struct memory *memory, const struct map_entry *map,
-		       struct inject_module *module)
-{
-	struct dynamic dynamic;
-	int r = read_dynamic(memory, map, &dynamic);
-
-	if (r >= 0)
-		r = read_relocations(memory, &dynamic, module);
-	if (r >= 0)
-		r = count_symbols(memory, &dynamic, module, &module->n_symbols);
-	if (r < 0)
-		return r;
-	module->symbols_at = dynamic.symbols;
-	r = read_table(memory, dynamic.symbols, module->n_symbols * sizeof(Elf64_Sym),
-		       (void **)&module->symbols);
-	if (r < 0)
-		return r;
-	module->strings_size = dynamic.strings_size;
-	return read_table(memory, dynamic.strings, dynamic.strings_size, (void **)&module->strings);
-}
-
 /* The mappings of the same file around its dynamic section. */
 static void find_extent(const struct maps *maps, uint64_t dynamic, struct inject_module *module)
 {
@@ -356,7 +186,7 @@ static int add_module(struct memory *memory, const struct maps *maps, const stru
 		return 0;
 	}
 	if (r >= 0)
-		r = read_tables(memory, map, &module);
+		r = inject_tables_read(memory, map->dynamic, &module);
 	if (r >= 0) {
 		grown = reallocarray(modules->modules, modules->n_modules + 1, sizeof(*grown));
 		if (grown)

@@ -2,9 +2,6 @@
 /*
  * inject-remote.c: see inject-remote.h and inject-regs.h.
  *
- * Which thread. One that sleeps in a system call stops at once, is missed least, and is on an ordinary
- * stack with room on it. Only if there is none a running one is taken.
- *
  * The order of steps is what makes it safe to kill the tool between any two. A frame is written below the
  * red zone, where the kernel would put one for a signal. Then one ptrace call sets all registers, and from
  * then on the thread comes back by itself. Then signals are blocked, which the frame undoes. At the end
@@ -19,7 +16,6 @@
  */
 #include "process/inject-remote.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,17 +31,14 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/macro.h"
+#include "process/inject-choose.h"
 
 enum {
-	REMOTE_ALARM_US = 20000,
-	REMOTE_STOP_MS = 500,   /* for a thread to stop */
-	REMOTE_RUN_MS = 10000,  /* for the function to end */
-	REMOTE_ROOM = 24 << 10, /* of stack that a thread shall have */
+	REMOTE_STOP_MS = 500,  /* for a thread to stop */
+	REMOTE_RUN_MS = 10000, /* for the function to end */
 	REMOTE_CODE_MAX = 8 << 20,
 	REMOTE_THREADS_MAX = 4096,
 	REMOTE_PENDING_MAX = 8,
-	REMOTE_NICE = -20,
-	REMOTE_SLICE_NS = 100000,
 	REMOTE_OPTIONS = PTRACE_O_TRACESYSGOOD,
 	REMOTE_SUSPEND_SECCOMP = 1 << 21, /* PTRACE_O_SUSPEND_SECCOMP */
 	REMOTE_SYSCALL_STOP = SIGTRAP | 0x80,
@@ -59,55 +51,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-struct schedule {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-
-/*
- * While a thread waits for the tool, the tool goes before others: with the nice value of those who may, and
- * with the shortest slice, which anybody may ask for (Linux 6.12). What cannot be is done without.
- */
-static void hurry(bool on, int nice)
-{
-	struct schedule schedule = {.size = sizeof(schedule), .runtime = on ? REMOTE_SLICE_NS : 0};
-
-	schedule.nice = on ? REMOTE_NICE : nice;
-	if (syscall(SYS_sched_setattr, 0, &schedule, 0) < 0 && on) {
-		schedule.nice = nice;
-		(void)syscall(SYS_sched_setattr, 0, &schedule, 0);
-	}
-}
-
-static void on_alarm(int signal)
-{
-}
-
-static void alarm_begin(struct remote *remote)
-{
-	struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
-	struct itimerval timer = {{0, REMOTE_ALARM_US}, {0, REMOTE_ALARM_US}};
-
-	sigaction(SIGALRM, &action, &remote->old_action);
-	setitimer(ITIMER_REAL, &timer, &remote->old_timer);
-	remote->old_nice = getpriority(PRIO_PROCESS, 0);
-	hurry(true, remote->old_nice);
-	remote->alarmed = true;
-}
-
-static void alarm_end(struct remote *remote)
-{
-	if (!remote->alarmed)
-		return;
-	hurry(false, remote->old_nice);
-	setitimer(ITIMER_REAL, &remote->old_timer, NULL);
-	sigaction(SIGALRM, &remote->old_action, NULL);
-	remote->alarmed = false;
 }
 
 static bool find_gadgets(struct remote *remote, const struct mapping *mapping)
@@ -156,7 +99,7 @@ int remote_init(struct remote *remote, pid_t pid, const struct inject_facts *fac
 
 void remote_deinit(struct remote *remote)
 {
-	alarm_end(remote);
+	inject_wait_end(&remote->wait);
 	cleanup_close(&remote->mem);
 }
 
@@ -230,34 +173,6 @@ static int step(struct remote *remote, int request, uint64_t end_ns, int *ret_st
 	return r;
 }
 
-static bool has_room(const struct maps *maps, uint64_t sp)
-{
-	const struct mapping *mapping = maps_find(maps, sp - 1);
-
-	return mapping && mapping->write && sp - mapping->start >= REMOTE_ROOM;
-}
-
-/* Whether the thread sleeps in a system call, with room on its stack. */
-static bool is_suitable(pid_t pid, pid_t tid, const struct maps *maps)
-{
-	_cleanup_free_ char *text = NULL;
-	uint64_t values[9];
-	char path[64], *at, *end;
-	size_t n = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
-	if (file_read(path, 512, &text, NULL) < 0)
-		return false;
-	for (at = text; n < ARRAY_SIZE(values); at = end) {
-		values[n] = strtoull(at, &end, 0);
-		if (end == at)
-			break;
-		n++;
-	}
-	/* number, six arguments, stack pointer, pc; a thread that runs has none of them */
-	return n == ARRAY_SIZE(values) && values[0] != SYS_vfork && has_room(maps, values[7]);
-}
-
 static int save(struct remote *remote, const struct maps *maps);
 
 /* Stops that thread. It may be left traced when that takes too long. */
@@ -290,31 +205,6 @@ static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps
 	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
 }
 
-/* Threads that sleep and have room first, then all others; returns how many there are. */
-static size_t order_threads(pid_t pid, const struct maps *maps, pid_t *ret)
-{
-	_cleanup_closedir_ DIR *directory = NULL;
-	const struct dirent *entry;
-	size_t n = 0, n_suitable = 0;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	directory = opendir(path);
-	while (directory && n < REMOTE_THREADS_MAX && (entry = readdir(directory))) {
-		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (tid <= 0)
-			continue;
-		ret[n++] = tid;
-		/* enough to choose from; asking all of hundreds takes long */
-		if (n_suitable < 4 && is_suitable(pid, tid, maps)) {
-			ret[n - 1] = ret[n_suitable];
-			ret[n_suitable++] = tid;
-		}
-	}
-	return n;
-}
-
 int remote_stop(struct remote *remote, const struct maps *maps)
 {
 	_cleanup_free_ pid_t *tids = calloc(REMOTE_THREADS_MAX, sizeof(*tids));
@@ -323,8 +213,8 @@ int remote_stop(struct remote *remote, const struct maps *maps)
 
 	if (!tids)
 		return -ENOMEM;
-	n = order_threads(remote->pid, maps, tids);
-	alarm_begin(remote);
+	n = inject_choose_threads(remote->pid, maps, tids, REMOTE_THREADS_MAX);
+	inject_wait_begin(&remote->wait);
 	for (size_t i = 0; i < n; i++) {
 		remote->lost = remote->seized = remote->stopped = false;
 		r = stop_thread(remote, tids[i], maps);
@@ -337,7 +227,7 @@ int remote_stop(struct remote *remote, const struct maps *maps)
 		if (r != -ESRCH && r != -ETIMEDOUT && r != -ENOSPC)
 			break;
 	}
-	alarm_end(remote);
+	inject_wait_end(&remote->wait);
 	return r;
 }
 
@@ -506,6 +396,6 @@ uint64_t remote_release(struct remote *remote)
 	}
 	if (remote->held_signal)
 		syscall(SYS_tgkill, remote->pid, remote->tid, remote->held_signal);
-	alarm_end(remote);
+	inject_wait_end(&remote->wait);
 	return now_ns() - remote->stopped_at_ns;
 }

@@ -7,14 +7,13 @@
 #ifndef PROCESS_INJECT_REMOTE_H
 #define PROCESS_INJECT_REMOTE_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/time.h>
 #include <sys/types.h>
 
 #include "process/inject-check.h"
 #include "process/inject-regs.h"
+#include "process/inject-wait.h"
 #include "process/maps.h"
 
 struct remote {
@@ -28,11 +27,7 @@ struct remote {
 	int held_signal; /* came meanwhile, and is delivered at the release */
 	bool seized, stopped, sent, lost;
 	uint64_t stopped_at_ns;
-	/* while a tracer waits, an alarm keeps it from waiting for ever */
-	struct sigaction old_action;
-	struct itimerval old_timer;
-	int old_nice;
-	bool alarmed;
+	struct inject_wait wait;
 };
 
 /* Finds what is needed for the rest. -ENOTSUP if the instructions are not there. */

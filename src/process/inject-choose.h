@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inject-choose.h: which thread of a process is stopped.
+ */
+#ifndef PROCESS_INJECT_CHOOSE_H
+#define PROCESS_INJECT_CHOOSE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "process/maps.h"
+
+/* Threads in the order in which they should be tried, max at most; returns how many there are. */
+size_t inject_choose_threads(pid_t pid, const struct maps *maps, pid_t *ret, size_t max);
+
+#endif
