@@ -132,6 +132,9 @@ int injection_look(struct injection *injection)
 
 	forget(injection);
 	r = maps_read(injection->pid, false, &injection->maps);
+	/* the process has changed them in between */
+	if (r == -EBADMSG)
+		r = -EAGAIN;
 	if (r >= 0)
 		r = memory_open_pid(injection->pid, &injection->memory);
 	if (r >= 0)
