@@ -144,8 +144,11 @@ static void explain_no_agent(pid_t pid, struct strbuf *error)
 		strbuf_addf(error, " (%s)", info.comm);
 		procinfo_deinit(&info);
 	}
-	strbuf_adds(error, ": has no agent in it, and this memtrace cannot put one into a running "
-			   "process; start the program with \"memtrace run PROGRAM\"");
+	strbuf_addf(
+		error,
+		": has no agent in it; begin with `memtrace attach %d`, or start the program with "
+		"`memtrace run PROGRAM`",
+		(int)pid);
 }
 
 int capture_open_pid(pid_t pid, struct region **ret, struct strbuf *error)

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "process/maps.h"
 #include "process/memory.h"
-#include "region/abi.h"
+#include "region/region.h"
 
 static int find_region(pid_t pid, uint64_t *ret_address)
 {
@@ -48,6 +48,14 @@ static int read_header(pid_t pid, uint64_t address, struct mt_header *ret)
 	return ret->magic == MT_MAGIC ? 0 : -EPROTO;
 }
 
+/* A forked child has its parent's region until it gets one of its own; injected ones get none. */
+static bool is_inherited(pid_t pid)
+{
+	_cleanup_(region_freep) struct region *region = NULL;
+
+	return region_open_pid(pid, &region) == -ENODATA;
+}
+
 int control_is_leftover(pid_t pid)
 {
 	struct mt_header header;
@@ -56,7 +64,10 @@ int control_is_leftover(pid_t pid)
 
 	if (r >= 0)
 		r = read_header(pid, address, &header);
-	return r < 0 ? r : header.mode == MT_MODE_INJECTED && header.state == MT_STATE_DETACHED;
+	if (r < 0)
+		return r;
+	return header.mode == MT_MODE_INJECTED &&
+	       (header.state == MT_STATE_DETACHED || is_inherited(pid));
 }
 
 int control_stop(pid_t pid)

@@ -13,7 +13,10 @@
  */
 int control_stop(pid_t pid);
 
-/* Whether its region is what a recording by injection has left: 1, 0, or -errno as above. */
+/*
+ * Whether its region is what a recording by injection has left, its own or its parent's: 1, 0, or -errno as
+ * above.
+ */
 int control_is_leftover(pid_t pid);
 
 #endif

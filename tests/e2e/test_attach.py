@@ -246,6 +246,23 @@ def test_another_root_without_proc(memtrace, compile_c, tmp_path):
     leak_is_named(memtrace, program, tmp_path)
 
 
+def test_a_child_of_a_process_that_was_attached_to(memtrace, script, tmp_path):
+    command = script("import os, sys, time\nprint('ready', flush=True)\nsys.stdin.readline()\nkeep = []\n"
+                     "if os.fork():\n    os.wait()\nprint(os.getpid(), flush=True)\n"
+                     "while True:\n    keep.append(bytearray(3000))\n    time.sleep(0.001)\n")
+    with running(*command, code=-signal.SIGTERM) as process:
+        with attached(process.pid, tmp_path, "--sample=all"):
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            child = int(process.stdout.readline())
+            try:
+                with attached(child, tmp_path, "--sample=all", name="child.memtrace"):
+                    time.sleep(0.2)
+                assert json.loads(memtrace("report", "--format=json", "child.memtrace").stdout)["heap"]["live_blocks"] > 20
+            finally:
+                os.kill(child, signal.SIGKILL)
+
+
 def refused(done, *words):
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
     assert all(word in done.stderr for word in words), done.stderr
