@@ -3,7 +3,10 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
+import sys
 import tempfile
 
 from figures import spread
@@ -32,6 +35,27 @@ def own_bytes(build, workload):
         return json.loads(report.stdout)["agent"]["own_bytes"]
 
 
+def instructions(workload, variant):
+    """What callgrind counts: the same in each run to a few thousandths, whatever else the machine does."""
+    found = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *workload.command],
+                           env={**os.environ, **variant.environment, **workload.environment,
+                                "LD_PRELOAD": variant.preload},
+                           check=True, capture_output=True, text=True)
+    return int(re.search(r"Collected : (\d+)", found.stderr).group(1))
+
+
+def count_instructions(build, variants, names, progress):
+    if not shutil.which("valgrind"):
+        print("bench: valgrind is not installed, so no instructions are counted", file=sys.stderr)
+        return []
+    rows = []
+    for workload in chosen([cfrac(build)], names):
+        progress(f"{workload.name} under callgrind")
+        off, auto = (instructions(workload, variant) for variant in variants)
+        rows.append({"workload": workload.name, "instructions_off": off, "instructions_auto": auto, "ratio": auto / off})
+    return rows
+
+
 def run_overhead(build, rounds, names, progress):
     rows = []
     variants = [agent(build, "off", "off"), agent(build, "auto")]
@@ -45,13 +69,17 @@ def run_overhead(build, rounds, names, progress):
         rows.append({"workload": workload.name, "cpu_off_s": spread(pair["off"].cpu_s for pair in pairs)[0],
                      "cpu_auto_s": spread(pair["auto"].cpu_s for pair in pairs)[0], "ratio": ratio,
                      "ratio_quartile_low": low, "ratio_quartile_high": high, "own_bytes": own_bytes(build, workload)})
-    return rows
+    return {"rows": rows, "counted": count_instructions(build, variants, names, progress)}
 
 
-def print_overhead(rows):
+def print_overhead(overhead):
     print("CPU time with sampling at its default and off, same allocator, both at once on one CPU; ratio: median of the")
     print("rounds (quartiles); own: what memtrace holds in the process at the end")
-    for row in rows:
+    for row in overhead["rows"]:
         print(f"{row['workload']:<8} off {row['cpu_off_s']:6.2f} s  auto {row['cpu_auto_s']:6.2f} s"
               f"  ratio {row['ratio']:.3f} ({row['ratio_quartile_low']:.3f}, {row['ratio_quartile_high']:.3f})"
               f"  own {row['own_bytes'] / 2**20:.1f} MiB")
+    for row in overhead["counted"]:
+        print(f"{row['workload']:<8} off {row['instructions_off'] / 1e9:6.2f} G  auto {row['instructions_auto'] / 1e9:6.2f} G"
+              f"  ratio {row['ratio']:.4f} of instructions, by callgrind")
+    print()

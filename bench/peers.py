@@ -96,9 +96,12 @@ def run_peers(build, rounds, names, progress):
     with tempfile.TemporaryDirectory() as directory:
         all_workloads = [*micro(build), cfrac(build), larson(build), *whole_programs(build, directory)]
         rows = []
-        for workload in chosen(all_workloads, names):
-            progress(workload.name)
-            rows.append(compare(workload, variants, rounds))
+        try:
+            for workload in chosen(all_workloads, names):
+                progress(workload.name)
+                rows.append(compare(workload, variants, rounds))
+        except KeyboardInterrupt:
+            print(f"bench: interrupted; {len(rows)} workloads were done", file=sys.stderr)
     names = [variant.name for variant in variants]
     return {"allocators": names, "rounds": rounds, "rows": rows, "means": means(rows, names)}
 

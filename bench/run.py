@@ -31,6 +31,7 @@ def parse():
     parser.add_argument("workload", nargs="*", help="only workloads whose names begin so")
     parser.add_argument("--rounds", type=int, help="rounds of each variant (5; overhead: 11)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--read", metavar="FILE", help="run nothing, show what --json has printed into FILE")
     parser.add_argument("--svg", metavar="FILE", help="draw what peers found into FILE")
     parser.add_argument("--build", default="build-release", help=argparse.SUPPRESS)
     return parser.parse_intermixed_args()
@@ -38,24 +39,34 @@ def parse():
 
 def progress(name):
     if sys.stderr.isatty():
-        print(f"\r\033[K{name} ", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{name}", end="", file=sys.stderr, flush=True)
+
+
+def measure(options):
+    build = os.path.abspath(options.build)
+    results = {}
+    for name, (rounds, run, _) in PARTS.items():
+        if options.part in (name, "all"):
+            results[name] = run(build, options.rounds or rounds, options.workload, progress)
+            progress("")
+    return results
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 def main():
     options = parse()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    build = os.path.abspath(options.build)
-    results = {}
-    for name, (rounds, run, show) in PARTS.items():
-        if options.part not in (name, "all"):
-            continue
-        results[name.replace("-", "_")] = result = run(build, options.rounds or rounds, options.workload, progress)
-        progress("")
-        if not options.json:
-            show(result)
+    results = read(options.read) if options.read else measure(options)
     if options.json:
         json.dump(results, sys.stdout, indent=2)
         print()
+    else:
+        for name, result in results.items():
+            PARTS[name][2](result)
     if options.svg and "peers" in results:
         write_plot(results["peers"], options.svg)
 
