@@ -286,7 +286,9 @@ int glibc_arenas_read(const struct glibc_target *target, struct arenas *arenas)
 		       0);
 		return 0;
 	}
-	return r < 0 || r != GLIBC_FOUND ? MIN(r, 0) : read_all(&reader, arenas);
+	if (r == GLIBC_FOUND)
+		return read_all(&reader, arenas);
+	return r < 0 ? r : 0;
 }
 
 struct visitor {

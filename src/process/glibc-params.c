@@ -85,6 +85,14 @@ static bool params_hold(const struct glibc_params *params, uint32_t n_mmaps_max,
 		params->trim_threshold >= 128 << 10);
 }
 
+static bool params_equal(const struct glibc_params *a, const struct glibc_params *b)
+{
+	return a->trim_threshold == b->trim_threshold && a->mmap_threshold == b->mmap_threshold &&
+	       a->n_mmaps == b->n_mmaps && a->mmapped == b->mmapped &&
+	       a->peak_mmapped == b->peak_mmapped && a->sbrk_base == b->sbrk_base &&
+	       a->huge_page_size == b->huge_page_size && a->fixed == b->fixed;
+}
+
 int glibc_params_find(const struct glibc_data *data, uint64_t break_start, uint64_t break_end,
 		      struct glibc_params *ret)
 {
@@ -103,7 +111,7 @@ int glibc_params_find(const struct glibc_data *data, uint64_t break_start, uint6
 				continue;
 			if (!has_base && params.sbrk_base)
 				n_found = 0;
-			else if (n_found && memcmp(ret, &params, sizeof(params)) == 0)
+			else if (n_found && params_equal(ret, &params))
 				continue;
 			has_base = params.sbrk_base != 0;
 			*ret = params;

@@ -318,8 +318,7 @@ static int copy_data(struct memory *memory, uint64_t start, uint64_t end, struct
 		}
 		at += run ?: MEMORY_PAGE_SIZE;
 	}
-	*ret = data;
-	data = (struct glibc_data){0};
+	*ret = (struct glibc_data){start, TAKE_PTR(data.bytes), data.size};
 	return 0;
 }
 

@@ -53,7 +53,7 @@ static int wait_for(pid_t tid, uint64_t deadline_ns)
 
 static void release(struct pause *pause)
 {
-	for (size_t i = 0; i < pause->n_tids; i++)
+	for (size_t i = 0; pause->tids && i < pause->n_tids; i++)
 		ptrace(PTRACE_DETACH, pause->tids[i], NULL, NULL);
 }
 
@@ -87,8 +87,7 @@ int pause_begin(pid_t pid, struct pause *ret)
 		if (r < 0)
 			return r;
 	}
-	*ret = pause;
-	pause = (struct pause){0};
+	*ret = (struct pause){TAKE_PTR(pause.tids), pause.n_tids};
 	return 0;
 }
 
