@@ -421,6 +421,7 @@ _noinline_ bool recall_trace(struct recall *recall, const struct unwind_stack *s
 	walk.epoch = unwind_enter_epoch();
 	recall_enter(recall, walk.epoch, stack->end);
 	unwind_capture(&regs);
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): captured by assembly */
 	walk.sp = regs.value[UNWIND_SP];
 	walk.fp = regs.value[UNWIND_FP];
 	walk.key = regs.value[UNWIND_PC] + 1;
