@@ -13,7 +13,7 @@
 
 enum { THREADS = 4, CALLS = 1000 };
 
-static void *volatile kept;
+static __thread void *volatile kept;
 
 /* each keeps nothing: a call, and its free */
 #define COUNTED(name, call)                                      \
