@@ -16,6 +16,9 @@
 /* From here on the processor's own string instructions, where it has such, are ahead of a loop. */
 #define BULK_STRING_MIN 1024u
 
+/* Keeps the compiler from seeing memset or memcpy in a loop and calling them instead. */
+#define BULK_LOOP(to) __asm__("" : "+r"(to))
+
 typedef uint64_t bulk_unit __attribute__((vector_size(16), may_alias));
 
 /* Zeroes size bytes, rounded up to 16. */
@@ -31,9 +34,12 @@ static inline void bulk_zero(void *block, size_t size)
 		to[1] = (bulk_unit){0};
 		to[2] = (bulk_unit){0};
 		to[3] = (bulk_unit){0};
+		BULK_LOOP(to);
 	}
-	for (; to < end; to++)
+	for (; to < end; to++) {
 		*to = (bulk_unit){0};
+		BULK_LOOP(to);
+	}
 }
 
 /* Copies size bytes, rounded up to 16, between blocks that do not overlap. */
@@ -50,9 +56,12 @@ static inline void bulk_copy(void *block, const void *source, size_t size)
 
 		to[0] = first;
 		to[1] = second;
+		BULK_LOOP(to);
 	}
-	for (; to < end; to++, from++)
+	for (; to < end; to++, from++) {
 		*to = *from;
+		BULK_LOOP(to);
+	}
 }
 
 #endif

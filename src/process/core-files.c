@@ -284,7 +284,7 @@ uint32_t core_files_flags(struct core_files *files, const struct core_range *ran
 {
 	const struct core_file *file = core_files_get(files, range);
 
-	for (size_t i = 0; file->segments && i < file->n_segments; i++) {
+	for (size_t i = 0; i < (file->segments ? file->n_segments : 0); i++) {
 		const Elf64_Phdr *segment = &file->segments[i];
 
 		if (ALIGN_DOWN(segment->p_offset, (uint64_t)MEMORY_PAGE_SIZE) <= range->offset &&

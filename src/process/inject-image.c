@@ -87,6 +87,8 @@ int inject_image_init(struct inject_image *ret)
 		if (segments[i].p_type == PT_LOAD)
 			image.size = ALIGN_UP(segments[i].p_vaddr + segments[i].p_memsz,
 					      (uint64_t)IMAGE_PAGE);
+	if (image.size == 0)
+		return -ENOSYS;
 	image.bytes = calloc(1, image.size);
 	if (!image.bytes)
 		return -ENOMEM;

@@ -19,11 +19,10 @@
 enum { REGS_MAX = 64, REGS_FP_MAX = 16 << 10 };
 
 struct regs {
+	_Alignas(64) uint8_t fp[REGS_FP_MAX];
 	uint64_t general
 		[REGS_MAX]; /* as the kernel has them; with a system call to be restarted, if any */
-	size_t general_size;
-	_Alignas(64) uint8_t fp[REGS_FP_MAX];
-	size_t fp_size;
+	size_t general_size, fp_size;
 	uint64_t signal_mask;
 };
 

@@ -17,11 +17,11 @@
 #include "process/maps.h"
 
 struct remote {
+	struct regs regs; /* first, for it is aligned */
 	pid_t pid, tid;
 	int mem; /* /proc/PID/mem */
 	struct inject_facts facts;
 	uint64_t gadget_syscall, gadget_sigreturn;
-	struct regs regs;
 	uint64_t frame;  /* on the thread's own stack, for remote_syscall */
 	int signal;      /* tells of the end of remote_run; 0 if there is none that would do */
 	int held_signal; /* came meanwhile, and is delivered at the release */
