@@ -75,10 +75,20 @@ void fork_adopt_child(void)
 	}
 }
 
+/*
+ * A signal handler that interrupted the heap in this thread and forks: the locks are this thread's own, and
+ * the code that holds them goes on when the handler returns, here and in the child. So nothing is taken;
+ * the child is adopted as one of a raw clone if it ever has to wait. Only this thread reads what it wrote.
+ */
+static _Thread_local bool inside;
+
 void heap_before_fork(void)
 {
 	struct lock *lock;
 
+	inside = threadcache_self->busy != 0;
+	if (inside)
+		return;
 	for (unsigned i = 0; (lock = lock_number(i)); i++)
 		lock_take(lock);
 }
@@ -87,12 +97,16 @@ void heap_after_fork_parent(void)
 {
 	struct lock *lock;
 
+	if (inside)
+		return;
 	for (unsigned i = 0; (lock = lock_number(i)); i++)
 		lock_drop(lock);
 }
 
 void heap_after_fork_child(void)
 {
+	if (inside)
+		return;
 	if (mark)
 		*mark = 1;
 	reset();
