@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "cli/print.h"
 #include "cli/screen.h"
+#include "cli/target.h"
 #include "cli/top-loop.h"
 #include "cli/verb.h"
 
@@ -122,6 +123,8 @@ static int top_main(const void *values_, int n_operands, char **operands)
 {
 	const struct values *values = values_;
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	_cleanup_free_ char *newest = NULL;
+	const char *target = operands[0];
 	struct top top = {
 		.view = views[values->view],
 		.options = {.sort = (enum render_sort)values->sort,
@@ -133,7 +136,9 @@ static int top_main(const void *values_, int n_operands, char **operands)
 	};
 	int status;
 
-	if (top_source_open(operands[0], &top.source, &error) < 0) {
+	if (!target && target_newest(&newest, &error) >= 0)
+		target = newest;
+	if (!target || top_source_open(target, &top.source, &error) < 0) {
 		log_error("top: %s", strbuf_text(&error));
 		return STATUS_FAILED;
 	}
@@ -145,16 +150,16 @@ static int top_main(const void *values_, int n_operands, char **operands)
 
 const struct verb verb_top = {
 	.name = "top",
-	.operands = "[OPTION…] TARGET",
+	.operands = "[OPTION…] [TARGET]",
 	.summary = "watch a process's memory on the screen",
 	.description =
 		"Shows, every second anew, who allocated what is outstanding and how it grows, where every\n"
 		"resident byte is, what the allocator keeps, and what happens. TARGET is the PID of a\n"
-		"process, with the agent or without, a session file or a core. ? shows the keys.\n",
+		"process, with the agent or without, a session file or a core; without it the newest session\n"
+		"of this user is taken. ? shows the keys.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,
-	.min_operands = 1,
 	.max_operands = 1,
 	.main = top_main,
 };

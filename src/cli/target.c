@@ -167,6 +167,14 @@ static int load_pid(pid_t pid, bool symbolize, struct profile **ret, char **ret_
 	return 0;
 }
 
+static void explain_no_session(struct strbuf *error)
+{
+	strbuf_adds(
+		error,
+		"there is no session yet; begin with \"memtrace run PROGRAM\", or give a PID or "
+		"a session file");
+}
+
 static int load_newest(bool symbolize, struct profile **ret, char **ret_name, struct strbuf *error)
 {
 	_cleanup_free_ char *path = NULL;
@@ -179,14 +187,25 @@ static int load_newest(bool symbolize, struct profile **ret, char **ret_name, st
 	strbuf_reset(error);
 	r = recent_find(&path);
 	if (r < 0) {
-		strbuf_adds(error,
-			    "there is no session yet; begin with \"memtrace run PROGRAM\", or "
-			    "give a PID or a session file");
+		explain_no_session(error);
 		return -ENOENT;
 	}
 	r = load_file(path, NULL, symbolize, ret, error);
 	if (r >= 0)
 		*ret_name = TAKE_PTR(path);
+	return r;
+}
+
+int target_newest(char **ret, struct strbuf *error)
+{
+	pid_t pid = newest_process();
+	int r;
+
+	if (pid > 0)
+		return asprintf(ret, "%d", (int)pid) < 0 ? -ENOMEM : 0;
+	r = recent_find(ret);
+	if (r < 0)
+		explain_no_session(error);
 	return r;
 }
 

@@ -41,6 +41,7 @@ static _always_inline_ void *heap_alloc_fast(size_t size)
 
 	/* one comparison for most; class 0's list is always empty */
 	if (likely(size <= SIZECLASS_FINE_MAX))
+		/* NOLINTNEXTLINE(bugprone-branch-clone): inlined, each knows which form it needs */
 		class = sizeclass_of(size);
 	else if (likely(size <= SIZECLASS_MAX))
 		class = sizeclass_of(size);

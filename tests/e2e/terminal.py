@@ -14,7 +14,7 @@ class Terminal:
     def __init__(self, command, columns=100, rows=30, env=None, cwd=None):
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
-        environment = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | (env or {})
+        environment = os.environ | {"TERM": "screen-256color", "LC_ALL": "C.UTF-8"} | (env or {})
         self.process = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment, cwd=cwd,
                                      timeout=10)
         self.process.delaybeforesend = None

@@ -230,6 +230,11 @@ def test_batch_prints_frames(grow, memtrace):
     assert "\033" not in done.stdout
 
 
+def test_without_a_target_it_takes_the_newest_session(grow, memtrace):
+    done = memtrace("top", "--batch", "-n", "1")
+    assert done.stdout.startswith(f"grow (pid {grow.pid})")
+
+
 def test_a_process_without_the_agent(memtrace):
     with subprocess.Popen(["sleep", "60"]) as sleeper:
         try:
