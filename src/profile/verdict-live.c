@@ -4,6 +4,8 @@
  * ages. Outstanding blocks at exit are no evidence by themselves: most programs leave the kernel to clean
  * up.
  */
+#include <string.h>
+
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "profile/label.h"
@@ -64,6 +66,9 @@ static int say_ages(const struct evidence *evidence, const struct profile_site *
 	units_format_duration(MAX(site->youngest_age_s, 0.0), young);
 	units_format_duration(MAX(site->oldest_age_s, 0.0), old);
 	units_format_duration(evidence->life_s, life);
+	if (strcmp(young, old) == 0)
+		return verdict_say(verdict, "they are %s old, and the process %s %s", old,
+				   verdict_ran(evidence), life);
 	return verdict_say(verdict, "they are %s to %s old, and the process %s %s", young, old,
 			   verdict_ran(evidence), life);
 }

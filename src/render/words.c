@@ -225,7 +225,14 @@ static bool is_plain_word(const char *text)
 
 int words_add_command(struct strbuf *buffer, char *const *arguments)
 {
-	for (size_t i = 0; arguments[i]; i++) {
+	size_t n = 0;
+
+	while (arguments[n])
+		n++;
+	/* a server that writes its title over its arguments leaves empty ones behind it */
+	while (n > 1 && !arguments[n - 1][0])
+		n--;
+	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
 			strbuf_addc(buffer, ' ');
 		if (is_plain_word(arguments[i])) {
