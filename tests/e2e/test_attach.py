@@ -117,7 +117,7 @@ def test_programs_go_on(memtrace, mode):
         rounds(process, 6, memtrace)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("mode", MODES)
 def test_programs_go_on_for_long(memtrace, mode):
     with running(STORM, *MODES[mode]) as process:

@@ -91,7 +91,9 @@ static struct profile *plain_profile(size_t n_areas, size_t n_ranges)
 	struct profile *profile = sample_profile();
 
 	profile->agent.mode = MT_MODE_NONE;
-	profile->n_blocks = profile->n_modules = 0;
+	profile->n_blocks = 0;
+	while (profile->n_modules > 0)
+		free(profile->modules[--profile->n_modules].path);
 	profile->areas = calloc(n_areas, sizeof(*profile->areas));
 	profile->n_areas = n_areas;
 	profile->arenas = calloc(1, sizeof(*profile->arenas));
