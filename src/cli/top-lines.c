@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/grow.h"
+#include "base/grow.h"
 
 void top_lines_deinit(struct top_lines *lines)
 {

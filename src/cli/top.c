@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/units.h"
 #include "profile/estimate.h"
-#include "profile/grow.h"
 #include "profile/label.h"
 #include "render/words.h"
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 
 enum { PAGES_AT_ONCE = 4096 };
@@ -20,22 +21,12 @@ void areas_deinit(struct areas *areas)
 	*areas = (struct areas){};
 }
 
-/* The capacity is the power of two from the count upwards. */
 struct area *areas_add(struct areas *areas)
 {
-	const size_t n = areas->n_areas;
-
-	if ((n & (n - 1)) == 0) {
-		struct area *grown =
-			reallocarray(areas->areas, n ? 2 * n : 1, sizeof(*areas->areas));
-
-		if (!grown)
-			return NULL;
-		areas->areas = grown;
-	}
-	memset(&areas->areas[n], 0, sizeof(*areas->areas));
-	areas->n_areas++;
-	return &areas->areas[n];
+	if (GROW(areas->areas, areas->n_areas) < 0)
+		return NULL;
+	areas->areas[areas->n_areas] = (struct area){0};
+	return &areas->areas[areas->n_areas++];
 }
 
 /* Index of the first settled area that ends above address. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 
 void arenas_deinit(struct arenas *arenas)
@@ -21,34 +22,20 @@ void arenas_deinit(struct arenas *arenas)
 	*arenas = (struct arenas){0};
 }
 
-/* An array that grows by doubling: its capacity is the power of two from its count upwards. */
-static void *grow(void *array, size_t n, size_t size)
-{
-	if (n && (n & (n - 1)))
-		return array;
-	return reallocarray(array, n ? 2 * n : 1, size);
-}
-
 struct arena *arenas_add(struct arenas *arenas)
 {
-	struct arena *grown = grow(arenas->arenas, arenas->n_arenas, sizeof(*grown));
-
-	if (!grown)
+	if (GROW(arenas->arenas, arenas->n_arenas) < 0)
 		return NULL;
-	arenas->arenas = grown;
-	memset(&grown[arenas->n_arenas], 0, sizeof(*grown));
-	return &grown[arenas->n_arenas++];
+	arenas->arenas[arenas->n_arenas] = (struct arena){0};
+	return &arenas->arenas[arenas->n_arenas++];
 }
 
 struct arena_range *arenas_add_range(struct arenas *arenas)
 {
-	struct arena_range *grown = grow(arenas->ranges, arenas->n_ranges, sizeof(*grown));
-
-	if (!grown)
+	if (GROW(arenas->ranges, arenas->n_ranges) < 0)
 		return NULL;
-	arenas->ranges = grown;
-	memset(&grown[arenas->n_ranges], 0, sizeof(*grown));
-	return &grown[arenas->n_ranges++];
+	arenas->ranges[arenas->n_ranges] = (struct arena_range){0};
+	return &arenas->ranges[arenas->n_ranges++];
 }
 
 static int compare_ranges(const void *a, const void *b)

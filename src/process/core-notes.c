@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/procfs.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 #if defined(__x86_64__)
 #include "process/core-x86_64.h"
@@ -42,19 +43,13 @@ void core_notes_deinit(struct core_notes *notes)
 static int add_thread(struct core_notes *notes, const struct note *note)
 {
 	struct elf_prstatus status;
-	struct core_thread *grown, *thread;
+	struct core_thread *thread;
 
 	if (note->size < sizeof(status))
 		return -EBADMSG;
 	memcpy(&status, note->contents, sizeof(status));
-	/* capacity is the power of two from the count upwards */
-	if ((notes->n_threads & (notes->n_threads - 1)) == 0) {
-		grown = reallocarray(notes->threads, notes->n_threads ? 2 * notes->n_threads : 1,
-				     sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		notes->threads = grown;
-	}
+	if (GROW(notes->threads, notes->n_threads) < 0)
+		return -ENOMEM;
 	thread = &notes->threads[notes->n_threads++];
 	*thread = (struct core_thread){.tid = status.pr_pid, .signal = status.pr_cursig};
 	core_registers(status.pr_reg, &thread->sp, &thread->pc, &thread->tp);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 #include "heap/published.h"
 
@@ -67,17 +68,10 @@ static void add_table(struct fast_heap *heap, const struct maps *maps, uint64_t 
 
 static int add_list(struct fast_heap *heap, const struct fast_list *list)
 {
-	const size_t n = heap->n_lists;
-
 	if (list->n == 0)
 		return 0;
-	if ((n & (n - 1)) == 0) {
-		struct fast_list *grown = reallocarray(heap->lists, n ? 2 * n : 1, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		heap->lists = grown;
-	}
+	if (GROW(heap->lists, heap->n_lists) < 0)
+		return -ENOMEM;
 	heap->lists[heap->n_lists++] = *list;
 	return 0;
 }
@@ -119,14 +113,8 @@ static int read_cache(struct fast_heap *heap, struct memory *memory,
 	if (!cache->owner ||
 	    memory_read(memory, cache->owner + DESCRIPTOR_TID, &tid, sizeof(tid)) < 0 || tid <= 0)
 		return 0;
-	if ((heap->n_tids & (heap->n_tids - 1)) == 0) {
-		uint32_t *grown = reallocarray(heap->tids, heap->n_tids ? 2 * heap->n_tids : 1,
-					       sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		heap->tids = grown;
-	}
+	if (GROW(heap->tids, heap->n_tids) < 0)
+		return -ENOMEM;
 	heap->tids[heap->n_tids++] = (uint32_t)tid;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 #include "heap/published.h"
 
@@ -68,16 +69,8 @@ static bool make_piece(const struct fast_heap *heap, const struct span *span,
 
 static int add_piece(struct fast_pieces *pieces, const struct fast_piece *piece)
 {
-	const size_t n = pieces->n_pieces;
-
-	if ((n & (n - 1)) == 0) {
-		struct fast_piece *grown =
-			reallocarray(pieces->pieces, n ? 2 * n : 1, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		pieces->pieces = grown;
-	}
+	if (GROW(pieces->pieces, pieces->n_pieces) < 0)
+		return -ENOMEM;
 	pieces->pieces[pieces->n_pieces++] = *piece;
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 
 enum {
@@ -59,16 +60,8 @@ void glibc_caches_deinit(struct glibc_caches *caches)
 
 int glibc_caches_add(struct glibc_caches *caches, uint64_t entry)
 {
-	size_t n = caches->n_entries;
-
-	if (!(n & (n - 1))) {
-		uint64_t *grown =
-			reallocarray(caches->entries, n ? 2 * n : 1, sizeof(*caches->entries));
-
-		if (!grown)
-			return -ENOMEM;
-		caches->entries = grown;
-	}
+	if (GROW(caches->entries, caches->n_entries) < 0)
+		return -ENOMEM;
 	caches->entries[caches->n_entries++] = entry;
 	return 0;
 }

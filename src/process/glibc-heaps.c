@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 
 #define DEFAULT_RESERVATION (UINT64_C(64) << 20)
@@ -41,16 +42,8 @@ void glibc_regions_deinit(struct glibc_regions *regions)
 
 static int add_region(struct glibc_regions *regions, const struct glibc_region *region)
 {
-	size_t n = regions->n_regions;
-
-	if (!(n & (n - 1))) {
-		struct glibc_region *grown =
-			reallocarray(regions->regions, n ? 2 * n : 1, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		regions->regions = grown;
-	}
+	if (GROW(regions->regions, regions->n_regions) < 0)
+		return -ENOMEM;
 	regions->regions[regions->n_regions++] = *region;
 	return 0;
 }

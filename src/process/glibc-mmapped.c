@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 #include "process/residency.h"
 
@@ -39,16 +40,8 @@ void glibc_mmapped_deinit(struct glibc_mmapped *mmapped)
 
 static int add_block(struct glibc_mmapped *found, const struct glibc_mmapped_block *block)
 {
-	size_t n = found->n_blocks;
-
-	if (!(n & (n - 1))) {
-		struct glibc_mmapped_block *grown =
-			reallocarray(found->blocks, n ? 2 * n : 1, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		found->blocks = grown;
-	}
+	if (GROW(found->blocks, found->n_blocks) < 0)
+		return -ENOMEM;
 	found->blocks[found->n_blocks++] = *block;
 	found->bytes += block->end - block->start;
 	return 0;

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 #include "process/residency.h"
 
@@ -158,16 +159,8 @@ int glibc_state_read(struct memory *memory, const struct glibc_layout *layout, u
 
 static int add_state(struct glibc_states *states, const struct glibc_state *state)
 {
-	size_t n = states->n_states;
-
-	if (!(n & (n - 1))) {
-		struct glibc_state *grown =
-			reallocarray(states->states, n ? 2 * n : 1, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		states->states = grown;
-	}
+	if (GROW(states->states, states->n_states) < 0)
+		return -ENOMEM;
 	states->states[states->n_states++] = *state;
 	return 0;
 }

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 
 enum {
@@ -192,12 +193,9 @@ int glibc_tally_chunk(const struct glibc_chunk *chunk, void *tally_)
 
 static int add_pin(struct arena *arena, const struct arena_pin *pin)
 {
-	struct arena_pin *grown = reallocarray(arena->pins, arena->n_pins + 1, sizeof(*grown));
-
-	if (!grown)
+	if (GROW(arena->pins, arena->n_pins) < 0)
 		return -ENOMEM;
-	arena->pins = grown;
-	grown[arena->n_pins++] = *pin;
+	arena->pins[arena->n_pins++] = *pin;
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/grow.h"
 #include "base/macro.h"
 #include "base/strbuf.h"
 
@@ -59,21 +60,17 @@ static int open_file(const struct imagereader *reader, const struct mapping *map
 
 static int file_of(struct imagereader *reader, const struct mapping *mapping)
 {
-	struct imagereader_file *grown;
-
 	/* parts of one file follow each other in the maps, each with its own copy of the path */
 	for (size_t i = 0; i < reader->n_files; i++)
 		if (!strcmp(reader->files[i].path, mapping->path))
 			return reader->files[i].fd;
-	grown = reallocarray(reader->files, reader->n_files + 1, sizeof(*grown));
-	if (!grown)
+	if (GROW(reader->files, reader->n_files) < 0)
 		return -ENOMEM;
-	reader->files = grown;
-	grown[reader->n_files] = (struct imagereader_file){
+	reader->files[reader->n_files] = (struct imagereader_file){
 		.path = mapping->path,
 		.fd = open_file(reader, mapping),
 	};
-	return grown[reader->n_files++].fd;
+	return reader->files[reader->n_files++].fd;
 }
 
 /* The page at address, which is a page's beginning, of a living process. */

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/grow.h"
 #include "base/macro.h"
 #include "process/inject-loader.h"
 #include "process/inject-tables.h"
@@ -177,7 +178,7 @@ static void module_deinit(struct inject_module *module)
 static int add_module(struct memory *memory, const struct maps *maps, const struct map_entry *map,
 		      struct inject_modules *modules)
 {
-	struct inject_module *grown, module = {.bias = map->bias};
+	struct inject_module module = {.bias = map->bias};
 	int r = read_name(memory, map->name, &module.name);
 
 	/* the kernel's own has no slots, and its addresses are its own affair */
@@ -187,13 +188,8 @@ static int add_module(struct memory *memory, const struct maps *maps, const stru
 	}
 	if (r >= 0)
 		r = inject_tables_read(memory, map->dynamic, &module);
-	if (r >= 0) {
-		grown = reallocarray(modules->modules, modules->n_modules + 1, sizeof(*grown));
-		if (grown)
-			modules->modules = grown;
-		else
-			r = -ENOMEM;
-	}
+	if (r >= 0)
+		r = GROW(modules->modules, modules->n_modules);
 	if (r < 0) {
 		module_deinit(&module);
 		return r;

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/grow.h"
 #include "base/macro.h"
 #include "region/abi.h"
 
@@ -57,7 +58,6 @@ struct collector {
 	struct exchange *exchanges; /* by from */
 	size_t n_exchanges;
 	struct inject_slots *slots;
-	size_t capacity;
 };
 
 static int compare_exchange(const void *a, const void *b)
@@ -85,15 +85,8 @@ static int add_patch(struct collector *collector, uint64_t address, uint64_t exp
 	/* an atomic store may not cross a line; compilers align all of these */
 	if (!IS_ALIGNED(address, 8ull))
 		return 0;
-	if (slots->n_patches == collector->capacity) {
-		size_t capacity = MAX(collector->capacity * 2, 256u);
-		struct inject_patch *grown = reallocarray(slots->patches, capacity, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		slots->patches = grown;
-		collector->capacity = capacity;
-	}
+	if (GROW(slots->patches, slots->n_patches) < 0)
+		return -ENOMEM;
 	slots->patches[slots->n_patches++] = (struct inject_patch){address, expected, value};
 	return 0;
 }

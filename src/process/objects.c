@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 
 enum { WORDS = 4 };
@@ -47,7 +48,6 @@ void objects_deinit(struct objects *objects)
 static struct objects_class *get_class(struct objects *objects, enum objects_kind kind,
 				       const char *name)
 {
-	struct objects_class *grown;
 	uint64_t *place;
 	int r = map_add(&objects->by_name[kind], (uintptr_t)name, objects->n_classes, &place);
 
@@ -55,16 +55,9 @@ static struct objects_class *get_class(struct objects *objects, enum objects_kin
 		return NULL;
 	if (r == 0)
 		return &objects->classes[*place];
-	/* capacity is the power of two from the count upwards */
-	if ((objects->n_classes & (objects->n_classes - 1)) == 0) {
-		grown = reallocarray(objects->classes,
-				     objects->n_classes ? 2 * objects->n_classes : 1,
-				     sizeof(*grown));
-		if (!grown) {
-			map_remove(&objects->by_name[kind], (uintptr_t)name);
-			return NULL;
-		}
-		objects->classes = grown;
+	if (GROW(objects->classes, objects->n_classes) < 0) {
+		map_remove(&objects->by_name[kind], (uintptr_t)name);
+		return NULL;
 	}
 	objects->classes[objects->n_classes] = (struct objects_class){.name = name, .kind = kind};
 	return &objects->classes[objects->n_classes++];

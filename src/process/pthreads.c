@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 
 enum {
@@ -43,16 +44,8 @@ void pthreads_deinit(struct pthreads *pthreads)
 
 static int add_pthread(struct pthreads *pthreads, const struct pthread *one)
 {
-	const size_t n = pthreads->n_pthreads;
-
-	if ((n & (n - 1)) == 0) {
-		struct pthread *grown =
-			reallocarray(pthreads->pthreads, n ? 2 * n : 1, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		pthreads->pthreads = grown;
-	}
+	if (GROW(pthreads->pthreads, pthreads->n_pthreads) < 0)
+		return -ENOMEM;
 	pthreads->pthreads[pthreads->n_pthreads++] = *one;
 	return 0;
 }

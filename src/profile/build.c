@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "profile/estimate.h"
-#include "profile/grow.h"
 #include "profile/locator.h"
 #include "profile/subject.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/grow.h"
+#include "base/grow.h"
 
 void census_deinit(struct census *census)
 {

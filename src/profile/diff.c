@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/map.h"
-#include "profile/grow.h"
 #include "profile/label.h"
 
 void diff_deinit(struct diff *diff)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "profile/ledger-claims.h"
 #include "profile/ledger-owner.h"
 
@@ -94,19 +95,10 @@ static void builder_deinit(struct builder *builder)
 
 static struct ledger_part *add_part(struct ledger *ledger, uint32_t mapping)
 {
-	const size_t n = ledger->n_parts;
-
-	if ((n & (n - 1)) == 0) {
-		struct ledger_part *grown =
-			reallocarray(ledger->parts, n ? 2 * n : 1, sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		ledger->parts = grown;
-	}
-	ledger->parts[n] = (struct ledger_part){.mapping = mapping};
-	ledger->n_parts++;
-	return &ledger->parts[n];
+	if (GROW(ledger->parts, ledger->n_parts) < 0)
+		return NULL;
+	ledger->parts[ledger->n_parts] = (struct ledger_part){.mapping = mapping};
+	return &ledger->parts[ledger->n_parts++];
 }
 
 /* The part of a claim that lies in a mapping with rss resident bytes, of which left are not divided. */

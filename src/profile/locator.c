@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "profile/allocfunc.h"
-#include "profile/grow.h"
 #include "profile/label.h"
 
 static const char agent_name[] = "libmemtrace-agent.so";

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/grow.h"
+#include "base/grow.h"
 
 static enum profile_state find_state(const struct mt_header *header, bool is_alive)
 {

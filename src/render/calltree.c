@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/grow.h"
 #include "base/map.h"
-#include "profile/grow.h"
 #include "profile/label.h"
 
 struct builder {

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/map.h"
 #include "base/units.h"
-#include "profile/grow.h"
 #include "profile/label.h"
 
 static const struct {

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/grow.h"
 #include "base/map.h"
 #include "profile/estimate.h"
-#include "profile/grow.h"
 #include "profile/label.h"
 #include "render/pprof.pb-c.h"
 #include "render/view.h"

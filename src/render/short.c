@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/map.h"
-#include "profile/grow.h"
 #include "profile/label.h"
 #include "render/text.h"
 #include "render/words.h"

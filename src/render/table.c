@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/strbuf.h"
 #include "base/units.h"
-#include "profile/grow.h"
 #include "render/words.h"
 
 void table_init(struct table *table, const struct table_column *columns, size_t n_columns)

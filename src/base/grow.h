@@ -3,8 +3,8 @@
  * grow.h: arrays that grow at their end by one, without a capacity beside the count: the capacity is the
  * next power of two, at least 8, so it has to grow exactly when the count is one.
  */
-#ifndef PROFILE_GROW_H
-#define PROFILE_GROW_H
+#ifndef BASE_GROW_H
+#define BASE_GROW_H
 
 #include <errno.h>
 #include <stddef.h>
