@@ -30,20 +30,20 @@ typedef int (*census_renderer)(const struct census *census, const struct render_
 /* How many rows are wanted. */
 size_t census_count(const struct census_values *values);
 
-/* Opens TARGET; on failure the line that says so was logged, and the result is an exit status. */
-int census_open(const char *verb, const char *target, const struct census_values *values,
-		struct space *ret);
 /* Whose census it is. -ENOMEM. */
 int census_describe(const struct space *space, struct census *census);
 /* Draws by one of three renderers: text, JSON, CSV. Returns an exit status. */
 int census_print(const char *verb, const struct census_values *values,
 		 const census_renderer renderers[3], const struct census *census);
 
+/* What a verb does with TARGET once it is open. grep is NULL without --grep. Returns an exit status. */
+typedef int (*census_counter)(const void *values, const char *target, const struct space *space,
+			      const regex_t *grep);
 /*
- * --grep=REGEX: 0, or an exit status and the line was logged. regex is to be freed by the caller if
- * *ret_given.
+ * The main of a verb whose values, of which census is a part, are handed to count. What cannot be
+ * opened or understood is said here.
  */
-int census_compile(const char *verb, const struct census_values *values, regex_t *ret,
-		   bool *ret_given);
+int census_main(const char *verb, const char *target, const struct census_values *census,
+		census_counter count, const void *values);
 
 #endif

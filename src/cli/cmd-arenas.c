@@ -6,13 +6,12 @@
  * the process stopped for the moments of each reading, unless that is forbidden.
  */
 #include <errno.h>
-#include <langinfo.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/inspect.h"
-#include "cli/print.h"
+#include "cli/stream.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 #include "render/arenas.h"
@@ -21,7 +20,6 @@ static const char *const formats[] = {"text", "json", "csv", NULL};
 static int (*const renderers[])(const struct profile *, const struct arenas_options *, FILE *) = {
 	render_arenas_text, render_arenas_json, render_arenas_csv};
 static const char *const sorts[] = {"free", "used", "trimmable", "id", NULL};
-static const char *const colors[] = {"auto", "always", "never", NULL};
 
 struct values {
 	int format, sort, color;
@@ -43,8 +41,7 @@ static const struct option_spec options[] = {
 	 "never stop the process, not even for a moment"},
 	{"no-symbolize", 0, NULL, AT(no_symbolize), &option_flag, "addresses instead of names"},
 	{"exe", 0, "FILE", AT(exe), &option_text, "where the program of a core file is now"},
-	{"color", 0, "WHEN", AT(color), &option_choice,
-	 "auto (default: on a terminal, unless NO_COLOR is set), always or never", colors},
+	STREAM_COLOR_OPTION(AT(color)),
 	{NULL},
 };
 
@@ -91,13 +88,7 @@ static int complain_no_arenas(const struct profile *profile, const char *name)
 static int print_arenas(const struct profile *profile, const struct values *values,
 			const char *name)
 {
-	const struct render_options render = {
-		.since_s = -1,
-		.older_s = -1,
-		.colour = print_use_colour(values->color, stdout),
-		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-		.width = print_width(stdout),
-	};
+	const struct render_options render = stream_options(values->color, stdout);
 	const struct arenas_options arenas = {
 		.sort = (enum arenas_sort)values->sort,
 		.top = values->top,
@@ -109,11 +100,7 @@ static int print_arenas(const struct profile *profile, const struct values *valu
 
 	if (r == -ENODATA)
 		return complain_no_arenas(profile, name);
-	if (r < 0 && !ferror(stdout)) {
-		log_error("arenas: they cannot be drawn: %s; try again", strerror(-r));
-		return STATUS_FAILED;
-	}
-	return verb_finish_output();
+	return stream_finish("arenas", "the arenas", "try again", r);
 }
 
 static int arenas_main(const void *values_, int n_operands, char **operands)

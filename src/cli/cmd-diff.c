@@ -4,12 +4,11 @@
  * process as it is now.
  */
 #include <errno.h>
-#include <langinfo.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "cli/print.h"
+#include "cli/stream.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 #include "profile/diff.h"
@@ -26,7 +25,6 @@ struct values {
 };
 
 static const char *const formats[] = {"text", "json", NULL};
-static const char *const colors[] = {"auto", "always", "never", NULL};
 
 #define AT(member) offsetof(struct values, member)
 
@@ -39,8 +37,7 @@ static const struct option_spec options[] = {
 	{"grep", 0, "REGEX", AT(grep), &option_text,
 	 "only sites with a frame that matches the extended expression"},
 	{"no-symbolize", 0, NULL, AT(no_symbolize), &option_flag, "addresses instead of names"},
-	{"color", 0, "WHEN", AT(color), &option_choice,
-	 "auto (default: on a terminal, unless NO_COLOR is set), always or never", colors},
+	STREAM_COLOR_OPTION(AT(color)),
 	{NULL},
 };
 
@@ -49,29 +46,19 @@ static const struct option_group groups[] = {{options, 0, "Options"}, {NULL}};
 static int draw(const struct profile *old, const struct profile *new, const struct values *values,
 		const regex_t *grep)
 {
-	const struct render_options drawn = {
-		.top = values->top,
-		.depth = values->depth,
-		.min_bytes = values->min_bytes,
-		.grep = grep,
-		.since_s = -1,
-		.older_s = -1,
-		.colour = print_use_colour(values->color, stdout),
-		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-		.width = print_width(stdout),
-	};
+	struct render_options drawn = stream_options(values->color, stdout);
 	_cleanup_(diff_deinit) struct diff diff = {};
 	int r = diff_make(old, new, &diff);
 
+	drawn.top = values->top;
+	drawn.depth = values->depth;
+	drawn.min_bytes = values->min_bytes;
+	drawn.grep = grep;
 	if (r >= 0)
 		r = values->format == FORMAT_JSON
 			    ? render_diff_json(old, new, &diff, &drawn, stdout)
 			    : render_diff_text(old, new, &diff, &drawn, stdout);
-	if (r < 0 && !ferror(stdout)) {
-		log_error("diff: the change cannot be drawn: %s", strerror(-r));
-		return STATUS_FAILED;
-	}
-	return verb_finish_output();
+	return stream_finish("diff", "the change", "try with less (--top)", r);
 }
 
 static int diff_main(const void *values_, int n_operands, char **operands)
@@ -84,7 +71,7 @@ static int diff_main(const void *values_, int n_operands, char **operands)
 	int status;
 
 	if (values->grep) {
-		status = print_compile_grep("diff", values->grep, &grep);
+		status = stream_compile_grep("diff", values->grep, &grep);
 		if (status != STATUS_DONE)
 			return status;
 	}

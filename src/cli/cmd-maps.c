@@ -3,12 +3,11 @@
  * cmd-maps.c: `memtrace maps [TARGET]`: every mapping, and whose it is.
  */
 #include <errno.h>
-#include <langinfo.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "cli/print.h"
+#include "cli/stream.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 #include "render/maps.h"
@@ -18,7 +17,6 @@ static int (*const renderers[])(const struct profile *, const struct maps_option
 				FILE *) = {render_maps_text, render_maps_json, render_maps_csv};
 static const char *const bys[] = {"mapping", "owner", "path", NULL};
 static const char *const sorts[] = {"address", "rss", "pss", "dirty", "swap", "size", "name", NULL};
-static const char *const colors[] = {"auto", "always", "never", NULL};
 
 struct values {
 	int format, by, sort, color;
@@ -37,8 +35,7 @@ static const struct option_spec options[] = {
 	{"top", 0, "N", AT(top), &option_count, "only the first N lines, and the rest in one"},
 	{"min", 0, "SIZE", AT(min_bytes), &option_size,
 	 "put together what has less than SIZE resident"},
-	{"color", 0, "WHEN", AT(color), &option_choice,
-	 "auto (default: on a terminal, unless NO_COLOR is set), always or never", colors},
+	STREAM_COLOR_OPTION(AT(color)),
 	{NULL},
 };
 
@@ -50,13 +47,7 @@ static int maps_main(const void *values_, int n_operands, char **operands)
 	_cleanup_(profile_freep) struct profile *profile = NULL;
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
 	_cleanup_free_ char *name = NULL;
-	const struct render_options render = {
-		.since_s = -1,
-		.older_s = -1,
-		.colour = print_use_colour(values->color, stdout),
-		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-		.width = print_width(stdout),
-	};
+	const struct render_options render = stream_options(values->color, stdout);
 	const struct maps_options maps = {
 		.by = (enum maps_by)values->by,
 		.sort = (enum maps_sort)values->sort,
@@ -79,11 +70,7 @@ static int maps_main(const void *values_, int n_operands, char **operands)
 			  name ?: "that session");
 		return STATUS_FAILED;
 	}
-	if (r < 0 && !ferror(stdout)) {
-		log_error("maps: the mappings cannot be drawn: %s; try again", strerror(-r));
-		return STATUS_FAILED;
-	}
-	return verb_finish_output();
+	return stream_finish("maps", "the mappings", "try again", r);
 }
 
 const struct verb verb_maps = {

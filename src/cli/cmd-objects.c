@@ -122,9 +122,10 @@ static int walk(const struct values *values, const struct space *space, struct o
 	return r;
 }
 
-static int count(const struct values *values, const char *target, const struct space *space,
+static int count(const void *values_, const char *target, const struct space *space,
 		 const regex_t *grep)
 {
+	const struct values *values = values_;
 	_cleanup_(census_deinit) struct census census = {};
 	_cleanup_(objects_deinit) struct objects objects = {};
 	_cleanup_free_ char *why = NULL;
@@ -155,19 +156,8 @@ static int count(const struct values *values, const char *target, const struct s
 static int objects_main(const void *values_, int n_operands, char **operands)
 {
 	const struct values *values = values_;
-	_cleanup_(space_deinit) struct space space = {};
-	regex_t grep;
-	bool has_grep;
-	int status = census_compile("objects", &values->census, &grep, &has_grep);
 
-	if (status != STATUS_DONE)
-		return status;
-	status = census_open("objects", operands[0], &values->census, &space);
-	if (status == STATUS_DONE)
-		status = count(values, operands[0], &space, has_grep ? &grep : NULL);
-	if (has_grep)
-		regfree(&grep);
-	return status;
+	return census_main("objects", operands[0], &values->census, count, values);
 }
 
 const struct verb verb_objects = {

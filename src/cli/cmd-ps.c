@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "base/units.h"
-#include "cli/print.h"
+#include "cli/stream.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 #include "process/procinfo.h"
@@ -134,7 +134,7 @@ static int rows_collect(struct rows *rows)
 static void print_command(const struct procinfo *info)
 {
 	enum { COLUMNS_BEFORE = 44, COLUMNS_LEAST = 20 };
-	unsigned width = print_width(stdout);
+	unsigned width = stream_width(stdout);
 	int max = width ? MAX((int)width - COLUMNS_BEFORE, COLUMNS_LEAST) : INT_MAX;
 	int length = 0;
 

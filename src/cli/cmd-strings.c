@@ -238,9 +238,10 @@ static void explain(const struct values *values, const char *target, int error_n
 			  strerror(-error_number));
 }
 
-static int count(const struct values *values, const char *target, const struct space *space,
+static int count(const void *values_, const char *target, const struct space *space,
 		 const regex_t *grep)
 {
+	const struct values *values = values_;
 	_cleanup_(census_deinit) struct census census = {};
 	_cleanup_free_ char *why = NULL;
 	struct walk walk = {};
@@ -275,19 +276,8 @@ static int count(const struct values *values, const char *target, const struct s
 static int strings_main(const void *values_, int n_operands, char **operands)
 {
 	const struct values *values = values_;
-	_cleanup_(space_deinit) struct space space = {};
-	regex_t grep;
-	bool has_grep;
-	int status = census_compile("strings", &values->census, &grep, &has_grep);
 
-	if (status != STATUS_DONE)
-		return status;
-	status = census_open("strings", operands[0], &values->census, &space);
-	if (status == STATUS_DONE)
-		status = count(values, operands[0], &space, has_grep ? &grep : NULL);
-	if (has_grep)
-		regfree(&grep);
-	return status;
+	return census_main("strings", operands[0], &values->census, count, values);
 }
 
 const struct verb verb_strings = {

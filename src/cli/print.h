@@ -5,7 +5,6 @@
 #ifndef CLI_PRINT_H
 #define CLI_PRINT_H
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,15 +33,8 @@ extern const struct option_spec print_options[];
 /* Draws the profile on stdout as asked. Returns an exit status; what went wrong was said. */
 int print_profile(const char *verb, struct profile *profile, const struct print_values *values);
 
-/* The expression of --grep: STATUS_DONE, and the caller frees it; else what is wrong was said. */
-int print_compile_grep(const char *verb, const char *text, regex_t *ret);
-
 /* The few lines at the end of run and attach, on stderr. */
 void print_short(const struct profile *profile, const struct print_values *values,
 		 const char *session);
-
-/* Whether to colour what goes to stream, and how wide it is (0: no terminal). */
-bool print_use_colour(int color, FILE *stream);
-unsigned print_width(FILE *stream);
 
 #endif
