@@ -30,13 +30,10 @@ struct values {
 
 static const char *const view_names[] = {"sites",   "tree",     "ledger", "arenas", "maps",
 					 "threads", "timeline", "events", NULL};
-static const struct top_view *const views[] = {&top_sites,    &top_tree,  &top_ledger,
-					       &top_arenas,   &top_maps,  &top_threads,
-					       &top_timeline, &top_events};
 static const char *const sorts[] = {"live", "growth", "allocated", "blocks", "age", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 
-_Static_assert(ARRAY_SIZE(views) == ARRAY_SIZE(view_names) - 1, "choices of --view");
+_Static_assert(TOP_N_VIEWS == ARRAY_SIZE(view_names) - 1, "choices of --view");
 _Static_assert(RENDER_SORT_AGE == ARRAY_SIZE(sorts) - 2, "choices of --sort");
 
 #define AT(member) offsetof(struct values, member)
@@ -126,7 +123,7 @@ static int top_main(const void *values_, int n_operands, char **operands)
 	_cleanup_free_ char *newest = NULL;
 	const char *target = operands[0];
 	struct top top = {
-		.view = views[values->view],
+		.view = top_views[values->view],
 		.options = {.sort = (enum render_sort)values->sort,
 			    .since_s = -1,
 			    .older_s = -1,

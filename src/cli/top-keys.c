@@ -18,10 +18,6 @@
 
 enum { WHEEL_LINES = 3 };
 
-static const struct top_view *const views[] = {&top_sites,    &top_tree,  &top_ledger,
-					       &top_arenas,   &top_maps,  &top_threads,
-					       &top_timeline, &top_events};
-
 static void show_view(struct top_loop *loop, const struct top_view *view)
 {
 	loop->top->view = view;
@@ -33,10 +29,10 @@ static void show_view(struct top_loop *loop, const struct top_view *view)
 
 static void next_view(struct top_loop *loop, size_t step)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
-		if (views[i] != loop->top->view)
+	for (size_t i = 0; i < TOP_N_VIEWS; i++) {
+		if (top_views[i] != loop->top->view)
 			continue;
-		show_view(loop, views[(i + step) % ARRAY_SIZE(views)]);
+		show_view(loop, top_views[(i + step) % TOP_N_VIEWS]);
 		return;
 	}
 }
@@ -109,13 +105,13 @@ static void predict_trim(struct top *top)
 
 static void set_baseline(struct top *top, bool set)
 {
-	top_shot_free(top->baseline);
-	top->baseline = NULL;
+	top_clear_baseline(top);
 	if (!set)
 		return;
-	/* the next shot takes the place of this one */
-	top->baseline = top->shot;
-	top->shot = NULL;
+	if (top_set_baseline(top) < 0) {
+		snprintf(top->message, sizeof(top->message), "there is no memory for a mark");
+		return;
+	}
 	top_source_pause(top->source, false);
 	top->paused = false;
 	top_source_poke(top->source);
@@ -270,8 +266,8 @@ void top_loop_press(struct top_loop *loop, int key)
 		press_while_asking(loop, key);
 		return;
 	}
-	if (key >= '1' && key < '1' + (int)ARRAY_SIZE(views)) {
-		show_view(loop, views[key - '1']);
+	if (key >= '1' && key < '1' + TOP_N_VIEWS) {
+		show_view(loop, top_views[key - '1']);
 		return;
 	}
 	if (press_to_move(loop, key) || (top->view->press && top->detail == TOP_NO_ITEM &&
@@ -290,7 +286,7 @@ void top_loop_press(struct top_loop *loop, int key)
 		next_view(loop, 1);
 		break;
 	case SCREEN_BACK_TAB:
-		next_view(loop, ARRAY_SIZE(views) - 1);
+		next_view(loop, TOP_N_VIEWS - 1);
 		break;
 	case '/':
 		loop->asking = true;

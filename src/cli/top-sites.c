@@ -47,8 +47,7 @@ static const char *sort_name(enum render_sort sort)
 static void fill_row(const struct top *top, const struct view_row *from, struct row *row)
 {
 	const struct profile_site *site = &top->shot->profile->sites[from->site];
-	const struct profile_site *was =
-		top->baseline ? top_find_site(top->baseline->profile, site->id) : NULL;
+	const struct profile_site *was = top_find_baseline(top, site->id);
 
 	*row = (struct row){
 		.site = site,

@@ -81,7 +81,7 @@ static struct top_shot *make_shot(struct profile *profile)
 	return shot;
 }
 
-/* The newest events; their sites are renumbered to those of the profile, which are found by stack. */
+/* The newest events as they are: profile->recorded_sites says which of its sites theirs are. */
 static void keep_events(const struct region_snapshot *snapshot, struct top_shot *shot)
 {
 	size_t n = MIN((size_t)snapshot->n_events, (size_t)N_EVENTS_KEPT);

@@ -22,8 +22,8 @@ struct top_shot {
 	struct ledger ledger;
 	bool has_ledger;
 	struct verdict verdict;
-	struct mt_event
-		*events; /* the newest of the ring, oldest first; site is that of the profile */
+	/* the newest of the ring, oldest first; site is the region's number (profile->recorded_sites) */
+	struct mt_event *events;
 	size_t n_events;
 	double time_s; /* CLOCK_MONOTONIC */
 	bool ended;    /* the process is gone: this is the last that was seen */

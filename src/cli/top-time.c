@@ -89,7 +89,8 @@ static const struct top_moment *moment_at(const struct top *top, unsigned column
 }
 
 static int add_chart_row(struct top *top, struct top_lines *lines, unsigned row, unsigned rows,
-			 unsigned columns, uint64_t highest)
+			 const struct top_moment *const *moments, unsigned columns,
+			 uint64_t highest)
 {
 	const double step = (double)highest / rows;
 	/* a cell is filled if the value reaches its middle */
@@ -105,7 +106,7 @@ static int add_chart_row(struct top *top, struct top_lines *lines, unsigned row,
 			   AXIS - 1, true);
 	top_lines_add(lines, TOP_DIM, utf8 ? " │" : " |");
 	for (unsigned i = 0; i < columns; i++) {
-		const struct top_moment *moment = moment_at(top, i, columns);
+		const struct top_moment *moment = moments[i];
 
 		if (!moment || (double)moment->rss < level)
 			top_lines_add(lines, TOP_PLAIN, " ");
@@ -123,12 +124,15 @@ static int draw_timeline(struct top *top, struct top_lines *lines)
 	const unsigned columns = MIN(width - AXIS - 3, (unsigned)CHART_MAX);
 	const unsigned rows = (unsigned)MAX(top->rows - 4, (int)CHART_MIN);
 	const struct top_moment *peak = &top->history[0], *last = &top->history[top->n_history - 1];
+	const struct top_moment *moments[CHART_MAX];
 	_cleanup_(strbuf_deinit) struct strbuf span = {}, ago = {};
 	char bytes[UNITS_MAX];
 
 	for (size_t i = 0; i < top->n_history; i++)
 		if (top->history[i].rss > peak->rss)
 			peak = &top->history[i];
+	for (unsigned i = 0; i < columns; i++)
+		moments[i] = moment_at(top, i, columns);
 	words_add_duration(&span, &top->options, last->time_s - top->history[0].time_s);
 	words_add_duration(&ago, &top->options, last->time_s - peak->time_s);
 	top_lines_begin(lines, TOP_NO_ITEM);
@@ -137,14 +141,14 @@ static int draw_timeline(struct top *top, struct top_lines *lines)
 	top_lines_add(lines, TOP_BAR_1, "%s live", top->options.utf8 ? "█" : "#");
 	top_lines_add(lines, TOP_BAR_2, "  %s resident beside it", top->options.utf8 ? "░" : ".");
 	for (unsigned row = rows; row-- > 0;)
-		add_chart_row(top, lines, row, rows, columns, MAX(peak->rss, (uint64_t)1));
+		add_chart_row(top, lines, row, rows, moments, columns, MAX(peak->rss, (uint64_t)1));
 	top_lines_begin(lines, TOP_NO_ITEM);
 	top_lines_add_cell(lines, TOP_DIM, "", AXIS, false);
 	for (unsigned i = 0; i < columns; i++)
-		top_lines_add(lines, moment_at(top, i, columns) == peak ? TOP_BAD : TOP_DIM, "%s",
-			      moment_at(top, i, columns) == peak ? "^"
-			      : top->options.utf8                ? "─"
-								 : "-");
+		top_lines_add(lines, moments[i] == peak ? TOP_BAD : TOP_DIM, "%s",
+			      moments[i] == peak  ? "^"
+			      : top->options.utf8 ? "─"
+						  : "-");
 	return 0;
 }
 

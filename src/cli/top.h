@@ -33,6 +33,7 @@ struct top {
 	struct top_source *source;
 	struct top_shot *shot;     /* never NULL once something is drawn */
 	struct top_shot *baseline; /* figures are differences from it; NULL */
+	struct map baseline_sites; /* site's id: index in the baseline's sites */
 	bool ended;                /* the process: shot is the last there is */
 
 	struct map series; /* site's id: struct top_series * */
@@ -65,6 +66,10 @@ struct top_view {
 extern const struct top_view top_sites, top_tree, top_ledger, top_arenas, top_maps, top_threads,
 	top_timeline, top_events;
 
+/* All of them in the order of their keys, 1 first. */
+enum { TOP_N_VIEWS = 8 };
+extern const struct top_view *const top_views[TOP_N_VIEWS];
+
 /* Takes what the source has; returns whether there was something. */
 bool top_update(struct top *top);
 void top_deinit(struct top *top);
@@ -77,6 +82,12 @@ double top_total_growth(const struct top *top);
 
 /* The profile's site of that identity, or NULL. */
 const struct profile_site *top_find_site(const struct profile *profile, uint64_t id);
+
+/* From now on figures are differences from the present shot, which is the baseline's; until cleared. */
+int top_set_baseline(struct top *top);
+void top_clear_baseline(struct top *top);
+/* What the site was at the baseline; NULL if there is none, or it was not there. */
+const struct profile_site *top_find_baseline(const struct top *top, uint64_t site_id);
 
 /* The lines above every view: process, verdict, tabs. */
 int top_draw_head(struct top *top, struct top_lines *lines);

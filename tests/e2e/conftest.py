@@ -42,6 +42,35 @@ def run_victim(tmp_path):
     return call
 
 
+class Grow:
+    """A program that leaks 1,000 blocks of 1,000 bytes for each line it gets, recorded block by block."""
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=all", "-o", folder / "end.memtrace",
+                                         "--", f"{leaks.VICTIMS}/grow"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, cwd=folder)
+        assert self.process.stdout.readline() == "ready\n"
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
+            self.pid = file.read().split()[0]
+
+    def step(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def grow(tmp_path):
+    process = Grow(tmp_path)
+    yield process
+    if process.process.poll() is None:
+        assert process.end() == 0
+
+
 @pytest.fixture
 def as_nobody(tmp_path_factory):
     """A folder, a copy of tool and agent in it, and options of subprocess that make it another user's."""

@@ -2,28 +2,6 @@
 """What grew between two moments is named with its change, to the digit where everything was recorded."""
 
 import json
-import subprocess
-
-import pytest
-
-import leaks
-
-
-@pytest.fixture(name="grow")
-def start_grow(tmp_path):
-    """A program under memtrace that grows by a line on its stdin."""
-    process = subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=all", "-o", tmp_path / "end.memtrace", "--",
-                                f"{leaks.VICTIMS}/grow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                               cwd=tmp_path)
-    assert process.stdout.readline() == "ready\n"
-    yield process
-    process.stdin.close()
-    assert process.wait(timeout=30) == 0
-
-
-def child_of(process):
-    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-        return file.read().split()[0]
 
 
 def change_of(parsed, function):
@@ -31,11 +9,9 @@ def change_of(parsed, function):
 
 
 def test_a_process_against_its_own_past(grow, memtrace, tmp_path):
-    pid = child_of(grow)
+    pid = grow.pid
     assert memtrace("snapshot", "-o", "before.memtrace", pid).returncode == 0
-    grow.stdin.write("\n")
-    grow.stdin.flush()
-    assert grow.stdout.readline() == "done\n"
+    grow.step()
     parsed = json.loads(memtrace("diff", "--format=json", "before.memtrace", pid).stdout)
     assert parsed["diff"]["same_process"] is True
     grown, freed = change_of(parsed, "leak"), change_of(parsed, "make_cache")
@@ -52,7 +28,7 @@ def test_a_process_against_its_own_past(grow, memtrace, tmp_path):
 
 
 def test_nothing_changed_between_a_session_and_itself(grow, memtrace):
-    assert memtrace("snapshot", "-o", "before.memtrace", child_of(grow)).returncode == 0
+    assert memtrace("snapshot", "-o", "before.memtrace", grow.pid).returncode == 0
     parsed = json.loads(memtrace("diff", "--format=json", "before.memtrace", "before.memtrace").stdout)
     assert parsed["diff"]["sites"] == []
     assert parsed["diff"]["live_bytes"] == 0

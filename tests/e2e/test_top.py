@@ -15,32 +15,6 @@ from terminal import Terminal
 UP, DOWN, TAB, ENTER, ESCAPE = "\033OA", "\033OB", "\t", "\r", "\033"
 
 
-class Grow:
-    """A program that leaks 1,000 blocks of 1,000 bytes for each line it gets."""
-
-    def __init__(self, process, pid):
-        self.process, self.pid = process, pid
-
-    def step(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n"
-
-
-@pytest.fixture(name="grow")
-def start_grow(tmp_path):
-    process = subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=all", "-o", tmp_path / "end.memtrace", "--",
-                                f"{leaks.VICTIMS}/grow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                               cwd=tmp_path)
-    assert process.stdout.readline() == "ready\n"
-    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-        pid = file.read().split()[0]
-    yield Grow(process, pid)
-    if process.poll() is None:
-        process.stdin.close()
-        process.wait(timeout=30)
-
-
 @pytest.fixture(name="top")
 def open_top(grow, tmp_path):
     """top(OPTION…, columns=, rows=, env=): the screen of the growing program."""

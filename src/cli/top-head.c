@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * top-head.c: the lines above every view: the process, its figures, the verdict, the views' names; and the
+ * page of keys.
+ */
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/units.h"
+#include "cli/top.h"
+#include "profile/estimate.h"
+#include "profile/label.h"
+#include "render/words.h"
+
+const struct top_view *const top_views[TOP_N_VIEWS] = {
+	&top_sites, &top_tree,    &top_ledger,   &top_arenas,
+	&top_maps,  &top_threads, &top_timeline, &top_events,
+};
+
+static int add_process(struct top *top, struct top_lines *lines)
+{
+	const struct profile *profile = top->shot->profile;
+	const struct profile_process *process = &profile->process;
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+
+	label_add_clean(&text, process->comm ?: "process");
+	top_lines_begin(lines, TOP_NO_ITEM);
+	top_lines_add(lines, TOP_STRONG, "%s", strbuf_text(&text));
+	strbuf_reset(&text);
+	words_add_duration(&text, &top->options, process->captured_at - process->started_at);
+	return top_lines_add(lines, TOP_PLAIN, " (pid %u)  %s%s%s", process->pid,
+			     top->ended                          ? "ended after "
+			     : process->state == PROFILE_RUNNING ? "up "
+								 : "seen after ",
+			     strbuf_text(&text), top->paused ? "  PAUSED" : "");
+}
+
+static int add_figure(struct top_lines *lines, const char *label, uint64_t bytes)
+{
+	char text[UNITS_MAX];
+
+	if (bytes == PROFILE_UNKNOWN)
+		return 0;
+	top_lines_add(lines, TOP_DIM, "  %s ", label);
+	return top_lines_add(lines, TOP_STRONG, "%s", units_format_bytes(bytes, text));
+}
+
+static int add_growth(struct top *top, struct top_lines *lines)
+{
+	const double growth = top_total_growth(top);
+	char text[UNITS_MAX];
+
+	if (isnan(growth))
+		return 0;
+	top_lines_add(lines, TOP_DIM, "  growth ");
+	return top_lines_add(lines, growth > 1024 ? TOP_BAD : TOP_STRONG, "%c%s/s",
+			     growth < 0 ? '-' : '+',
+			     units_format_bytes((uint64_t)fabs(growth), text));
+}
+
+static int add_figures(struct top *top, struct top_lines *lines)
+{
+	const struct profile *profile = top->shot->profile;
+	const struct top_moment *now = &top->history[top->n_history - 1];
+	char text[UNITS_MAX];
+
+	top_lines_begin(lines, TOP_NO_ITEM);
+	top_lines_add(lines, TOP_PLAIN, "%s", "");
+	add_figure(lines, "rss", now->rss);
+	add_figure(lines, "live", now->live);
+	if (profile->agent.mode != MT_MODE_NONE && profile->heap.live_stderr >= 0.5)
+		top_lines_add(lines, TOP_DIM, " %s %s", top->options.utf8 ? "±" : "+-",
+			      units_format_bytes(estimate_round(profile->heap.live_stderr), text));
+	add_figure(lines, "kept", now->kept);
+	add_growth(top, lines);
+	add_figure(lines, "limit", profile->process.cgroup_limit);
+	if (profile->agent.lost_allocations || profile->agent.lost_frees)
+		top_lines_add(lines, TOP_BAD, "  lost %" PRIu64,
+			      profile->agent.lost_allocations + profile->agent.lost_frees);
+	if (profile->agent.mode != MT_MODE_NONE)
+		add_figure(lines, "own", profile->agent.own_bytes);
+	return 0;
+}
+
+static int add_verdict(struct top *top, struct top_lines *lines)
+{
+	const struct verdict *verdict = &top->shot->verdict;
+	const char *code = verdict_code_name(verdict->code);
+	const bool good = verdict->code == VERDICT_HEALTHY || verdict->code == VERDICT_CACHE;
+
+	top_lines_begin(lines, TOP_NO_ITEM);
+	top_lines_add(lines,
+		      !code  ? TOP_STRONG
+		      : good ? TOP_GOOD
+			     : TOP_BAD,
+		      "  %s", code ?: "undecided");
+	if (code)
+		top_lines_add(lines, TOP_DIM, ", %.0f %% sure", verdict->confidence * 100);
+	if (verdict->n_because > 0)
+		top_lines_add(lines, TOP_PLAIN, ": %s", verdict->because[0]);
+	return 0;
+}
+
+static int add_tabs(struct top *top, struct top_lines *lines)
+{
+	top_lines_begin(lines, TOP_NO_ITEM);
+	for (size_t i = 0; i < TOP_N_VIEWS; i++) {
+		const bool here = top_views[i] == top->view;
+
+		top_lines_add(lines, TOP_DIM, "%s%zu ", i ? "  " : " ", i + 1);
+		top_lines_add(lines, here ? TOP_TITLE : TOP_PLAIN, here ? "[%s]" : "%s",
+			      top_views[i]->name);
+	}
+	return top_lines_add(lines, TOP_DIM, "   ? help");
+}
+
+int top_draw_head(struct top *top, struct top_lines *lines)
+{
+	add_process(top, lines);
+	add_figures(top, lines);
+	add_verdict(top, lines);
+	return add_tabs(top, lines);
+}
+
+int top_draw_help(struct top *top, struct top_lines *lines)
+{
+	static const char *const help[] = {
+		"",
+		"  1 to 8, Tab    the views                   Enter        open what is selected",
+		"  arrows, wheel  move                        Esc          close it",
+		"  < and >        sort by another column      /            show only what matches",
+		"  g              group: site, function, …    c            tree: from the other end",
+		"  m              now is the baseline: figures become differences;  M ends that",
+		"  Space          pause, go on                + and -      interval",
+		"  s              save a session file         t            what trim would give back",
+		"  a              put the agent in            d            stop recording",
+		"  q              leave; the process goes on",
+		"",
+		"  live is what the program has in blocks, kept what malloc has beyond that;",
+		"  growth is the median slope over the last minute; ± is one standard error.",
+		"",
+		"  Any key closes this.",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(help); i++)
+		top_lines_add_line(lines, TOP_PLAIN, "%s", help[i]);
+	return 0;
+}
