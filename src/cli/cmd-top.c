@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "cli/print.h"
 #include "cli/screen.h"
-#include "cli/target.h"
+#include "cli/top-choose.h"
 #include "cli/top-loop.h"
 #include "cli/verb.h"
 
@@ -101,27 +101,44 @@ static int run_batch(struct top *top, const struct values *values)
 	return r < 0 ? STATUS_FAILED : verb_finish_output();
 }
 
-static int run_screen(struct top *top, const struct values *values)
+static int open_screen(const struct values *values)
 {
 	const char *no_color = getenv("NO_COLOR"), *why = NULL;
 	bool colour = values->color == 1 || (values->color == 0 && !(no_color && no_color[0]));
-	int status;
 
 	if (screen_open(colour, &why) < 0) {
 		log_error("top: %s; use --batch", why);
 		return STATUS_FAILED;
 	}
-	status = top_loop(top);
-	screen_close();
-	return status;
+	top_catch_signals();
+	return STATUS_DONE;
 }
 
-static int top_main(const void *values_, int n_operands, char **operands)
+/* The running processes, of which one is chosen: its pid goes into target, "" if none was. */
+static int choose(const struct values *values, char *target, size_t size)
 {
-	const struct values *values = values_;
+	const double interval_s = (double)values->interval_ns / 1e9;
+	pid_t pid = 0;
+	int r;
+
+	if (values->batch)
+		r = top_choose_print(interval_s, values->n_frames ?: UINT32_MAX);
+	else
+		r = top_choose(interval_s, &pid);
+	if (pid == 0)
+		screen_close();
+	if (r < 0) {
+		log_error("top: the processes cannot be listed: %s; name one", strerror(-r));
+		return STATUS_FAILED;
+	}
+	if (pid > 0)
+		snprintf(target, size, "%d", (int)pid);
+	return values->batch ? verb_finish_output() : STATUS_DONE;
+}
+
+static int watch(const struct values *values, const char *target)
+{
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
-	_cleanup_free_ char *newest = NULL;
-	const char *target = operands[0];
 	struct top top = {
 		.view = top_views[values->view],
 		.options = {.sort = (enum render_sort)values->sort,
@@ -133,16 +150,36 @@ static int top_main(const void *values_, int n_operands, char **operands)
 	};
 	int status;
 
-	if (!target && target_newest(&newest, &error) >= 0)
-		target = newest;
-	if (!target || top_source_open(target, &top.source, &error) < 0) {
+	if (top_source_open(target, &top.source, &error) < 0) {
+		screen_close();
 		log_error("top: %s", strbuf_text(&error));
 		return STATUS_FAILED;
 	}
 	top_source_set_interval(top.source, top.interval_s);
-	status = values->batch ? run_batch(&top, values) : run_screen(&top, values);
+	if (values->batch)
+		status = run_batch(&top, values);
+	else
+		status = open_screen(values);
+	if (!values->batch && status == STATUS_DONE) {
+		status = top_loop(&top);
+		screen_close();
+	}
 	top_deinit(&top);
 	return status;
+}
+
+static int top_main(const void *values_, int n_operands, char **operands)
+{
+	const struct values *values = values_;
+	char chosen[16] = "";
+	int status;
+
+	if (operands[0])
+		return watch(values, operands[0]);
+	if (!values->batch && open_screen(values) != STATUS_DONE)
+		return STATUS_FAILED;
+	status = choose(values, chosen, sizeof(chosen));
+	return chosen[0] && status == STATUS_DONE ? watch(values, chosen) : status;
 }
 
 const struct verb verb_top = {
@@ -152,8 +189,9 @@ const struct verb verb_top = {
 	.description =
 		"Shows, every second anew, who allocated what is outstanding and how it grows, where every\n"
 		"resident byte is, what the allocator keeps, and what happens. TARGET is the PID of a\n"
-		"process, with the agent or without, a session file or a core; without it the newest session\n"
-		"of this user is taken. ? shows the keys.\n",
+		"process, with the agent or without, a session file or a core. Without it the running\n"
+		"processes are listed, the biggest and fastest-growing first, and Enter chooses one; with\n"
+		"--batch the list is printed. ? shows the keys.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,

@@ -71,6 +71,8 @@ int screen_open(bool colour, const char **error_why)
 	struct sigaction action = {.sa_handler = restore_and_die, .sa_flags = (int)SA_RESETHAND};
 	SCREEN *made;
 
+	if (is_open)
+		return 0;
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 		*error_why = "this is not a terminal";
 		return -ENOTTY;

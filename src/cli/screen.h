@@ -32,7 +32,7 @@ enum screen_key {
 	SCREEN_RESIZE,
 };
 
-/* -ENOTTY if this is no terminal that can be drawn on; error_why says why in words. */
+/* Does nothing if it is open. -ENOTTY if this is no terminal that can be drawn on; error_why says why in words. */
 int screen_open(bool colour, const char **error_why);
 void screen_close(void);
 

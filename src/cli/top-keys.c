@@ -16,15 +16,11 @@
 #include "process/inject.h"
 #include "profile/session.h"
 
-enum { WHEEL_LINES = 3 };
-
 static void show_view(struct top_loop *loop, const struct top_view *view)
 {
 	loop->top->view = view;
 	loop->top->detail = TOP_NO_ITEM;
-	loop->selected = TOP_NO_ITEM;
-	loop->selected_line = 0;
-	loop->scroll = 0;
+	top_pane_rewind(&loop->pane);
 }
 
 static void next_view(struct top_loop *loop, size_t step)
@@ -141,86 +137,18 @@ static void set_filter(struct top *top, const char *text)
 	snprintf(top->filter, sizeof(top->filter), "%s", text);
 }
 
-static void press_while_asking(struct top_loop *loop, int key)
-{
-	size_t length = strlen(loop->typed);
-
-	switch (key) {
-	case SCREEN_ENTER:
-		set_filter(loop->top, loop->typed);
-		loop->asking = false;
-		break;
-	case SCREEN_ESCAPE:
-		loop->asking = false;
-		break;
-	case SCREEN_BACKSPACE:
-		while (length > 0 && ((unsigned char)loop->typed[--length] & 0xc0) == 0x80)
-			;
-		loop->typed[length] = '\0';
-		break;
-	default:
-		if (key >= ' ' && key < 127 && length + 1 < sizeof(loop->typed)) {
-			loop->typed[length] = (char)key;
-			loop->typed[length + 1] = '\0';
-		}
-	}
-}
-
-/* Keys that move. Returns whether it was one. */
-static bool press_to_move(struct top_loop *loop, int key)
-{
-	const long page = (long)top_loop_room(loop);
-
-	switch (key) {
-	case SCREEN_UP:
-	case 'k':
-		top_loop_move(loop, -1);
-		return true;
-	case SCREEN_DOWN:
-	case 'j':
-		top_loop_move(loop, 1);
-		return true;
-	case SCREEN_PAGE_UP:
-		top_loop_move(loop, -page);
-		return true;
-	case SCREEN_PAGE_DOWN:
-		top_loop_move(loop, page);
-		return true;
-	case SCREEN_HOME:
-		loop->scroll = 0;
-		top_loop_move(loop, -(long)loop->lines.n_lines);
-		return true;
-	case SCREEN_END:
-		top_loop_move(loop, (long)loop->lines.n_lines);
-		return true;
-	case SCREEN_WHEEL_UP:
-		top_loop_move(loop, -WHEEL_LINES);
-		return true;
-	case SCREEN_WHEEL_DOWN:
-		top_loop_move(loop, WHEEL_LINES);
-		return true;
-	case SCREEN_CLICK:
-		if ((size_t)screen_click_row() >= loop->n_fixed)
-			top_loop_move(loop, screen_click_row() + (long)loop->scroll -
-						    (long)loop->selected_line);
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void open_or_close(struct top_loop *loop, int key)
 {
 	struct top *top = loop->top;
 
 	if (key == SCREEN_ENTER && top->detail == TOP_NO_ITEM && top->view->draw_detail &&
-	    loop->selected != TOP_NO_ITEM) {
-		top->detail = loop->selected;
-		loop->scroll = 0;
+	    loop->pane.selected != TOP_NO_ITEM) {
+		top->detail = loop->pane.selected;
+		loop->pane.scroll = 0;
 	} else if (key == SCREEN_ESCAPE || key == SCREEN_BACKSPACE || key == SCREEN_LEFT) {
 		if (top->detail == TOP_NO_ITEM && key == SCREEN_ESCAPE)
 			set_filter(top, "");
-		loop->selected = top->detail;
+		loop->pane.selected = top->detail;
 		top->detail = TOP_NO_ITEM;
 	}
 }
@@ -262,16 +190,17 @@ void top_loop_press(struct top_loop *loop, int key)
 		top->help = false;
 		return;
 	}
-	if (loop->asking) {
-		press_while_asking(loop, key);
+	if (loop->prompt.open) {
+		if (top_prompt_press(&loop->prompt, key))
+			set_filter(top, loop->prompt.text);
 		return;
 	}
 	if (key >= '1' && key < '1' + TOP_N_VIEWS) {
 		show_view(loop, top_views[key - '1']);
 		return;
 	}
-	if (press_to_move(loop, key) || (top->view->press && top->detail == TOP_NO_ITEM &&
-					 top->view->press(top, key, loop->selected)))
+	if (top_pane_press(&loop->pane, key) || (top->view->press && top->detail == TOP_NO_ITEM &&
+						 top->view->press(top, key, loop->pane.selected)))
 		return;
 	switch (key) {
 	case 'q':
@@ -280,7 +209,7 @@ void top_loop_press(struct top_loop *loop, int key)
 	case '?':
 	case 'h':
 		top->help = true;
-		loop->scroll = 0;
+		loop->pane.scroll = 0;
 		break;
 	case SCREEN_TAB:
 		next_view(loop, 1);
@@ -289,8 +218,7 @@ void top_loop_press(struct top_loop *loop, int key)
 		next_view(loop, TOP_N_VIEWS - 1);
 		break;
 	case '/':
-		loop->asking = true;
-		snprintf(loop->typed, sizeof(loop->typed), "%s", top->filter);
+		top_prompt_open(&loop->prompt, top->filter);
 		break;
 	case 's':
 		save_session(top);

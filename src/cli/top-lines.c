@@ -25,6 +25,8 @@ void top_lines_reset(struct top_lines *lines)
 {
 	strbuf_reset(&lines->text);
 	lines->n_lines = lines->n_spans = 0;
+	lines->fill = NULL;
+	lines->context = NULL;
 }
 
 int top_lines_begin(struct top_lines *lines, uint64_t item)
@@ -115,18 +117,51 @@ int top_lines_add_gap(struct top_lines *lines)
 	return top_lines_begin(lines, TOP_NO_ITEM);
 }
 
+int top_lines_add_stub(struct top_lines *lines, uint64_t item)
+{
+	int r = top_lines_begin(lines, item);
+
+	if (r >= 0)
+		lines->lines[lines->n_lines - 1].stub = true;
+	return r;
+}
+
+bool top_lines_is_stub(const struct top_lines *lines, size_t line)
+{
+	return lines->lines[line].stub;
+}
+
+int top_lines_fill(const struct top_lines *lines, size_t line, struct top_lines *into)
+{
+	return lines->fill(lines->context, lines->lines[line].item, into);
+}
+
+static void print_line(const struct top_lines *lines, size_t at, size_t columns, FILE *out)
+{
+	const struct top_line *line = &lines->lines[at];
+	const char *text = strbuf_text(&lines->text) + line->start;
+	size_t size = line->end - line->start, taken;
+
+	if (columns > 0)
+		size = top_lines_cut(text, size, columns, &taken);
+	while (size > 0 && text[size - 1] == ' ')
+		size--;
+	fwrite(text, 1, size, out);
+	fputc('\n', out);
+}
+
 void top_lines_print(const struct top_lines *lines, size_t columns, FILE *out)
 {
-	for (size_t i = 0; i < lines->n_lines; i++) {
-		const struct top_line *line = &lines->lines[i];
-		const char *text = strbuf_text(&lines->text) + line->start;
-		size_t size = line->end - line->start, taken;
+	struct top_lines filled = {};
 
-		if (columns > 0)
-			size = top_lines_cut(text, size, columns, &taken);
-		while (size > 0 && text[size - 1] == ' ')
-			size--;
-		fwrite(text, 1, size, out);
-		fputc('\n', out);
+	for (size_t i = 0; i < lines->n_lines; i++) {
+		if (!top_lines_is_stub(lines, i)) {
+			print_line(lines, i, columns, out);
+			continue;
+		}
+		top_lines_reset(&filled);
+		if (top_lines_fill(lines, i, &filled) >= 0 && filled.n_lines > 0)
+			print_line(&filled, 0, columns, out);
 	}
+	top_lines_deinit(&filled);
 }

@@ -13,6 +13,8 @@
 
 #include "base/strbuf.h"
 
+struct top_lines;
+
 enum top_style {
 	TOP_PLAIN,
 	TOP_STRONG,
@@ -39,7 +41,11 @@ struct top_line {
 	uint32_t start, end; /* in text */
 	uint32_t first_span, n_spans;
 	uint64_t item; /* what Enter opens; TOP_NO_ITEM if it cannot be selected */
+	bool stub;     /* has no text yet */
 };
+
+/* Adds the line that a stub with that item stands for. */
+typedef int (*top_fill)(void *context, uint64_t item, struct top_lines *lines);
 
 /* Zeroed is empty. */
 struct top_lines {
@@ -48,6 +54,8 @@ struct top_lines {
 	size_t n_lines;
 	struct top_span *spans;
 	size_t n_spans;
+	top_fill fill; /* of the stubs */
+	void *context; /* its own */
 };
 
 void top_lines_deinit(struct top_lines *lines);
@@ -65,6 +73,14 @@ int top_lines_add_line(struct top_lines *lines, enum top_style style, const char
 	_printf_(3, 4);
 /* An empty line. */
 int top_lines_add_gap(struct top_lines *lines);
+
+/*
+ * A line that gets its text only if it is seen: of a list of 100,000 lines a screen shows 50. What fill and
+ * context say has to hold until the lines are made anew.
+ */
+int top_lines_add_stub(struct top_lines *lines, uint64_t item);
+bool top_lines_is_stub(const struct top_lines *lines, size_t line);
+int top_lines_fill(const struct top_lines *lines, size_t line, struct top_lines *into);
 
 /* How many bytes of text, which has size bytes, are in its first columns; ret_columns: how many there are. */
 size_t top_lines_cut(const char *text, size_t size, size_t columns, size_t *ret_columns);

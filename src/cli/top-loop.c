@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * top-loop.c: everything is drawn anew whenever a key or a shot has changed something: first all lines of
- * the view, then those of them that fit. The selected line is kept by what it is, not by where it stands,
- * so that it stays with its site when the order changes.
+ * the view, then those of them that fit.
  */
 #include "cli/top-loop.h"
 
@@ -15,8 +14,6 @@
 
 #include "cli/screen.h"
 #include "cli/verb.h"
-
-enum { ROWS_MIN = 8, COLUMNS_MIN = 40 };
 
 static volatile sig_atomic_t was_ended;
 
@@ -44,70 +41,6 @@ int top_draw(struct top *top, struct top_lines *lines, size_t *ret_n_fixed)
 	return top->view->draw(top, lines);
 }
 
-/* ---- selection and scrolling ---- */
-
-static size_t find_item(const struct top_loop *loop, uint64_t item)
-{
-	for (size_t i = loop->n_fixed; i < loop->lines.n_lines; i++)
-		if (loop->lines.lines[i].item == item)
-			return i;
-	return SIZE_MAX;
-}
-
-/* The selected item where it is now; the line that took its place if it is gone. */
-static void follow_selection(struct top_loop *loop)
-{
-	size_t line = loop->selected == TOP_NO_ITEM ? SIZE_MAX : find_item(loop, loop->selected);
-
-	if (line == SIZE_MAX) {
-		line = MAX(loop->selected_line, loop->n_fixed);
-		if (loop->lines.n_lines > 0)
-			line = MIN(line, loop->lines.n_lines - 1);
-		if (line < loop->n_fixed || line >= loop->lines.n_lines) {
-			loop->selected = TOP_NO_ITEM;
-			return;
-		}
-		loop->selected = loop->lines.lines[line].item;
-	}
-	loop->selected_line = line;
-}
-
-size_t top_loop_room(const struct top_loop *loop)
-{
-	int rows, columns;
-
-	screen_size(&rows, &columns);
-	return (size_t)MAX(rows - 1 - (int)loop->n_fixed, 1);
-}
-
-static void keep_in_sight(struct top_loop *loop)
-{
-	const size_t space = top_loop_room(loop),
-		     n = loop->lines.n_lines - MIN(loop->n_fixed, loop->lines.n_lines);
-	const size_t at = loop->selected_line - MIN(loop->n_fixed, loop->selected_line);
-
-	if (loop->selected != TOP_NO_ITEM) {
-		loop->scroll = MIN(loop->scroll, at);
-		if (at >= loop->scroll + space)
-			loop->scroll = at - space + 1;
-	}
-	loop->scroll = n > space ? MIN(loop->scroll, n - space) : 0;
-}
-
-void top_loop_move(struct top_loop *loop, long lines)
-{
-	const long first = (long)loop->n_fixed, last = (long)loop->lines.n_lines - 1;
-	long at = (long)loop->selected_line + lines;
-
-	if (loop->selected == TOP_NO_ITEM) {
-		loop->scroll = (size_t)MAX((long)loop->scroll + lines, 0L);
-		return;
-	}
-	at = MAX(MIN(at, last), first);
-	loop->selected_line = (size_t)at;
-	loop->selected = loop->lines.lines[at].item;
-}
-
 /* ---- drawing ---- */
 
 static void draw_bottom(const struct top_loop *loop, int row)
@@ -115,8 +48,8 @@ static void draw_bottom(const struct top_loop *loop, int row)
 	const struct top *top = loop->top;
 	char text[512];
 
-	if (loop->asking)
-		snprintf(text, sizeof(text), "/%s", loop->typed);
+	if (loop->prompt.open)
+		snprintf(text, sizeof(text), "/%s", loop->prompt.text);
 	else if (top->message[0])
 		snprintf(text, sizeof(text), " %s", top->message);
 	else
@@ -124,18 +57,7 @@ static void draw_bottom(const struct top_loop *loop, int row)
 			 " every %g s%s%s%s%s   Enter opens, / filters, q leaves", top->interval_s,
 			 top->baseline ? "; since the mark" : "", top->filter[0] ? "; only /" : "",
 			 top->filter, top->filter[0] ? "/" : "");
-	screen_draw_text(row, top->message[0] || loop->asking ? TOP_STRONG : TOP_DIM, text);
-}
-
-static void draw_too_small(int rows, int columns)
-{
-	char text[80];
-
-	snprintf(text, sizeof(text), "%dx%d is too small: %dx%d at least", columns, rows,
-		 COLUMNS_MIN, ROWS_MIN);
-	screen_clear(0, rows);
-	screen_draw_text(0, TOP_STRONG, text);
-	screen_show(-1);
+	screen_draw_text(row, top->message[0] || loop->prompt.open ? TOP_STRONG : TOP_DIM, text);
 }
 
 static int draw_all(struct top_loop *loop)
@@ -143,31 +65,16 @@ static int draw_all(struct top_loop *loop)
 	struct top *top = loop->top;
 	int rows, columns, r;
 
-	screen_size(&rows, &columns);
-	if (rows < ROWS_MIN || columns < COLUMNS_MIN) {
-		draw_too_small(rows, columns);
+	if (!top_pane_fits(&rows, &columns))
 		return 0;
-	}
 	top->options.width = (unsigned)columns;
 	top->rows = rows - 5;
-	r = top_draw(top, &loop->lines, &loop->n_fixed);
+	r = top_draw(top, &loop->pane.lines, &loop->pane.n_fixed);
 	if (r < 0)
 		return r;
-	follow_selection(loop);
-	keep_in_sight(loop);
-	for (int row = 0; row < rows - 1; row++) {
-		size_t line =
-			(size_t)row < loop->n_fixed ? (size_t)row : (size_t)row + loop->scroll;
-
-		if (line >= loop->lines.n_lines)
-			screen_clear(row, row + 1);
-		else
-			screen_draw(row, &loop->lines, line,
-				    line >= loop->n_fixed && line == loop->selected_line &&
-					    loop->selected != TOP_NO_ITEM);
-	}
+	top_pane_draw(&loop->pane);
 	draw_bottom(loop, rows - 1);
-	screen_show(loop->asking ? (int)strlen(loop->typed) + 1 : -1);
+	screen_show(loop->prompt.open ? (int)strlen(loop->prompt.text) + 1 : -1);
 	return 0;
 }
 
@@ -184,7 +91,12 @@ static void wait_for_news(struct top *top)
 		was_ended = SIGHUP;
 }
 
-static void catch_signals(void)
+bool top_was_ended(void)
+{
+	return was_ended != 0;
+}
+
+void top_catch_signals(void)
 {
 	const struct sigaction action = {.sa_handler = note_end};
 	static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -196,10 +108,10 @@ static void catch_signals(void)
 
 int top_loop(struct top *top)
 {
-	struct top_loop loop = {.top = top, .selected = TOP_NO_ITEM};
+	struct top_loop loop = {.top = top};
 	int r = 0, key;
 
-	catch_signals();
+	top_pane_init(&loop.pane);
 	while (!loop.quit && !was_ended && r >= 0) {
 		(void)top_update(top);
 		if (top->shot)
@@ -213,6 +125,6 @@ int top_loop(struct top *top)
 			else
 				loop.quit = key == 'q';
 	}
-	top_lines_deinit(&loop.lines);
+	top_pane_deinit(&loop.pane);
 	return r < 0 ? STATUS_FAILED : STATUS_DONE;
 }

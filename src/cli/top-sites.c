@@ -95,16 +95,6 @@ static void add_duration_cell(const struct top *top, struct top_lines *lines, do
 	top_lines_add_cell(lines, TOP_PLAIN, strbuf_text(&text), columns, true);
 }
 
-static void add_growth_cell(struct top_lines *lines, double growth)
-{
-	char bytes[UNITS_MAX], text[UNITS_MAX + 8] = "";
-
-	if (!isnan(growth) && fabs(growth) >= 1)
-		snprintf(text, sizeof(text), "%c%s/s", growth < 0 ? '-' : '+',
-			 units_format_bytes((uint64_t)fabs(growth), bytes));
-	top_lines_add_cell(lines, growth > 1024 ? TOP_BAD : TOP_PLAIN, text, 12, true);
-}
-
 static int draw_row(struct top *top, const struct row *row, struct top_lines *lines)
 {
 	_cleanup_(strbuf_deinit) struct strbuf text = {};
@@ -116,7 +106,7 @@ static int draw_row(struct top *top, const struct row *row, struct top_lines *li
 	snprintf(blocks, sizeof(blocks), top->baseline ? "%+lld" : "%lld",
 		 (long long)row->live_blocks);
 	top_lines_add_cell(lines, TOP_PLAIN, blocks, 8, true);
-	add_growth_cell(lines, row->growth);
+	top_add_growth_cell(lines, row->growth);
 	add_duration_cell(top, lines, row->oldest_s, 8);
 	top_lines_add(lines, TOP_PLAIN, "  ");
 	top_add_spark(top, lines, top_find_series(top, row->site->id), spark_columns(top));

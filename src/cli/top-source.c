@@ -42,14 +42,6 @@ struct top_source {
 	bool paused, poked, stop;
 };
 
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 struct top_shot *top_shot_free(struct top_shot *shot)
 {
 	if (!shot)
@@ -73,7 +65,7 @@ static struct top_shot *make_shot(struct profile *profile)
 		return NULL;
 	}
 	shot->profile = profile;
-	shot->time_s = now_s();
+	shot->time_s = top_now_s();
 	shot->has_ledger = ledger_build(profile, &shot->ledger) >= 0;
 	if (verdict_judge(profile, shot->has_ledger ? &shot->ledger : NULL, profile->arenas,
 			  &shot->verdict) < 0)
@@ -154,7 +146,7 @@ static bool wait_for_turn(struct top_source *source, double last_s)
 
 		if (source->paused)
 			pthread_cond_wait(&source->wake, &source->lock);
-		else if (now_s() >= due_s ||
+		else if (top_now_s() >= due_s ||
 			 pthread_cond_timedwait(&source->wake, &source->lock, &until) == ETIMEDOUT)
 			break;
 	}
@@ -172,7 +164,7 @@ static void *source_main(void *source_)
 	bool named = source->region == NULL;
 
 	for (;;) {
-		began_s = now_s();
+		began_s = top_now_s();
 		int r = take_shot(source, named, &shot);
 
 		if (r == -ESRCH) {

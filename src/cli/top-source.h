@@ -31,6 +31,9 @@ struct top_shot {
 
 struct top_shot *top_shot_free(struct top_shot *shot);
 
+/* CLOCK_MONOTONIC in seconds. */
+double top_now_s(void);
+
 struct top_source; /* opaque */
 
 /* target is a PID, a session or a core (which never changes). On failure error has the line. */

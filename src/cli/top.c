@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/units.h"
 
@@ -29,6 +30,21 @@ void top_deinit(struct top *top)
 
 /* ---- history ---- */
 
+double top_now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void top_series_add(struct top_series *series, double time_s, uint64_t bytes)
+{
+	series->time_s[series->n % TOP_SERIES] = time_s;
+	series->bytes[series->n % TOP_SERIES] = bytes;
+	series->n++;
+}
+
 static void remember_site(struct top *top, const struct profile_site *site, double time_s)
 {
 	struct top_series *series = map_get_ptr(&top->series, site->id);
@@ -43,9 +59,7 @@ static void remember_site(struct top *top, const struct profile_site *site, doub
 			return;
 		}
 	}
-	series->time_s[series->n % TOP_SERIES] = time_s;
-	series->bytes[series->n % TOP_SERIES] = site->live_bytes;
-	series->n++;
+	top_series_add(series, time_s, site->live_bytes);
 }
 
 /* When the history is full, every other moment of it goes: it gets coarser with age. */
@@ -134,10 +148,16 @@ const struct top_series *top_find_series(const struct top *top, uint64_t site_id
 double top_growth(const struct top *top, uint64_t site_id)
 {
 	const struct top_series *series = top_find_series(top, site_id);
+
+	return series ? top_series_growth(series) : NAN;
+}
+
+double top_series_growth(const struct top_series *series)
+{
 	double time_s[SLOPE_POINTS], value[SLOPE_POINTS];
 	uint32_t held, points;
 
-	if (!series || series->n < 2)
+	if (series->n < 2)
 		return NAN;
 	held = MIN(series->n, (uint32_t)TOP_SERIES);
 	points = MIN(held, (uint32_t)SLOPE_POINTS);
@@ -243,6 +263,16 @@ int top_add_spark(struct top *top, struct top_lines *lines, const struct top_ser
 		strbuf_adds(&text, top->options.utf8 ? utf8[step] : ascii[step]);
 	}
 	return top_lines_add_cell(lines, TOP_DIM, strbuf_text(&text), columns, false);
+}
+
+void top_add_growth_cell(struct top_lines *lines, double growth)
+{
+	char bytes[UNITS_MAX], text[UNITS_MAX + 8] = "";
+
+	if (!isnan(growth) && fabs(growth) >= 1)
+		snprintf(text, sizeof(text), "%c%s/s", growth < 0 ? '-' : '+',
+			 units_format_bytes((uint64_t)fabs(growth), bytes));
+	top_lines_add_cell(lines, growth > 1024 ? TOP_BAD : TOP_PLAIN, text, 12, true);
 }
 
 int top_add_bar(const struct top *top, struct top_lines *lines, enum top_style style,

@@ -21,6 +21,10 @@ struct top_series {
 	uint32_t n; /* ever added */
 };
 
+void top_series_add(struct top_series *series, double time_s, uint64_t bytes);
+/* Bytes a second, by the median of the slopes between what is held; NAN if that is too little. */
+double top_series_growth(const struct top_series *series);
+
 /* One moment of the whole process. */
 struct top_moment {
 	double time_s;
@@ -100,6 +104,8 @@ const char *top_format_bytes(const struct top *top, int64_t bytes, char *text);
 /* Eight steps of height from values, the newest at the right end, in columns. */
 int top_add_spark(struct top *top, struct top_lines *lines, const struct top_series *series,
 		  unsigned columns);
+/* "+1.5 MiB/s", 12 columns; nothing where it is not known or nothing. */
+void top_add_growth_cell(struct top_lines *lines, double growth);
 /* A bar of columns for part of whole. */
 int top_add_bar(const struct top *top, struct top_lines *lines, enum top_style style,
 		unsigned columns, uint64_t part, uint64_t whole);

@@ -204,9 +204,34 @@ def test_batch_prints_frames(grow, memtrace):
     assert "\033" not in done.stdout
 
 
-def test_without_a_target_it_takes_the_newest_session(grow, memtrace):
-    done = memtrace("top", "--batch", "-n", "1")
-    assert done.stdout.startswith(f"grow (pid {grow.pid})")
+def test_without_a_target_the_running_processes_are_offered(grow, tmp_path):
+    screen = Terminal([leaks.MEMTRACE, "top", "--interval=250ms"], cwd=tmp_path)
+    lines = screen.wait_for("Which process?", "Enter shows it").splitlines()
+    assert lines[1].split() == ["PID", "OWNER", "RESIDENT", "GROWTH", "AGENT", "COMMAND"]
+    screen.press("/(" + ENTER)
+    screen.wait_for("is no regular expression")
+    screen.press("/^[^ ]*victims/grow$" + ENTER)
+    text = screen.wait_for("only /", grow.pid)
+    assert not any(text.splitlines()[3:-1])
+    assert re.match(rf"\s*{grow.pid} .*iB .* yes .*grow$", text.splitlines()[2])
+    screen.press(ENTER)
+    screen.wait_for(f"grow (pid {grow.pid})", "[Sites]", "make_cache")
+    assert screen.close() == 0
+    grow.step()
+
+
+def test_no_process_is_chosen(tmp_path):
+    for key in ("q", ESCAPE):
+        screen = Terminal([leaks.MEMTRACE, "top"], cwd=tmp_path)
+        screen.wait_for("Which process?")
+        assert screen.close(key) == 0
+
+
+def test_the_processes_as_text(grow, memtrace):
+    done = memtrace("top", "--batch", "-n", "1", "--interval=100ms")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Which process?")
+    assert any(re.match(rf"\s*{grow.pid} .* yes .*grow$", line) for line in lines[2:])
 
 
 def test_a_process_without_the_agent(memtrace):
