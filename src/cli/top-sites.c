@@ -250,7 +250,7 @@ static int add_frame(struct top *top, const struct profile_location *location,
 	const struct profile *profile = top->shot->profile;
 	_cleanup_(strbuf_deinit) struct strbuf name = {}, place = {};
 
-	label_function(profile, location, frame, &name);
+	label_short_function(profile, location, frame, &name);
 	label_place(profile, location, frame, &place);
 	top_lines_begin(lines, TOP_NO_ITEM);
 	top_lines_add(lines, TOP_STRONG, "    %s", strbuf_text(&name));

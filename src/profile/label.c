@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "profile/cxx-name.h"
+
 int label_add_clean(struct strbuf *buffer, const char *text)
 {
 	int r = 0;
@@ -123,92 +125,109 @@ static bool is_of_system(const struct profile *profile, const struct profile_loc
 }
 
 /*
- * The call that is named as the place: the first, from the inside, in the program's own code that has a
- * line; else the first in its own code; else the innermost.
+ * Whether a function does nothing but allocate for others, by its name: xmalloc, zcalloc, mem_strdup,
+ * g_malloc0. There is hardly a program without one, and where it allocates says nothing.
  */
-static const struct profile_frame *find_place(const struct profile *profile,
-					      const struct profile_site *site,
-					      const struct profile_location **ret_location)
+static bool is_wrapper(const char *function)
 {
-	const struct profile_frame *found = NULL;
+	static const char *const ends[] = {"malloc", "calloc",  "realloc",
+					   "strdup", "strndup", "memdup"};
+	size_t length = function ? strlen(function) : 0;
 
-	for (uint32_t i = 0; i < site->n_locations; i++) {
-		const struct profile_location *location = profile_location_get(profile, site, i);
+	while (length > 0 && strchr("0123456789_", function[length - 1]))
+		length--;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		const size_t n = strlen(ends[i]);
 
-		for (uint32_t f = 0; f < location->n_frames; f++) {
-			const struct profile_frame *frame =
-				&profile->frames[location->first_frame + f];
-
-			if (is_of_system(profile, location, frame) ||
-			    label_is_start(frame->function))
-				continue;
-			if (frame->file || !found) {
-				*ret_location = location;
-				found = frame;
-			}
-			if (frame->file)
-				return found;
-		}
+		if (length >= n && strncmp(function + length - n, ends[i], n) == 0)
+			return true;
 	}
-	if (!found) {
-		*ret_location = profile_location_get(profile, site, 0);
-		found = &profile->frames[(*ret_location)->first_frame];
+	return false;
+}
+
+/* One call of a stack. */
+struct call {
+	const struct profile_location *location;
+	const struct profile_frame *frame;
+};
+
+/* How well a call would do as the place that is named. */
+static int rate_place(const struct profile *profile, const struct call *call)
+{
+	if (is_of_system(profile, call->location, call->frame) ||
+	    label_is_start(call->frame->function))
+		return 0;
+	if (!call->frame->file)
+		return 1;
+	return is_wrapper(call->frame->function) ? 2 : 3;
+}
+
+/*
+ * The call that is named as the place: the first, from the inside, in the program's own code that has a
+ * line and is no wrapper of malloc; else the first that comes near to it; else the innermost. ret_inner
+ * is what that called, and itself if it is the innermost.
+ */
+static struct call find_place(const struct profile *profile, const struct profile_site *site,
+			      struct call *ret_inner)
+{
+	struct call found, before = {};
+	int best = 0;
+
+	found.location = profile_location_get(profile, site, 0);
+	found.frame = &profile->frames[found.location->first_frame];
+	*ret_inner = found;
+
+	for (uint32_t i = 0; i < site->n_locations && best < 3; i++) {
+		struct call call = {.location = profile_location_get(profile, site, i)};
+
+		for (uint32_t f = 0; f < call.location->n_frames && best < 3; f++) {
+			call.frame = &profile->frames[call.location->first_frame + f];
+			const int rate = rate_place(profile, &call);
+
+			if (rate > best) {
+				best = rate;
+				found = call;
+				*ret_inner = before.frame ? before : call;
+			}
+			/* what has no name at all says less than what it called */
+			if (call.frame->function || call.location->module != PROFILE_NO_MODULE)
+				before = call;
+		}
 	}
 	return found;
 }
 
-/* In a sentence parameters are in the way: up to the first bracket that is not part of the name. */
-static int add_short_function(const struct profile *profile,
-			      const struct profile_location *location,
-			      const struct profile_frame *frame, struct strbuf *buffer)
+int label_short_function(const struct profile *profile, const struct profile_location *location,
+			 const struct profile_frame *frame, struct strbuf *buffer)
 {
 	const size_t start = buffer->length;
-	unsigned depth = 0;
 	int r = label_function(profile, location, frame, buffer);
 
-	if (r < 0 || !frame->function)
+	if (r < 0 || !frame->function || buffer->length == start)
 		return r;
-	for (size_t i = start; i < buffer->length; i++) {
-		const char *at = buffer->text + i;
-
-		if (begins_with(at, "operator")) {
-			at += strlen("operator");
-			i += strlen("operator") - 1 +
-			     (begins_with(at, "()") ? 2 : strspn(at, "<>-="));
-		} else if (begins_with(at, "(anonymous namespace)")) {
-			i += strlen("(anonymous namespace)") - 1;
-		} else if (*at == '<') {
-			depth++;
-		} else if (*at == '>' && depth > 0) {
-			depth--;
-		} else if (*at == '(' && depth == 0 && i > start) {
-			buffer->length = i;
-			buffer->text[i] = '\0';
-		}
-	}
+	cxx_name_shorten(buffer->text + start);
+	cxx_name_bare(buffer->text + start);
+	buffer->length = start + strlen(buffer->text + start);
 	return 0;
 }
 
 int label_site(const struct profile *profile, const struct profile_site *site,
 	       struct strbuf *buffer)
 {
-	const struct profile_location *location, *outer = NULL;
-	const struct profile_frame *frame, *place;
+	struct call inner = {}, place;
 
 	if (site->n_locations == 0)
 		return strbuf_adds(buffer, "an unknown place");
-	location = profile_location_get(profile, site, 0);
-	frame = &profile->frames[location->first_frame];
-	place = find_place(profile, site, &outer);
-	add_short_function(profile, location, frame, buffer);
-	if (place != frame) {
+	place = find_place(profile, site, &inner);
+	if (place.frame != inner.frame) {
+		label_short_function(profile, inner.location, inner.frame, buffer);
 		strbuf_adds(buffer, " for ");
-		add_short_function(profile, outer, place, buffer);
 	}
+	label_short_function(profile, place.location, place.frame, buffer);
 	/* module+offset is a place already */
-	if (!place->function && !place->file)
+	if (!place.frame->function && !place.frame->file)
 		return buffer->error;
 	strbuf_adds(buffer, " (");
-	label_place(profile, outer, place, buffer);
+	label_place(profile, place.location, place.frame, buffer);
 	return strbuf_adds(buffer, ")");
 }

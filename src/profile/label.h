@@ -25,13 +25,20 @@ const char *label_path_tail(const char *path);
  */
 int label_function(const struct profile *profile, const struct profile_location *location,
 		   const struct profile_frame *frame, struct strbuf *buffer);
+/*
+ * The same as people speak of it: without the standard library's default template arguments, parameters,
+ * and what it returns, none of which are needed beside a place.
+ */
+int label_short_function(const struct profile *profile, const struct profile_location *location,
+			 const struct profile_frame *frame, struct strbuf *buffer);
 /* "src/list.c:42"; else the module's name; else why there is none. */
 int label_place(const struct profile *profile, const struct profile_location *location,
 		const struct profile_frame *frame, struct strbuf *buffer);
 
 /*
- * Who allocated, in a few words: "make_node (src/list.c:42)", or, where the innermost function is not the
- * program's own or has no line, and one further out is and has: "strdup for parse_line (src/config.c:88)".
+ * Who allocated, in a few words: "make_node (src/list.c:42)". Where that is not the program's own code, or
+ * has no line, or is a wrapper like xmalloc, it is what the nearest own code called, and that code:
+ * "strdup for parse_line (src/config.c:88)", "std::vector<int>::resize for fill (src/fill.cc:9)".
  */
 int label_site(const struct profile *profile, const struct profile_site *site,
 	       struct strbuf *buffer);

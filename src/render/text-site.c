@@ -50,7 +50,7 @@ static void line_deinit(struct line *line)
 static int line_make(const struct profile *profile, const struct profile_location *location,
 		     const struct profile_frame *frame, struct line *line)
 {
-	int r = label_function(profile, location, frame, &line->name);
+	int r = label_short_function(profile, location, frame, &line->name);
 
 	line->inlined = frame->inlined;
 	return r < 0 ? r : label_place(profile, location, frame, &line->place);

@@ -36,11 +36,16 @@ static void the_programs_own_code_goes_before_the_systems(void **state)
 	profile->frames[0].file = "/usr/include/c++/12/bits/vector.tcc";
 	profile->frames[1].function = "(anonymous namespace)::build(list<node>&, int)";
 	assert_site(profile, 0,
-		    "std::vector<int, std::allocator<int> >::reserve for (anonymous "
+		    "std::vector<int>::reserve for (anonymous "
 		    "namespace)::build (src/list.c:60)");
 	profile->frames[0].function = "pool::operator()(unsigned long)";
 	profile->frames[0].file = "/srv/app/src/pool.cc";
 	assert_site(profile, 0, "pool::operator() (src/pool.cc:42)");
+	/* a wrapper is not the place either */
+	profile->frames[0].function = "xmalloc";
+	profile->frames[0].file = "/srv/app/src/util.c";
+	profile->frames[1].function = "std::vector<T> fill<T>(int)";
+	assert_site(profile, 0, "xmalloc for fill<T> (src/list.c:60)");
 	profile_free(profile);
 }
 
