@@ -61,6 +61,8 @@ struct profile *profile_free(struct profile *profile)
 		arenas_deinit(profile->arenas);
 	free(profile->arenas);
 	free(profile->areas);
+	free(profile->moments);
+	free(profile->points);
 	free(profile->recorded_sites);
 	free(profile->maps_text);
 	string_pool_free(profile->strings);
@@ -81,7 +83,7 @@ static bool site_is_valid(const struct profile *profile, const struct profile_si
 	       is_range(site->first_thread, site->n_threads, profile->n_thread_refs) &&
 	       isfinite(site->live_stderr) && site->live_stderr >= 0 &&
 	       isfinite(site->oldest_age_s) && isfinite(site->youngest_age_s) &&
-	       !isinf(site->growth);
+	       !isinf(site->growth) && !isinf(site->growth_low) && !isinf(site->growth_high);
 }
 
 static bool area_is_valid(const struct area *area)
@@ -125,6 +127,24 @@ static bool indices_are_valid(const struct profile *profile)
 	return true;
 }
 
+static bool course_is_valid(const struct profile *profile)
+{
+	for (size_t i = 0; i < profile->n_moments; i++)
+		if (!isfinite(profile->moments[i].at) ||
+		    (i > 0 && profile->moments[i].at < profile->moments[i - 1].at))
+			return false;
+	for (size_t i = 0; i < profile->n_points; i++) {
+		const struct profile_point *point = &profile->points[i];
+
+		if (point->site >= profile->n_sites || point->moment >= profile->n_moments)
+			return false;
+		if (i > 0 && (point->site < point[-1].site ||
+			      (point->site == point[-1].site && point->moment <= point[-1].moment)))
+			return false;
+	}
+	return true;
+}
+
 bool profile_is_valid(const struct profile *profile)
 {
 	if (!process_is_valid(&profile->process) || profile->n_threads == 0)
@@ -146,5 +166,5 @@ bool profile_is_valid(const struct profile *profile)
 	for (size_t i = 0; i < profile->n_sites; i++)
 		if (!site_is_valid(profile, &profile->sites[i]))
 			return false;
-	return indices_are_valid(profile);
+	return indices_are_valid(profile) && course_is_valid(profile);
 }

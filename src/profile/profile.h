@@ -104,6 +104,8 @@ struct profile_site {
 	uint32_t first_thread, n_threads;    /* in thread_refs: threads that hold live blocks */
 	uint64_t n_samples;                  /* live samples behind the estimate */
 	uint32_t map_flags;                  /* kind mmap: enum mt_map_flags of its ranges, or-ed */
+	/* what growth is within, with a confidence of 95 %; of no meaning where growth is NAN */
+	double growth_low, growth_high;
 };
 
 /* A sampled block or a mapping that is outstanding. */
@@ -124,6 +126,20 @@ struct profile_thread {
 	char name[16];
 	bool ended;
 	uint64_t allocated_bytes, freed_bytes;
+};
+
+/* The process at one moment of the time that it was watched (series.h). Bytes, or PROFILE_UNKNOWN. */
+struct profile_moment {
+	double at;                          /* seconds since the epoch */
+	uint64_t rss, anon;                 /* resident, and of that without a file */
+	uint64_t live, allocated;           /* of malloc, from the counters */
+	uint64_t highest_rss, highest_live; /* in the time that the moment stands for */
+};
+
+/* What a site held from a moment on, until its next point. */
+struct profile_point {
+	uint32_t site, moment; /* indices */
+	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks;
 };
 
 struct profile {
@@ -149,6 +165,10 @@ struct profile {
 	struct arenas *arenas; /* of the program's allocators; owned; NULL if none could be read */
 	struct area *areas;    /* what is known of ranges of memory; labels are not trusted */
 	size_t n_areas;
+	struct profile_moment *moments; /* in order of time; none if nobody watched */
+	size_t n_moments;
+	struct profile_point *points; /* by site, then by moment */
+	size_t n_points;
 	char *maps_text; /* /proc/PID/smaps as it was, owned; NULL if unknown */
 	struct string_pool *strings;
 	uint32_t n_damaged; /* entries of the region that could not be read */

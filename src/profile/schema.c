@@ -93,6 +93,8 @@ static const struct schema_field site_fields[] = {
 	FIELD(profile_site, n_threads, U32),
 	FIELD(profile_site, n_samples, U64),
 	FIELD(profile_site, map_flags, U32),
+	FIELD(profile_site, growth_low, U64),
+	FIELD(profile_site, growth_high, U64),
 };
 
 static const struct schema_field block_fields[] = {
@@ -112,6 +114,22 @@ static const struct schema_field area_fields[] = {
 	FIELD(area, start, U64),    FIELD(area, end, U64),     FIELD(area, guard, U64),
 	FIELD(area, resident, U64), FIELD(area, swapped, U64), FIELD(area, kind, U32),
 	FIELD(area, tid, U32),      FIELD(area, label, BYTES),
+};
+
+static const struct schema_field moment_fields[] = {
+	FIELD(profile_moment, at, U64),           FIELD(profile_moment, rss, U64),
+	FIELD(profile_moment, anon, U64),         FIELD(profile_moment, live, U64),
+	FIELD(profile_moment, allocated, U64),    FIELD(profile_moment, highest_rss, U64),
+	FIELD(profile_moment, highest_live, U64),
+};
+
+static const struct schema_field point_fields[] = {
+	FIELD(profile_point, site, U32),
+	FIELD(profile_point, moment, U32),
+	FIELD(profile_point, live_bytes, U64),
+	FIELD(profile_point, live_blocks, U64),
+	FIELD(profile_point, allocated_bytes, U64),
+	FIELD(profile_point, allocated_blocks, U64),
 };
 
 static const struct schema_field arenas_head_fields[] = {
@@ -201,6 +219,8 @@ const struct schema_table schema_tables[] = {
 	MANY(SCHEMA_TAG('T', 'H', 'R', 'D'), struct profile_thread, thread_fields, 5, threads),
 	MANY(SCHEMA_TAG('T', 'R', 'E', 'F'), uint32_t, ref_fields, 1, thread_refs),
 	MANY(SCHEMA_TAG('A', 'R', 'E', 'A'), struct area, area_fields, 8, areas),
+	MANY(SCHEMA_TAG('M', 'O', 'M', 'T'), struct profile_moment, moment_fields, 7, moments),
+	MANY(SCHEMA_TAG('P', 'N', 'T', 'S'), struct profile_point, point_fields, 6, points),
 };
 const size_t schema_n_tables = ARRAY_SIZE(schema_tables);
 

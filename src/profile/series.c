@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moments are rows, oldest first, in tiers of rising density:
+ *
+ *	oldest                                                newest
+ *	| tier 2: every fourth | tier 1: every second | tier 0: all |
+ *
+ * A row comes to the end of tier 0. Whenever a tier has two rows too many, its two oldest become one at the
+ * end of the next tier: the second of them goes, unless it is one that has to stay. So the number of rows grows
+ * with the logarithm of time, and a row's distance to its neighbours is in proportion to its age.
+ *
+ * Sites are followed in slots, the same in each row. A site that comes while all slots are taken gets that
+ * of the lightest one if it is much heavier; rows from before then say nothing about it. Of a site that
+ * was followed since it came to be, older rows say zero.
+ */
+#include "profile/series.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/grow.h"
+#include "base/macro.h"
+#include "base/map.h"
+#include "profile/course.h"
+
+/* A site takes the slot of another one if it holds that many times more. */
+enum { SERIES_HEAVIER = 2 };
+
+static const uint64_t MS = 1000000, S = 1000000000;
+
+struct figures {
+	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks;
+};
+
+struct row {
+	struct profile_moment moment;
+	uint64_t number; /* 1 for the first */
+	struct figures *figures;
+	uint32_t n_figures; /* slots that there were */
+};
+
+struct slot {
+	uint32_t site;  /* of the region */
+	uint64_t since; /* number of the first row that knows of it */
+	bool whole;     /* it was followed since it came to be */
+};
+
+struct series {
+	struct row *rows;
+	size_t n_rows;
+	size_t n_in_tier[SERIES_TIERS];
+	uint64_t n_added;
+	uint64_t most_rss, most_live; /* numbers of rows, 0 if there is none */
+	struct slot slots[SERIES_SITES];
+	uint32_t n_slots;
+	struct map slot_of; /* site: index in slots */
+	uint32_t n_seen;    /* sites that there were at the sample before */
+};
+
+struct series *series_new(void)
+{
+	return calloc(1, sizeof(struct series));
+}
+
+struct series *series_free(struct series *series)
+{
+	if (!series)
+		return NULL;
+	for (size_t i = 0; i < series->n_rows; i++)
+		free(series->rows[i].figures);
+	free(series->rows);
+	map_deinit(&series->slot_of);
+	free(series);
+	return NULL;
+}
+
+size_t series_count(const struct series *series)
+{
+	return series->n_rows;
+}
+
+size_t series_size(const struct series *series)
+{
+	size_t size = sizeof(*series) + series->slot_of.capacity * sizeof(struct map_entry);
+
+	for (size_t i = 0; i < series->n_rows; i++)
+		size += sizeof(struct row) + series->rows[i].n_figures * sizeof(struct figures);
+	return size;
+}
+
+uint64_t series_interval_ns(uint64_t elapsed_ns, uint64_t cost_ns)
+{
+	uint64_t interval = elapsed_ns < 2 * S ? 50 * MS : elapsed_ns < 10 * S ? 250 * MS : S;
+
+	return MAX(interval, cost_ns * 100);
+}
+
+/* ---- sites ---- */
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static uint64_t live_bytes(const struct mt_site *site)
+{
+	return less(site->alloc_bytes, site->freed_bytes);
+}
+
+static struct figures figures_of(const struct mt_site *site)
+{
+	return (struct figures){
+		.live_bytes = live_bytes(site),
+		.live_blocks = less(site->alloc_blocks, site->freed_blocks) / MT_BLOCKS_ONE,
+		.allocated_bytes = site->alloc_bytes,
+		.allocated_blocks = site->alloc_blocks / MT_BLOCKS_ONE,
+	};
+}
+
+/* What an allocator maps for its own heap would only take a slot from somebody. */
+static bool is_followable(const struct mt_site *site)
+{
+	return site->n_frames > 0 && !(site->flags & MT_STACK_BACKING);
+}
+
+static uint32_t lightest_slot(const struct series *series, const struct series_sample *sample)
+{
+	uint32_t lightest = 0;
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < series->n_slots; i++) {
+		const uint32_t site = series->slots[i].site;
+		const uint64_t bytes =
+			site < sample->n_sites ? live_bytes(&sample->sites[site]) : 0;
+
+		if (bytes < least) {
+			least = bytes;
+			lightest = i;
+		}
+	}
+	return lightest;
+}
+
+static int take_slot(struct series *series, uint32_t slot, uint32_t site)
+{
+	int r = map_set(&series->slot_of, site, slot);
+
+	if (r < 0)
+		return r;
+	if (slot < series->n_slots)
+		map_remove(&series->slot_of, series->slots[slot].site);
+	else
+		series->n_slots++;
+	series->slots[slot] = (struct slot){
+		.site = site,
+		.since = series->n_added + 1,
+		.whole = site >= series->n_seen,
+	};
+	return 0;
+}
+
+/* New sites get slots as long as there are any; later only what outweighs one that has. */
+static int follow_sites(struct series *series, const struct series_sample *sample)
+{
+	uint32_t lightest = 0;
+	uint64_t least = 0;
+	int r = 0;
+
+	for (uint32_t i = 1; r >= 0 && i < sample->n_sites; i++) {
+		const struct mt_site *site = &sample->sites[i];
+
+		if (!is_followable(site) || map_find(&series->slot_of, i))
+			continue;
+		if (series->n_slots < SERIES_SITES) {
+			r = take_slot(series, series->n_slots, i);
+			continue;
+		}
+		/* least only grows: a site that is not above it need not be compared with all */
+		if (live_bytes(site) <= least * SERIES_HEAVIER)
+			continue;
+		lightest = lightest_slot(series, sample);
+		least = live_bytes(&sample->sites[series->slots[lightest].site]);
+		if (live_bytes(site) > least * SERIES_HEAVIER)
+			r = take_slot(series, lightest, i);
+	}
+	series->n_seen = MAX(series->n_seen, sample->n_sites);
+	return r;
+}
+
+/* ---- moments ---- */
+
+static bool has_to_stay(const struct series *series, const struct row *row)
+{
+	return row->number == 1 || row->number == series->most_rss ||
+	       row->number == series->most_live;
+}
+
+static uint64_t higher(uint64_t a, uint64_t b)
+{
+	if (a == PROFILE_UNKNOWN || b == PROFILE_UNKNOWN)
+		return a == PROFILE_UNKNOWN ? b : a;
+	return MAX(a, b);
+}
+
+/* Two neighbours become one: which of them stands for both. */
+static void join_rows(struct series *series, size_t first)
+{
+	struct row *a = &series->rows[first], *b = a + 1;
+	struct row *goes = has_to_stay(series, b) ? a : b, *stays = goes == a ? b : a;
+
+	stays->moment.highest_rss = higher(a->moment.highest_rss, b->moment.highest_rss);
+	stays->moment.highest_live = higher(a->moment.highest_live, b->moment.highest_live);
+	free(goes->figures);
+	memmove(goes, goes + 1,
+		(size_t)(series->rows + series->n_rows - (goes + 1)) * sizeof(*goes));
+	series->n_rows--;
+}
+
+static void thin_out(struct series *series)
+{
+	size_t end = series->n_rows; /* of the tier */
+
+	for (size_t tier = 0; tier + 1 < SERIES_TIERS; tier++) {
+		const size_t first = end - series->n_in_tier[tier];
+
+		if (series->n_in_tier[tier] < SERIES_PER_TIER + 2)
+			break;
+		series->n_in_tier[tier] -= 2;
+		if (has_to_stay(series, &series->rows[first]) &&
+		    has_to_stay(series, &series->rows[first + 1])) {
+			series->n_in_tier[tier + 1] += 2;
+			end = first + 2;
+			continue;
+		}
+		join_rows(series, first);
+		series->n_in_tier[tier + 1]++;
+		end = first + 1;
+	}
+}
+
+static uint64_t sum_live(const struct series_sample *sample, uint64_t *ret_allocated)
+{
+	uint64_t live = 0;
+
+	*ret_allocated = 0;
+	for (uint32_t i = 1; i < sample->n_sites; i++) {
+		if (sample->sites[i].n_frames == 0 || sample->sites[i].kind != MT_SITE_MALLOC)
+			continue;
+		live += live_bytes(&sample->sites[i]);
+		*ret_allocated += sample->sites[i].alloc_bytes;
+	}
+	return live;
+}
+
+static struct profile_moment make_moment(const struct series_sample *sample)
+{
+	struct profile_moment moment = {.at = sample->at, .rss = sample->rss, .anon = sample->anon};
+
+	moment.live = sum_live(sample, &moment.allocated);
+	if (sample->live != PROFILE_UNKNOWN)
+		moment.live = sample->live;
+	moment.highest_rss = moment.rss;
+	moment.highest_live = moment.live;
+	return moment;
+}
+
+static const struct row *find_row(const struct series *series, uint64_t number)
+{
+	for (size_t i = 0; i < series->n_rows; i++)
+		if (series->rows[i].number == number)
+			return &series->rows[i];
+	return NULL;
+}
+
+static void note_peaks(struct series *series, const struct row *row)
+{
+	const struct row *rss = find_row(series, series->most_rss);
+	const struct row *live = find_row(series, series->most_live);
+
+	if (row->moment.rss != PROFILE_UNKNOWN && (!rss || row->moment.rss > rss->moment.rss))
+		series->most_rss = row->number;
+	if (!live || row->moment.live > live->moment.live)
+		series->most_live = row->number;
+}
+
+int series_add(struct series *series, const struct series_sample *sample)
+{
+	_cleanup_free_ struct figures *figures = NULL;
+	struct row *row;
+	int r = follow_sites(series, sample);
+
+	if (r >= 0)
+		r = GROW(series->rows, series->n_rows);
+	if (r < 0)
+		return r;
+	figures = calloc(series->n_slots + 1, sizeof(*figures));
+	if (!figures)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < series->n_slots; i++)
+		if (series->slots[i].site < sample->n_sites)
+			figures[i] = figures_of(&sample->sites[series->slots[i].site]);
+	row = &series->rows[series->n_rows++];
+	*row = (struct row){
+		.moment = make_moment(sample),
+		.number = ++series->n_added,
+		.figures = TAKE_PTR(figures),
+		.n_figures = series->n_slots,
+	};
+	series->n_in_tier[0]++;
+	note_peaks(series, row);
+	thin_out(series);
+	return 0;
+}
+
+/* ---- into the profile ---- */
+
+/* What a site of the profile held at each row: the sum over the region's sites that are one there. */
+struct site_course {
+	struct figures *figures; /* one a row */
+	size_t known_from;       /* the first row that counts */
+};
+
+static int add_slot(const struct series *series, uint32_t slot, struct site_course *course)
+{
+	const struct slot *from = &series->slots[slot];
+
+	if (!course->figures) {
+		course->figures = calloc(series->n_rows + 1, sizeof(*course->figures));
+		if (!course->figures)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < series->n_rows; i++) {
+		const struct row *row = &series->rows[i];
+		struct figures *to = &course->figures[i];
+
+		if (row->number < from->since) {
+			if (!from->whole)
+				course->known_from = MAX(course->known_from, i + 1);
+			continue;
+		}
+		if (slot >= row->n_figures)
+			continue;
+		to->live_bytes += row->figures[slot].live_bytes;
+		to->live_blocks += row->figures[slot].live_blocks;
+		to->allocated_bytes += row->figures[slot].allocated_bytes;
+		to->allocated_blocks += row->figures[slot].allocated_blocks;
+	}
+	return 0;
+}
+
+/* A point where something changed; the one before holds until then. */
+static int add_points(const struct site_course *course, size_t n_rows, uint32_t site,
+		      struct profile *profile)
+{
+	for (size_t i = course->known_from; course->figures && i < n_rows; i++) {
+		const struct figures *now = &course->figures[i];
+
+		if (i > course->known_from && memcmp(now, now - 1, sizeof(*now)) == 0)
+			continue;
+		if (GROW(profile->points, profile->n_points) < 0)
+			return -ENOMEM;
+		profile->points[profile->n_points++] = (struct profile_point){
+			.site = site,
+			.moment = (uint32_t)i,
+			.live_bytes = now->live_bytes,
+			.live_blocks = now->live_blocks,
+			.allocated_bytes = now->allocated_bytes,
+			.allocated_blocks = now->allocated_blocks,
+		};
+	}
+	return 0;
+}
+
+static int take_moments(const struct series *series, struct profile *profile)
+{
+	profile->moments = calloc(series->n_rows + 1, sizeof(*profile->moments));
+	if (!profile->moments)
+		return -ENOMEM;
+	for (size_t i = 0; i < series->n_rows; i++)
+		profile->moments[i] = series->rows[i].moment;
+	profile->n_moments = series->n_rows;
+	return 0;
+}
+
+static int take_sites(const struct series *series, struct site_course *courses,
+		      struct profile *profile)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < series->n_slots; i++) {
+		const uint32_t site = series->slots[i].site;
+
+		if (site >= profile->n_recorded_sites ||
+		    profile->recorded_sites[site] == PROFILE_NO_SITE)
+			continue;
+		r = add_slot(series, i, &courses[profile->recorded_sites[site]]);
+	}
+	for (uint32_t i = 0; r >= 0 && i < profile->n_sites; i++)
+		r = add_points(&courses[i], series->n_rows, i, profile);
+	return r;
+}
+
+int series_finish(const struct series *series, struct profile *profile)
+{
+	_cleanup_free_ struct site_course *courses = calloc(profile->n_sites + 1, sizeof(*courses));
+	int r = courses ? take_moments(series, profile) : -ENOMEM;
+
+	if (r >= 0)
+		r = take_sites(series, courses, profile);
+	for (size_t i = 0; courses && i < profile->n_sites; i++)
+		free(courses[i].figures);
+	return r < 0 ? r : course_find_growth(profile);
+}
