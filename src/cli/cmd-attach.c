@@ -6,7 +6,8 @@
  * memtrace has been killed: then it goes on recording, for nobody, until `memtrace detach`.
  *
  * Root maps the region, and the mapping outlives the process. Others can only copy it while the process
- * lives, so they do it every second, and if the process ends the newest copy is what is reported.
+ * lives, so they do it whenever they look, each second, and if the process ends the newest copy is what is
+ * reported.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,6 +22,7 @@
 #include "base/macro.h"
 #include "cli/capture.h"
 #include "cli/control.h"
+#include "cli/observe.h"
 #include "cli/print.h"
 #include "cli/record-options.h"
 #include "cli/signals.h"
@@ -48,20 +50,14 @@ static const struct option_group groups[] = {
 	{NULL},
 };
 
-enum { NS_PER_S = 1000000000, COPY_EVERY_NS = NS_PER_S };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
+enum { NS_PER_S = 1000000000 };
 
 struct observation {
 	struct origin origin;
 	struct region *region;
 	struct region_snapshot snapshot; /* the newest; empty until there is one */
+	struct series *series;           /* NULL: no memory for one */
+	uint64_t began_ns, next_look_ns;
 	struct signals signals;
 	int pidfd;
 	bool injected; /* by us: we leave it as it was */
@@ -72,6 +68,7 @@ static void observation_deinit(struct observation *observation)
 {
 	origin_deinit(&observation->origin);
 	region_snapshot_deinit(&observation->snapshot);
+	series_free(observation->series);
 	cleanup_close(&observation->pidfd);
 }
 
@@ -87,38 +84,55 @@ static int take_snapshot(struct observation *observation)
 	return 0;
 }
 
-/* Nanoseconds until there is something to do, or none if there is nothing but waiting. */
-static const struct timespec *next_timeout(const struct observation *observation, uint64_t end_ns,
-					   struct timespec *storage)
+/*
+ * What is seen goes into the series. Where only copies can be had, the newest one is kept as well: it is
+ * what is left if the process ends now.
+ */
+static void look(struct observation *observation)
 {
-	uint64_t now = now_ns(), left_ns = end_ns > now ? end_ns - now : 0;
+	uint64_t began_ns = observe_now_ns(), now_ns;
+	bool copy = !region_outlives(observation->region);
 
-	if (!region_outlives(observation->region))
-		left_ns = MIN(left_ns, (uint64_t)COPY_EVERY_NS);
-	else if (end_ns == UINT64_MAX)
-		return NULL;
-	*storage = (struct timespec){(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
-	return storage;
+	if (copy)
+		(void)take_snapshot(observation);
+	if (observation->series && copy)
+		(void)observe_counted(observation->series, &observation->snapshot,
+				      observation->origin.pid);
+	else if (observation->series)
+		(void)observe_region(observation->series, observation->region,
+				     observation->origin.pid);
+	now_ns = observe_now_ns();
+	observation->next_look_ns =
+		now_ns + series_interval_ns(now_ns - observation->began_ns, now_ns - began_ns);
+}
+
+/* Until there is something to do. */
+static struct timespec next_timeout(const struct observation *observation, uint64_t end_ns)
+{
+	uint64_t now_ns = observe_now_ns(), next_ns = MIN(end_ns, observation->next_look_ns);
+	uint64_t left_ns = next_ns > now_ns ? next_ns - now_ns : 0;
+
+	return (struct timespec){(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
 }
 
 /* Waits for Ctrl-C, the process's end or the duration. */
 static int wait_for_end(struct observation *observation, uint64_t duration_ns)
 {
-	uint64_t end_ns = duration_ns ? now_ns() + duration_ns : UINT64_MAX;
+	observation->began_ns = observation->next_look_ns = observe_now_ns();
+	uint64_t end_ns = duration_ns ? observation->began_ns + duration_ns : UINT64_MAX;
 
 	for (;;) {
 		struct pollfd fds[] = {{observation->pidfd, POLLIN, 0},
 				       {observation->signals.fd, POLLIN, 0}};
-		struct timespec storage;
-		int n = ppoll(fds, 2, next_timeout(observation, end_ns, &storage), NULL);
+		struct timespec timeout = next_timeout(observation, end_ns);
+		int n = ppoll(fds, 2, &timeout, NULL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
-		if (n == 0 && now_ns() < end_ns) {
-			/* the newest copy is what is left if the process ends now */
-			(void)take_snapshot(observation);
+		if (n == 0 && observe_now_ns() < end_ns) {
+			look(observation);
 			continue;
 		}
 		observation->ended = fds[0].revents & POLLIN;
@@ -219,12 +233,17 @@ static int observe_with_signals(const struct values *values, struct observation 
 		log_warning("attach: %d has ended; the report is of the last second before",
 			    (int)origin->pid);
 	/* before it is looked at for long: until then it is slower than it has to be */
+	if (observation->series)
+		(void)observe_counted(observation->series, &observation->snapshot, origin->pid);
 	leave_process(observation);
 	if (observation->ended)
 		origin_forget_usage(origin);
 	else
 		origin_refresh(origin);
 	r = capture_snapshot(&observation->snapshot, origin, !observation->ended, &names, ret);
+	if (r >= 0 && observation->series && series_finish(observation->series, *ret) < 0)
+		log_warning("attach: no memory for the course of %d; the session goes without",
+			    (int)origin->pid);
 	if (r >= 0 && observation->ended && (*ret)->process.state == PROFILE_RUNNING)
 		(*ret)->process.state = PROFILE_EXITED;
 	return r;
@@ -233,8 +252,8 @@ static int observe_with_signals(const struct values *values, struct observation 
 static int observe(const struct values *values, pid_t pid, bool injected, struct region *region,
 		   struct profile **ret)
 {
-	_cleanup_(observation_deinit) struct observation observation = {.pidfd = -EBADF,
-									.injected = injected};
+	_cleanup_(observation_deinit) struct observation observation = {
+		.pidfd = -EBADF, .injected = injected, .series = series_new()};
 	int r = signals_init_ending(&observation.signals);
 
 	observation.region = region;

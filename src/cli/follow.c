@@ -14,6 +14,7 @@
 #include "cli/follow.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #include "base/log.h"
 #include "cli/family.h"
 #include "cli/followed.h"
+#include "cli/observe.h"
 
 enum { N_EVENTS = 16, GRACE_MS = 100, ANCESTORS_MAX = 64, STAT_FILE_MAX = 4096 };
 
@@ -256,6 +258,21 @@ static void settle(struct follower *follower)
 	}
 }
 
+/* Looks at those whose time it is. Returns milliseconds until the next one's, -1 if there is none. */
+static int observe_all(struct follower *follower)
+{
+	uint64_t now_ns, next_ns = UINT64_MAX, due_ns;
+
+	for (struct followed *process = follower->processes; process; process = process->next) {
+		due_ns = followed_observe(process, observe_now_ns());
+		next_ns = MIN(next_ns, due_ns);
+	}
+	if (next_ns == UINT64_MAX)
+		return -1;
+	now_ns = observe_now_ns();
+	return next_ns > now_ns ? (int)MIN((next_ns - now_ns) / 1000000 + 1, (uint64_t)INT_MAX) : 0;
+}
+
 /* Two descriptors a process; the program itself, which is started already, keeps its limit. */
 static void raise_descriptor_limit(void)
 {
@@ -284,7 +301,7 @@ int follower_watch(struct follower *follower, pid_t root)
 		return r;
 	while (running) {
 		struct epoll_event events[N_EVENTS];
-		int n = epoll_wait(follower->epoll_fd, events, N_EVENTS, -1);
+		int n = epoll_wait(follower->epoll_fd, events, N_EVENTS, observe_all(follower));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;

@@ -15,6 +15,31 @@
 #include "base/log.h"
 #include "cli/capture.h"
 #include "cli/control.h"
+#include "cli/observe.h"
+
+/* A region that is new is looked at anew: what was seen of another program says nothing. */
+static void begin_series(struct followed *process)
+{
+	series_free(process->series);
+	process->series = series_new();
+	process->began_ns = process->next_look_ns = observe_now_ns();
+}
+
+uint64_t followed_observe(struct followed *process, uint64_t now_ns)
+{
+	uint64_t cost_ns;
+
+	if (!process->series)
+		return UINT64_MAX;
+	if (now_ns < process->next_look_ns)
+		return process->next_look_ns;
+	/* without memory for another moment there is one less */
+	(void)observe_region(process->series, process->region, process->origin.pid);
+	cost_ns = observe_now_ns() - now_ns;
+	process->next_look_ns =
+		now_ns + cost_ns + series_interval_ns(now_ns - process->began_ns, cost_ns);
+	return process->next_look_ns;
+}
 
 struct followed *followed_add(struct follower *follower, pid_t pid, struct region *region,
 			      int pidfd)
@@ -28,6 +53,7 @@ struct followed *followed_add(struct follower *follower, pid_t pid, struct regio
 	}
 	*process = (struct followed){.next = follower->processes, .region = region, .pidfd = pidfd};
 	origin_init(&process->origin, pid);
+	begin_series(process);
 	follower->processes = process;
 	return process;
 }
@@ -41,6 +67,7 @@ void followed_remove(struct follower *follower, struct followed *process)
 		}
 	origin_deinit(&process->origin);
 	region_free(process->region);
+	series_free(process->series);
 	cleanup_close(&process->pidfd);
 	free(process);
 }
@@ -53,6 +80,7 @@ void followed_supersede(struct followed *process, struct region *region)
 	process->region = region;
 	origin_deinit(&process->origin);
 	origin_init(&process->origin, pid);
+	begin_series(process);
 }
 
 /*
@@ -188,6 +216,17 @@ static int look(struct follower *follower, struct followed *process, bool live)
 	return !replaced && anything;
 }
 
+/* The moments that were seen, this one included. Without memory for them the session does without. */
+static void give_series(struct followed *process, struct profile *profile)
+{
+	if (!process->series)
+		return;
+	(void)observe_region(process->series, process->region, process->origin.pid);
+	if (series_finish(process->series, profile) < 0)
+		log_warning("run: no memory for the course of process %d; its session goes without",
+			    (int)process->origin.pid);
+}
+
 void followed_finish(struct follower *follower, struct followed *process,
 		     const struct follow_end *end)
 {
@@ -199,6 +238,7 @@ void followed_finish(struct follower *follower, struct followed *process,
 		r = capture(process->region, &process->origin, false, &follower->names, &profile);
 		if (r >= 0) {
 			set_end(profile, end);
+			give_series(process, profile);
 			leave_session(follower, process, profile);
 		}
 	}
@@ -217,8 +257,10 @@ void followed_stop(struct follower *follower, struct followed *process)
 	if (r > 0) {
 		origin_refresh(&process->origin);
 		r = capture(process->region, &process->origin, true, &follower->names, &profile);
-		if (r >= 0)
+		if (r >= 0) {
+			give_series(process, profile);
 			leave_session(follower, process, profile);
+		}
 	}
 	if (r < 0)
 		complain(process, r);

@@ -6,13 +6,19 @@
 #define CLI_FOLLOWED_H
 
 #include "cli/follow.h"
+#include "profile/series.h"
 
 struct followed {
 	struct followed *next;
 	struct origin origin;
 	struct region *region;
-	int pidfd; /* negative if the process was gone already */
+	int pidfd;                       /* negative if the process was gone already */
+	struct series *series;           /* NULL: no memory for one */
+	uint64_t began_ns, next_look_ns; /* CLOCK_MONOTONIC */
 };
+
+/* Looks at the process if it is time to. Returns when it will be time again. */
+uint64_t followed_observe(struct followed *process, uint64_t now_ns);
 
 /* Takes region and pidfd over, also on failure (NULL: no memory). */
 struct followed *followed_add(struct follower *follower, pid_t pid, struct region *region,

@@ -308,6 +308,9 @@ int series_add(struct series *series, const struct series_sample *sample)
 		.figures = TAKE_PTR(figures),
 		.n_figures = series->n_slots,
 	};
+	/* time does not run backwards, whatever a region says */
+	if (series->n_rows > 1)
+		row->moment.at = MAX(row->moment.at, row[-1].moment.at);
 	series->n_in_tier[0]++;
 	note_peaks(series, row);
 	thin_out(series);

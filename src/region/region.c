@@ -439,6 +439,26 @@ int region_snapshot(struct region *region, uint64_t since_event, struct region_s
 	return 0;
 }
 
+int region_count(struct region *region, struct region_snapshot *ret)
+{
+	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {0};
+	struct timespec now;
+	int r;
+
+	r = read_counters(region, &snapshot.header);
+	if (r < 0)
+		return r;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snapshot.taken_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	r = take_sites(region, &snapshot);
+	if (r < 0)
+		return r;
+	validate_counters(&snapshot);
+	*ret = snapshot;
+	snapshot = (struct region_snapshot){0};
+	return 0;
+}
+
 void region_snapshot_deinit(struct region_snapshot *snapshot)
 {
 	free(snapshot->sites);

@@ -92,6 +92,13 @@ static uint64_t valid_variance(uint64_t bits)
 	return isfinite(variance) && variance >= 0 ? bits : 0;
 }
 
+/* Apart from its stack. */
+static bool is_site(const struct mt_site *site)
+{
+	return (site->kind == MT_SITE_MALLOC || site->kind == MT_SITE_MMAP) &&
+	       site->n_frames <= MT_FRAMES_MAX;
+}
+
 static void validate_sites(struct region_snapshot *snapshot)
 {
 	struct mt_site *site;
@@ -103,8 +110,7 @@ static void validate_sites(struct region_snapshot *snapshot)
 		site = &snapshot->sites[i];
 		if (!site->n_frames)
 			continue;
-		if ((site->kind != MT_SITE_MALLOC && site->kind != MT_SITE_MMAP) ||
-		    site->n_frames > MT_FRAMES_MAX || site->stack > snapshot->n_frames ||
+		if (!is_site(site) || site->stack > snapshot->n_frames ||
 		    site->n_frames > snapshot->n_frames - site->stack) {
 			site->n_frames = 0;
 			snapshot->n_damaged_sites++;
@@ -170,6 +176,22 @@ static void validate_events(struct region_snapshot *snapshot)
 		if (!has_site(snapshot, event->site))
 			event->site = 0;
 		event->thread = (uint16_t)valid_thread(snapshot, event->thread);
+	}
+}
+
+void validate_counters(struct region_snapshot *snapshot)
+{
+	validate_header(&snapshot->header);
+	snapshot->n_sites = at_least_one(snapshot->n_sites);
+	memset(&snapshot->sites[0], 0, sizeof(snapshot->sites[0]));
+	for (uint32_t i = 1; i < snapshot->n_sites; i++) {
+		struct mt_site *site = &snapshot->sites[i];
+
+		site->stack = 0;
+		if (site->n_frames && !is_site(site)) {
+			site->n_frames = 0;
+			snapshot->n_damaged_sites++;
+		}
 	}
 }
 

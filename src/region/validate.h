@@ -13,5 +13,7 @@
  * entries are gone or emptied, and counted.
  */
 void validate_snapshot(struct region_snapshot *snapshot);
+/* The same of one that has header and sites only. */
+void validate_counters(struct region_snapshot *snapshot);
 
 #endif

@@ -88,6 +88,23 @@ static void bytes_give_a_snapshot(void **state)
 	assert_is_the_filled_one(&snapshot);
 }
 
+static void counters_can_be_had_alone(void **state)
+{
+	const struct region_maker *maker = *state;
+	_cleanup_(region_freep) struct region *region = NULL;
+	struct region_snapshot counted;
+
+	assert_int_equal(region_open_bytes(maker->bytes, maker->size, &region), 0);
+	assert_int_equal(region_count(region, &counted), 0);
+	assert_int_equal(counted.n_sites, 4);
+	assert_int_equal(counted.sites[1].alloc_bytes, 300);
+	assert_int_equal(counted.sites[1].alloc_blocks, 2 * MT_BLOCKS_ONE);
+	assert_int_equal(counted.n_live + counted.n_maps + counted.n_events, 0);
+	assert_null(counted.frames);
+	assert_true(counted.taken_ns > 0);
+	region_snapshot_deinit(&counted);
+}
+
 static void descriptors_give_the_same_sealed_or_not(void **state)
 {
 	const int seals[] = {0, F_SEAL_SHRINK | F_SEAL_GROW};
@@ -572,6 +589,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bytes_give_a_snapshot, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(counters_can_be_had_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(descriptors_give_the_same_sealed_or_not, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_shrinks_is_an_error, set_up, tear_down),

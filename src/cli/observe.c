@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One look takes the counters of the region's sites and one line of /proc: no walk of page tables, which
+ * would keep the process from mapping anything meanwhile, and no look at single blocks.
+ */
+#include "cli/observe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "process/procinfo.h"
+
+enum { STATM_MAX = 256, NS_PER_S = 1000000000 };
+
+uint64_t observe_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* Resident, and of that without a file; a zombie has nothing, which is not its memory. */
+static void read_resident(pid_t pid, struct series_sample *sample)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	_cleanup_free_ char *text = NULL;
+	unsigned long pages, files;
+	char path[64];
+
+	sample->rss = sample->anon = PROFILE_UNKNOWN;
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	if (file_read(path, STATM_MAX, &text, NULL) < 0)
+		return;
+	if (sscanf(text, "%*u %lu %lu", &pages, &files) != 2 || pages == 0 || files > pages)
+		return;
+	sample->rss = pages * page;
+	sample->anon = (pages - files) * page;
+}
+
+int observe_counted(struct series *series, const struct region_snapshot *counted, pid_t pid)
+{
+	const struct mt_header *header = &counted->header;
+	struct series_sample sample = {
+		.at = (double)header->start_realtime_ns / 1e9 +
+		      ((double)counted->taken_ns - (double)header->start_ns) / 1e9,
+		.live = header->live_bytes,
+		.sites = counted->sites,
+		.n_sites = counted->n_sites,
+	};
+
+	read_resident(pid, &sample);
+	return series_add(series, &sample);
+}
+
+int observe_region(struct series *series, struct region *region, pid_t pid)
+{
+	_cleanup_(region_snapshot_deinit) struct region_snapshot counted = {};
+	int r = region_count(region, &counted);
+
+	return r < 0 ? r : observe_counted(series, &counted, pid);
+}
