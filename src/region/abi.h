@@ -189,6 +189,8 @@ enum mt_stack_flags {
 	MT_STACK_SIGNAL = 1 << 1,    /* passes through a signal handler */
 	MT_STACK_FP = 1 << 2,        /* some frame was followed by frame pointer, without tables */
 	MT_STACK_BACKING = 1 << 3, /* a mapping made by the program's allocator for its own heap */
+	MT_STACK_GAP =
+		1 << 4, /* Java frames are missing between the first one and its C++ caller */
 };
 
 /*

@@ -156,6 +156,12 @@ int text_add_stack(struct strbuf *buffer, const struct profile *profile,
 		strbuf_add_repeated(buffer, ' ', STACK_INDENT);
 		strbuf_addf(buffer, "%s %u more\n", options->utf8 ? "…" : "...", n_hidden);
 	}
+	if (site->flags & MT_STACK_GAP) {
+		strbuf_add_repeated(buffer, ' ', STACK_INDENT);
+		strbuf_adds(buffer,
+			    "(Java frames are missing where Java is called: they could not be "
+			    "followed)\n");
+	}
 	if (site->flags & MT_STACK_TRUNCATED) {
 		strbuf_add_repeated(buffer, ' ', STACK_INDENT);
 		strbuf_adds(buffer, "(the outer end of the stack could not be followed)\n");

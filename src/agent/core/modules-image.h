@@ -27,6 +27,12 @@ struct loader_debug {
 	uint64_t r_ldbase;
 };
 
+/*
+ * Copies the loader's entry of the library whose file has that name. Asks before it reads; false if there is
+ * none, or the list is being changed.
+ */
+bool modules_find_library(const char *name, struct loader_map *ret);
+
 /* What _dl_find_object fills in on architectures without dlfo_eh_dbase. */
 struct found_object {
 	unsigned long long flags;

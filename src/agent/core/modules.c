@@ -18,7 +18,7 @@
 #include "agent/core/modules-list.h"
 #include "agent/core/sys.h"
 
-enum { LIST_MAX = 1 << 16, LOADER_REMOVES = 2 };
+enum { LIST_MAX = 1 << 16, LOADER_REMOVES = 2, PATH_MAX_LENGTH = 4096, LEAST_PAGE = 4096 };
 
 _hidden_ struct modules_state modules_state = {.fallback_epoch = 1ull << 63};
 
@@ -117,6 +117,47 @@ static bool walk_list(uint64_t epoch)
 		map = copy.l_next;
 	}
 	return !map;
+}
+
+/* Whether path's last part is name; at most as many characters as are readable. */
+static bool is_named(const char *path, const char *name)
+{
+	const char *last = path;
+
+	for (unsigned i = 0; i < PATH_MAX_LENGTH; i++) {
+		const uintptr_t at = (uintptr_t)&path[i];
+
+		if ((i == 0 || IS_ALIGNED(at, (uintptr_t)LEAST_PAGE)) && !sys_is_readable(at, 1))
+			return false;
+		if (!path[i])
+			break;
+		if (path[i] == '/')
+			last = &path[i + 1];
+	}
+	while (*last && *last == *name) {
+		last++;
+		name++;
+	}
+	return *last == *name;
+}
+
+bool modules_find_library(const char *name, struct loader_map *ret)
+{
+	const struct loader_map *map;
+
+	if (!loader.debug || !sys_is_readable((uintptr_t)loader.debug, sizeof(*loader.debug)))
+		return false;
+	map = __atomic_load_n(&loader.debug->r_map, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; map && i < LIST_MAX; i++) {
+		if (__atomic_load_n(&loader.debug->r_state, __ATOMIC_ACQUIRE) == LOADER_REMOVES ||
+		    !sys_is_readable((uintptr_t)map, sizeof(*map)))
+			return false;
+		*ret = *(const volatile struct loader_map *)map;
+		if (ret->l_name && is_named(ret->l_name, name))
+			return true;
+		map = ret->l_next;
+	}
+	return false;
 }
 
 /* If another thread, or the one that this signal handler interrupted, is at it, does nothing. */

@@ -20,33 +20,14 @@
 #include "agent/core/unwind.h"
 
 #include "agent/core/eh-frame.h"
+#include "agent/core/hotspot.h"
 #include "agent/core/modules.h"
 #include "agent/core/sys.h"
 #include "agent/core/unwind-cache.h"
 #include "agent/core/unwind-epoch.h"
 #include "agent/core/unwind-memory.h"
+#include "agent/core/unwind-walk.h"
 #include "region/abi.h"
-
-enum { SWITCHES_MAX = 16, SKIPPED_MAX = 64, PC_MIN = 4096 };
-
-enum outcome {
-	WALK_ON,
-	WALK_END,       /* the outermost frame */
-	WALK_TRUNCATED, /* cannot go on */
-	WALK_RESTART,   /* cannot go on in the fast gear */
-};
-
-struct walk {
-	struct unwind_regs regs;
-	struct unwind_memory memory;
-	uint64_t epoch;
-	uint64_t key; /* as in frames: one more than the pc to look up */
-	uint64_t *frames;
-	uintptr_t skip_start, skip_size;
-	unsigned n, max, skipped, switches;
-	unsigned flags;
-	bool is_full;
-};
 
 /* The short form of a row, but for where it has the return address. */
 static struct rule shorten_place(const struct eh_tables *tables, const struct eh_row *row)
@@ -103,7 +84,7 @@ static struct rule shorten(const struct eh_tables *tables, const struct eh_row *
 static bool is_code(uint64_t key)
 {
 	/* a return address may be the first one behind the code, a trampoline the first one in it */
-	return key > PC_MIN && key <= MT_FRAME_PC_MASK &&
+	return key > WALK_PC_MIN && key <= MT_FRAME_PC_MASK &&
 	       (sys_is_readable(key, 1) || sys_is_readable(key - 1, 1));
 }
 
@@ -133,40 +114,12 @@ static _noinline_ struct rule resolve(struct walk *w)
 		rule.kind = RULE_SIGNAL;
 	else
 		rule.kind = RULE_FRAME_POINTER;
+	if (!is_found)
+		hotspot_look(w->epoch);
 	rule.module = is_found ? (uint16_t)module.index : MT_MODULE_NONE;
 	if (rule.module != MT_MODULE_NONE || modules_has_counters())
 		cache_put(w->key, &rule);
 	return rule;
-}
-
-/* Writes the frame. False if there is no room. */
-static bool put_frame(struct walk *w, uint32_t module)
-{
-	if (w->n == 0 && w->key - 1 - w->skip_start < w->skip_size)
-		return ++w->skipped < SKIPPED_MAX;
-	if (w->n == w->max)
-		return false;
-	w->frames[w->n++] = w->key | (uint64_t)module << 48;
-	return true;
-}
-
-/* The registers of the caller are in w->regs; is_table: tables and no guess led there. */
-static enum outcome enter_caller(struct walk *w, uint64_t old_sp, bool is_table, bool is_signal)
-{
-	uint64_t sp = w->regs.value[UNWIND_SP], pc = w->regs.value[UNWIND_PC];
-
-	if (sp <= old_sp && (!is_table || w->switches++ >= SWITCHES_MAX))
-		return WALK_TRUNCATED;
-	if ((sp < w->memory.low || sp > w->memory.high) &&
-	    (!is_table || !unwind_memory_enter(&w->memory, sp)))
-		return WALK_TRUNCATED;
-	if (is_signal) {
-		w->flags |= MT_STACK_SIGNAL;
-		w->key = pc + 1;
-		return pc ? WALK_ON : WALK_TRUNCATED;
-	}
-	w->key = unwind_strip(pc);
-	return w->key ? WALK_ON : WALK_END;
 }
 
 /* What .eh_frame says, in full. */
@@ -195,7 +148,7 @@ static _noinline_ enum outcome step_tables(struct walk *w, uint32_t index)
 	w->regs = caller;
 	if (!w->is_full)
 		w->regs.valid |= UNWIND_BIT(UNWIND_FP); /* 0 if it is not known: below any stack */
-	return enter_caller(w, sp, true, row.is_signal);
+	return walk_enter_caller(w, sp, true, row.is_signal);
 }
 
 static enum outcome step_frame_pointer(struct walk *w)
@@ -211,7 +164,7 @@ static enum outcome step_frame_pointer(struct walk *w)
 	w->regs.value[UNWIND_SP] = fp + 16;
 	w->regs.valid = known;
 	w->flags |= MT_STACK_FP;
-	return enter_caller(w, sp, false, false);
+	return walk_enter_caller(w, sp, false, false);
 }
 
 static enum outcome step_signal(struct walk *w)
@@ -223,7 +176,7 @@ static enum outcome step_signal(struct walk *w)
 					&w->regs.value[unwind_sigframe_register(i)]))
 			return WALK_TRUNCATED;
 	w->regs.valid = UNWIND_ALL;
-	return enter_caller(w, sp, true, true);
+	return walk_enter_caller(w, sp, true, true);
 }
 
 /* By a short rule, with every read checked and windows widened as needed. */
@@ -247,7 +200,7 @@ static enum outcome step_rule(struct walk *w, struct rule rule)
 	if (!unwind_memory_read(&w->memory, unwind_ra_place(cfa, saved), &w->regs.value[UNWIND_PC]))
 		return WALK_TRUNCATED;
 	w->regs.value[UNWIND_SP] = cfa;
-	return enter_caller(w, sp, true, false);
+	return walk_enter_caller(w, sp, true, false);
 }
 
 static _noinline_ enum outcome step(struct walk *w, struct rule rule)
@@ -295,7 +248,7 @@ __attribute__((no_sanitize_address)) static void run(struct walk *w, const struc
 		if (unlikely(n == w->max))
 			break;
 		if (unlikely(n == 0 && key - 1 - w->skip_start < w->skip_size)) {
-			if (++w->skipped == SKIPPED_MAX)
+			if (++w->skipped == WALK_SKIPPED_MAX)
 				break;
 		} else {
 			w->frames[n++] = key | (uint64_t)rule.module << 48;
@@ -343,9 +296,15 @@ static enum outcome walk(struct walk *w)
 			run(w, cache);
 		if (w->key == 0)
 			return WALK_END;
+		if (unlikely(hotspot_has(w->key - 1))) {
+			outcome = walk_hotspot(w);
+			if (outcome != WALK_ON)
+				return outcome;
+			continue;
+		}
 		if (!cache || !cache_find(cache, w->key, &rule) || !is_in_place(w, &rule))
 			rule = resolve(w);
-		if (rule.kind == RULE_NONE || !put_frame(w, rule.module))
+		if (rule.kind == RULE_NONE || !walk_put_frame(w, rule.module))
 			return WALK_TRUNCATED;
 		outcome = step(w, rule);
 		if (outcome != WALK_ON)
