@@ -338,7 +338,7 @@ int inject_slots_collect(struct memory *memory, const struct maps *maps,
 			 struct inject_slots *slots)
 {
 	struct exchange exchanges[INJECT_N_VARIANTS * INJECT_N_FUNCTIONS];
-	struct collector collector = {memory, maps, exchanges, 0, slots, 0};
+	struct collector collector = {memory, maps, exchanges, 0, slots};
 
 	for (size_t v = 0; v < INJECT_N_VARIANTS; v++)
 		for (size_t i = 0; i < INJECT_N_FUNCTIONS; i++) {
