@@ -186,6 +186,15 @@ size_t area_extend_pages(size_t size)
 	}
 }
 
+void area_reset(void)
+{
+	/* a foreign mapping in the range of pages is stepped over anyway */
+	for (unsigned i = 0; !reserved && i < AREA_N; i++)
+		while (i != AREA_PAGES && areas[i].used &&
+		       os_is_mapped(areas[i].start + areas[i].used))
+			areas[i].used += areas[i].step;
+}
+
 struct lock *area_lock(void)
 {
 	return &init_lock;

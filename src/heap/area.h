@@ -46,6 +46,9 @@ bool area_grow(enum area_name name, size_t size);
  */
 size_t area_extend_pages(size_t size);
 
+/* For rebuild.c: what was mapped and not noted yet counts as mapped. */
+void area_reset(void);
+
 /* For fork.c. */
 struct lock *area_lock(void);
 

@@ -73,12 +73,13 @@ static struct span *new_span(struct central *central, unsigned class)
 			meta_free(tags, sizeclass->n_blocks * sizeof(*tags));
 		return NULL;
 	}
-	span->class = (uint8_t) class;
 	span->tags = tags ? meta_handle(tags) : 0;
 	span->n_free = sizeclass->n_blocks;
 	span->list = 0;
 	span->n_trimmed = 0;
 	span_fill(span, sizeclass->n_blocks);
+	/* from here on a child that was forked behind our back takes it for one of the class: rebuild.c */
+	__atomic_store_n(&span->class, (uint8_t) class, __ATOMIC_RELEASE);
 	pagemap_set_class(span, class);
 	central->n_spans++;
 	central->n_blocks += sizeclass->n_blocks;
@@ -106,11 +107,14 @@ static void free_empties(uint32_t empties)
 {
 	while (empties) {
 		struct span *span = span_at(empties);
+		size_t n_blocks;
 
 		empties = span->next;
+		n_blocks = sizeclass_get(span->class)->n_blocks;
+		/* before what belongs to it goes, it is of no class any more */
+		__atomic_store_n(&span->class, 0, __ATOMIC_SEQ_CST);
 		if (span->tags)
-			meta_free(span_tag(span, 0),
-				  sizeclass_get(span->class)->n_blocks * sizeof(uint32_t));
+			meta_free(span_tag(span, 0), n_blocks * sizeof(uint32_t));
 		pageheap_free(span);
 	}
 }
@@ -361,7 +365,20 @@ void central_age(unsigned class)
 	free_empties(empties);
 }
 
-static void rebuild_span(struct span *span)
+void central_reset(void)
+{
+	for (unsigned class = 1; class < SIZECLASS_IDS; class ++) {
+		struct central *central = &central_table[class];
+
+		if (!sizeclass_exists(class))
+			continue;
+		heap_published.lost_blocks +=
+			(uint64_t)central->n_batches * sizeclass_get(class)->batch;
+		*central = (struct central){0};
+	}
+}
+
+void central_adopt(struct span *span)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(span->class);
 	struct central *central = &central_table[span->class];
@@ -376,25 +393,6 @@ static void rebuild_span(struct span *span)
 	central->n_free += span->n_free;
 	/* it may have been on its way to the page heap */
 	pagemap_set_class(span, span->class);
-}
-
-void central_rebuild(void)
-{
-	for (unsigned class = 1; class < SIZECLASS_IDS; class ++) {
-		struct central *central = &central_table[class];
-
-		if (!sizeclass_exists(class))
-			continue;
-		heap_published.lost_blocks +=
-			(uint64_t)central->n_batches * sizeclass_get(class)->batch;
-		*central = (struct central){0};
-	}
-	for (uint32_t i = 1; i < heap_published.n_spans; i++) {
-		struct span *span = span_at(i);
-
-		if (span->state == SPAN_SMALL && sizeclass_exists(span->class))
-			rebuild_span(span);
-	}
 }
 
 struct central central_copy(unsigned class)

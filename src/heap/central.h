@@ -39,11 +39,9 @@ bool central_tidy(unsigned class);
  */
 void central_age(unsigned class);
 
-/*
- * Makes all lists anew from the spans, where a change may have been left unfinished: in a forked child, which
- * has one thread. Blocks in batches are lost.
- */
-void central_rebuild(void);
+/* For rebuild.c: empties all lists, where blocks in batches are lost; enters a small span again. */
+void central_reset(void);
+void central_adopt(struct span *span);
 
 /* What stands in the table, consistent. */
 struct central central_copy(unsigned class);

@@ -7,8 +7,8 @@
  * of a change, page by page, and cannot be trusted.
  *
  * Without handlers, a word in a page with MADV_WIPEONFORK is 0 in the child, and only there. It is looked
- * at when a thread is about to sleep for a lock. The holder may have been in the middle of a change then; the
- * central lists, where such changes are long, are made anew.
+ * at when a thread is about to sleep for a lock. The holder may have been in the middle of a change then, so
+ * everything that is linked is made anew (rebuild.c).
  */
 #include "heap/fork.h"
 
@@ -19,6 +19,7 @@
 #include "heap/meta.h"
 #include "heap/os.h"
 #include "heap/pageheap.h"
+#include "heap/rebuild.h"
 #include "heap/threadcache.h"
 
 static uint32_t *mark;
@@ -71,7 +72,7 @@ void fork_adopt_child(void)
 	if (page && __atomic_compare_exchange_n(page, &expected, 1, false, __ATOMIC_ACQ_REL,
 						__ATOMIC_RELAXED)) {
 		reset();
-		central_rebuild();
+		rebuild_all();
 	}
 }
 

@@ -9,6 +9,8 @@
  */
 #include "heap/huge.h"
 
+#include <string.h>
+
 #include "heap/os.h"
 #include "heap/pagemap.h"
 
@@ -148,6 +150,18 @@ bool huge_resize(struct span *span, size_t size)
 	start = os_remap((void *)span->huge.start, span->huge.size, rounded);
 	enter(span, start ? (uintptr_t)start : span->huge.start, start ? rounded : span->huge.size);
 	return start;
+}
+
+void huge_reset(void)
+{
+	memset(table.chains, 0, sizeof(table.chains));
+	heap_published.n_huge = 0;
+	heap_published.huge_bytes = 0;
+}
+
+void huge_adopt(struct span *span)
+{
+	enter(span, span->huge.start, span->huge.size);
 }
 
 struct lock *huge_lock(void)

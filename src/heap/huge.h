@@ -28,6 +28,10 @@ bool huge_was_freed(const void *address);
 /* Resizes the block, which may move; false if it cannot be done, when nothing has changed. */
 bool huge_resize(struct span *span, size_t size);
 
+/* For rebuild.c: forgets all blocks; enters one again. */
+void huge_reset(void);
+void huge_adopt(struct span *span);
+
 /* For fork.c. */
 struct lock *huge_lock(void);
 

@@ -13,6 +13,8 @@
  */
 #include "heap/idle.h"
 
+#include <string.h>
+
 #include "heap/pagemap.h"
 #include "heap/runs.h"
 
@@ -132,6 +134,20 @@ void idle_insert(struct span *span, enum span_state state, uint64_t freed_ns)
 	}
 	runs_add(index_of(state), span);
 	pagemap_set_ends(span);
+}
+
+void idle_reset(void)
+{
+	memset(&idle, 0, sizeof(idle));
+}
+
+void idle_adopt(struct span *span)
+{
+	if (span->state == SPAN_DIRTY) {
+		span->idle.freed_ns = 0;
+		queue_insert(span, idle.newest);
+	}
+	runs_add(index_of(span->state), span);
 }
 
 bool idle_cut(struct span *span, size_t n_pages, enum span_state state, uint64_t freed_ns)

@@ -19,6 +19,10 @@
 struct span *idle_entry_new(void);
 void idle_entry_free(struct span *span);
 
+/* For rebuild.c: forgets all runs and entries; enters a run again, as one of its state. */
+void idle_reset(void);
+void idle_adopt(struct span *span);
+
 /*
  * Puts a run that is in no index into that of its new state, merged with its neighbours of that kind. In
  * the queue it gets the place of the oldest of them.

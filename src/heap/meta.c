@@ -76,6 +76,11 @@ size_t meta_used(void)
 	return used;
 }
 
+void meta_reset(void)
+{
+	memset(meta.free, 0, sizeof(meta.free));
+}
+
 struct lock *meta_lock(void)
 {
 	return &meta.lock;

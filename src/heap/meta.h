@@ -26,6 +26,9 @@ void *meta_at(uint32_t handle);
 /* Bytes ever handed out. */
 size_t meta_used(void);
 
+/* For rebuild.c: pieces that were free are lost. */
+void meta_reset(void);
+
 /* For fork.c. */
 struct lock *meta_lock(void);
 

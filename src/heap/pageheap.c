@@ -221,14 +221,14 @@ struct span *pageheap_alloc(const struct pageheap_request *request, bool *ret_ze
 	let_go();
 	span = cut_out(request->n_pages + request->align - 1, request->room, &kind, &freed_ns);
 	if (span) {
-		/* in use while neighbours are merged */
-		span->state = (uint8_t)request->state;
+		/* of no class yet, and in use while neighbours are merged */
+		span->class = 0;
+		__atomic_store_n(&span->state, (uint8_t)request->state, __ATOMIC_RELEASE);
 		if (request->align > 1)
 			span = trim_to(span, request->n_pages, request->align, kind, freed_ns);
 	}
 	if (span) {
 		count_used(span->n_pages);
-		span->class = 0;
 		span->tag = 0;
 		span->tags = 0;
 		pagemap_set_ends(span);
@@ -341,6 +341,17 @@ void pageheap_get_stats(struct pageheap_stats *ret)
 		.clean = idle_pages(SPAN_CLEAN),
 	};
 	lock_drop(&heap.lock);
+}
+
+void pageheap_reset(void)
+{
+	const size_t n_pages = heap_published.used >> HEAP_PAGE_SHIFT;
+
+	heap.n_busy = 0;
+	heap.held = NULL;
+	/* page 0 is not counted */
+	heap.n_used = n_pages ? n_pages - 1 - idle_pages(SPAN_DIRTY) - idle_pages(SPAN_CLEAN) : 0;
+	heap.most = MAX(heap.most, heap.n_used);
 }
 
 struct lock *pageheap_lock(void)

@@ -55,6 +55,9 @@ bool pageheap_release(size_t keep);
 
 void pageheap_get_stats(struct pageheap_stats *ret);
 
+/* For rebuild.c: the free runs are entered again; everything else in the range is in use. */
+void pageheap_reset(void);
+
 /* For fork.c. */
 struct lock *pageheap_lock(void);
 

@@ -124,6 +124,20 @@ bool span_discard(struct span *span, const struct sizeclass *sizeclass)
 	return any;
 }
 
+void span_reset(void)
+{
+	table.free = 0;
+	for (uint32_t i = heap_published.n_spans; i-- > 1;) {
+		struct span *span = span_at(i);
+
+		if (span->state != SPAN_NONE)
+			continue;
+		if (span->next != table.free)
+			span->next = table.free;
+		table.free = i;
+	}
+}
+
 struct lock *span_lock(void)
 {
 	return &table.lock;

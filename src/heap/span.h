@@ -85,6 +85,9 @@ static inline uint32_t *span_tag(const struct span *span, unsigned index)
  */
 bool span_discard(struct span *span, const struct sizeclass *sizeclass);
 
+/* For rebuild.c: the unused entries are those of SPAN_NONE. */
+void span_reset(void);
+
 /* For fork.c. */
 struct lock *span_lock(void);
 

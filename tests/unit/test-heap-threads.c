@@ -193,15 +193,59 @@ static pid_t raw_fork(void)
 	return pid;
 }
 
-static void fork_often(pid_t (*how)(void), unsigned n)
+/* Sizes that mostly come from the page heap. */
+static size_t large_or_small(uint64_t *seed)
+{
+	const uint64_t r = next(seed);
+
+	return r % 4 ? 40000 + (r >> 8) % 300000 : 64 + (r >> 8) % 2000;
+}
+
+static void swap_pages(void **blocks, unsigned n, uint64_t *seed)
+{
+	void **place = &blocks[next(seed) % n];
+
+	heap_free(*place);
+	*place = heap_alloc(large_or_small(seed));
+	if (!*place)
+		abort();
+	memset(*place, 1, 64);
+}
+
+static void *swap_pages_until_stopped(void *arg)
+{
+	uint64_t seed = (uintptr_t)arg;
+	void *blocks[16] = {NULL};
+
+	while (!atomic_load(&stop))
+		swap_pages(blocks, 16, &seed);
+	for (unsigned i = 0; i < 16; i++)
+		heap_free(blocks[i]);
+	heap_thread_end();
+	return NULL;
+}
+
+static pid_t raw_fork_for_pages(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	void *blocks[64] = {NULL};
+	uint64_t seed = 99;
+
+	if (pid != 0)
+		return pid;
+	alarm(20);
+	for (unsigned i = 0; i < 60; i++)
+		swap_pages(blocks, 64, &seed);
+	_exit(0);
+}
+
+static void fork_often(pid_t (*how)(void), void *(*meanwhile)(void *), unsigned n)
 {
 	pthread_t threads[N_THREADS];
 
 	atomic_store(&stop, false);
 	for (uintptr_t i = 0; i < N_THREADS; i++)
-		assert_int_equal(
-			pthread_create(&threads[i], NULL, allocate_until_stopped, (void *)(i + 1)),
-			0);
+		assert_int_equal(pthread_create(&threads[i], NULL, meanwhile, (void *)(i + 1)), 0);
 	for (unsigned i = 0; i < n; i++) {
 		int status;
 		pid_t pid = how();
@@ -218,7 +262,7 @@ static void fork_often(pid_t (*how)(void), unsigned n)
 
 static void children_can_allocate_while_threads_do(void **state)
 {
-	fork_often(prepared_fork, 40);
+	fork_often(prepared_fork, allocate_until_stopped, 40);
 }
 
 static void children_of_a_raw_clone_do_not_hang(void **state)
@@ -226,7 +270,15 @@ static void children_of_a_raw_clone_do_not_hang(void **state)
 #ifdef __SANITIZE_THREAD__
 	skip(); /* the sanitizer itself does not survive it */
 #endif
-	fork_often(raw_fork, 40);
+	fork_often(raw_fork, allocate_until_stopped, 40);
+}
+
+static void children_of_a_raw_clone_find_pages(void **state)
+{
+#ifdef __SANITIZE_THREAD__
+	skip();
+#endif
+	fork_often(raw_fork_for_pages, swap_pages_until_stopped, 400);
 }
 
 int main(void)
@@ -236,6 +288,7 @@ int main(void)
 		cmocka_unit_test(a_threads_cache_serves_the_next_one),
 		cmocka_unit_test(children_can_allocate_while_threads_do),
 		cmocka_unit_test(children_of_a_raw_clone_do_not_hang),
+		cmocka_unit_test(children_of_a_raw_clone_find_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
