@@ -146,6 +146,12 @@ static void say_outcome(const char *what, pid_t pid, const struct inject_outcome
 	log_notice("attach: %s %d: stopped thread %d for %.2f ms%s; %u modules, %u slots", what,
 		   (int)pid, (int)outcome->tid, (double)outcome->stopped_ns / 1e6,
 		   outcome->n_stops > 1 ? " at most" : "", outcome->n_modules, outcome->n_patched);
+	if (getenv("MEMTRACE_DEBUG"))
+		log_notice(
+			"attach: %d: stopped %u times; until it stood still %.3f ms, at work beside it "
+			"%.3f ms",
+			(int)pid, outcome->n_stops, (double)outcome->stopping_ns / 1e6,
+			(double)outcome->working_ns / 1e6);
 	if (outcome->n_unpatched)
 		log_warning("attach: %d: %u slots could not be changed: calls through them are not "
 			    "seen",

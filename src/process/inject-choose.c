@@ -14,7 +14,10 @@
 #include "base/file.h"
 #include "base/macro.h"
 
-enum { CHOOSE_ROOM = 24 << 10 }; /* bytes of stack that a thread shall have */
+enum {
+	CHOOSE_ROOM = 24 << 10, /* bytes of stack that a thread shall have */
+	CHOOSE_ENOUGH = 4,      /* threads that sleep */
+};
 
 static bool has_room(const struct maps *maps, uint64_t sp)
 {
@@ -44,26 +47,35 @@ static bool is_suitable(pid_t pid, pid_t tid, const struct maps *maps)
 	return n == ARRAY_SIZE(values) && values[0] != SYS_vfork && has_room(maps, values[7]);
 }
 
-size_t inject_choose_threads(pid_t pid, const struct maps *maps, pid_t *ret, size_t max)
+size_t inject_list_threads(pid_t pid, pid_t *ret, size_t max)
 {
 	_cleanup_closedir_ DIR *directory = NULL;
 	const struct dirent *entry;
-	size_t n = 0, n_suitable = 0;
 	char path[64];
+	size_t n = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	directory = opendir(path);
 	while (directory && n < max && (entry = readdir(directory))) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (tid <= 0)
-			continue;
-		ret[n++] = tid;
-		/* enough to choose from; asking all of hundreds takes long */
-		if (n_suitable < 4 && is_suitable(pid, tid, maps)) {
-			ret[n - 1] = ret[n_suitable];
+		if (tid > 0)
+			ret[n++] = tid;
+	}
+	return n;
+}
+
+size_t inject_choose_threads(pid_t pid, const struct maps *maps, pid_t *ret, size_t max)
+{
+	size_t n = inject_list_threads(pid, ret, max), n_suitable = 0;
+
+	/* enough to choose from; asking all of hundreds takes long */
+	for (size_t i = 0; i < n && n_suitable < CHOOSE_ENOUGH; i++)
+		if (is_suitable(pid, ret[i], maps)) {
+			pid_t tid = ret[i];
+
+			ret[i] = ret[n_suitable];
 			ret[n_suitable++] = tid;
 		}
-	}
 	return n;
 }

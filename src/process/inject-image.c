@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "process/inject-regs.h"
 
 extern const unsigned char inject_bytes[];
 extern const size_t inject_bytes_size;
@@ -96,8 +97,14 @@ int inject_image_init(struct inject_image *ret)
 		if (segments[i].p_type == PT_LOAD)
 			lay_out_segment(&image, &segments[i]);
 	image.header_offset = find_header();
+	/* behind the first segment, which is a few tables */
+	image.park_offset = IMAGE_PAGE - REGS_PARK_SIZE;
+	if (segments[0].p_memsz > image.park_offset || segments[1].p_vaddr < IMAGE_PAGE) {
+		free(image.bytes);
+		return -ENOSYS;
+	}
 	image.eh_frame_hdr_offset = find_segment(PT_GNU_EH_FRAME)->p_vaddr;
-	image.total = image.size + IMAGE_STACK_SIZE + IMAGE_LIST_SIZE;
+	image.total = image.size + IMAGE_TLS_SIZE + IMAGE_STACK_SIZE + IMAGE_LIST_SIZE;
 	*ret = image;
 	return 0;
 }
@@ -113,6 +120,7 @@ void inject_image_relocate(struct inject_image *image, uint64_t base)
 	const Elf64_Rela *rela = (const void *)(inject_bytes + find_dynamic(DT_RELA));
 	size_t n = find_dynamic(DT_RELASZ) / sizeof(*rela);
 
+	regs_make_park(base + image->park_offset, image->bytes + image->park_offset);
 	for (size_t i = 0; i < n; i++)
 		if (ELF64_R_TYPE(rela[i].r_info) == IMAGE_RELATIVE) {
 			uint64_t value = base + (uint64_t)rela[i].r_addend;

@@ -10,8 +10,16 @@
 
 #include "region/inject-abi.h"
 
-/* The bytes behind the image: the stack of its start function, then the lists of patches. */
-enum { IMAGE_STACK_SIZE = 128 << 10, IMAGE_LIST_SIZE = 1 << 20, IMAGE_PAGE = 4096 };
+/*
+ * The bytes behind the image: what the thread pointer of a thread of ours points to, in the midst of them;
+ * the stack of its start function; the lists of patches.
+ */
+enum {
+	IMAGE_TLS_SIZE = 8 << 10,
+	IMAGE_STACK_SIZE = 128 << 10,
+	IMAGE_LIST_SIZE = 1 << 20,
+	IMAGE_PAGE = 4096,
+};
 
 struct inject_image {
 	uint8_t *bytes;                  /* as laid out in memory, not relocated */
@@ -19,6 +27,7 @@ struct inject_image {
 	uint64_t data_offset, data_size; /* what can be written to; data_size without zeros */
 	uint64_t text_offset, text_size;
 	uint64_t eh_frame_hdr_offset;
+	uint64_t park_offset;   /* where a thread of ours stands until it is sent somewhere */
 	uint64_t header_offset; /* of struct inject_header */
 	uint64_t total;         /* with stack and lists */
 };

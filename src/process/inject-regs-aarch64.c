@@ -76,3 +76,11 @@ int regs_result(pid_t tid, int64_t *ret)
 {
 	return -ENOTSUP;
 }
+
+void regs_make_park(uint64_t at, uint8_t ret[REGS_PARK_SIZE])
+{
+}
+
+void regs_clone_arguments(uint64_t flags, uint64_t stack, uint64_t tls, uint64_t ret[6])
+{
+}

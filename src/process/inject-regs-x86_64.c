@@ -321,6 +321,25 @@ int regs_clean_fp(pid_t tid, const struct regs *regs)
 	return ptrace(PTRACE_SETREGSET, tid, NT_X86_XSTATE, &vector) < 0 ? -errno : 0;
 }
 
+void regs_make_park(uint64_t at, uint8_t ret[REGS_PARK_SIZE])
+{
+	/* xor %edi, %edi; mov $SYS_exit, %eax; syscall; ud2 */
+	static const uint8_t code[] = {0x31, 0xff, 0xb8, SYS_exit, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x0b};
+
+	at += REGS_PARK_CODE;
+	memset(ret, 0, REGS_PARK_SIZE);
+	memcpy(ret, &at, sizeof(at));
+	memcpy(ret + REGS_PARK_CODE, code, sizeof(code));
+}
+
+void regs_clone_arguments(uint64_t flags, uint64_t stack, uint64_t tls, uint64_t ret[6])
+{
+	ret[0] = flags;
+	ret[1] = stack;
+	ret[2] = ret[3] = ret[5] = 0;
+	ret[4] = tls;
+}
+
 int regs_result(pid_t tid, int64_t *ret)
 {
 	struct user_regs_struct r;

@@ -59,4 +59,13 @@ int regs_clean_fp(pid_t tid, const struct regs *regs);
 /* The result of the system call. */
 int regs_result(pid_t tid, int64_t *ret);
 
+/*
+ * What a new thread finds at its stack pointer, which is at: a return address, and the code there, which
+ * ends the thread. So a thread that nobody sends anywhere ends by itself.
+ */
+enum { REGS_PARK_SIZE = 32, REGS_PARK_CODE = 8 };
+void regs_make_park(uint64_t at, uint8_t ret[REGS_PARK_SIZE]);
+/* The arguments of clone(2), whose order is the architecture's. */
+void regs_clone_arguments(uint64_t flags, uint64_t stack, uint64_t tls, uint64_t ret[6]);
+
 #endif

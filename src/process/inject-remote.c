@@ -2,12 +2,10 @@
 /*
  * inject-remote.c: see inject-remote.h and inject-regs.h.
  *
- * The order of steps is what makes it safe to kill the tool between any two. A frame is written below the
- * red zone, where the kernel would put one for a signal. Then one ptrace call sets all registers, and from
- * then on the thread comes back by itself. Then signals are blocked, which the frame undoes. At the end
- * the floating point state and the signal mask are restored first, then the registers: until then the
- * frame would do the same. What is left of a tool that was killed is a mapping, or a recording that
- * nobody reads.
+ * The order of steps is what makes it safe to kill the tool between any two. A frame is written onto the
+ * thread's stack, which leads it back. Then one ptrace call sets all registers, and from then on the thread
+ * comes back by itself. Then signals are blocked, which the frame undoes. What is left of a tool that was
+ * killed is a mapping, or a recording that nobody reads.
  *
  * PTRACE_SYSCALL is used to see the end of a system call, never a single step: the kernel takes the
  * former back when a tracer dies, a step would end in SIGTRAP. The end of a function shows by a signal that
@@ -31,21 +29,15 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/macro.h"
-#include "process/inject-choose.h"
 
 enum {
-	REMOTE_STOP_MS = 500,  /* for a thread to stop */
 	REMOTE_RUN_MS = 10000, /* for the function to end */
 	REMOTE_CODE_MAX = 8 << 20,
-	REMOTE_THREADS_MAX = 4096,
-	REMOTE_PENDING_MAX = 8,
-	REMOTE_OPTIONS = PTRACE_O_TRACESYSGOOD,
-	REMOTE_SUSPEND_SECCOMP = 1 << 21, /* PTRACE_O_SUSPEND_SECCOMP */
 	REMOTE_SYSCALL_STOP = SIGTRAP | 0x80,
 	REMOTE_EVENT_STOP = 128, /* PTRACE_EVENT_STOP */
 };
 
-static uint64_t now_ns(void)
+uint64_t remote_now_ns(void)
 {
 	struct timespec now;
 
@@ -99,7 +91,6 @@ int remote_init(struct remote *remote, pid_t pid, const struct inject_facts *fac
 
 void remote_deinit(struct remote *remote)
 {
-	inject_wait_end(&remote->wait);
 	cleanup_close(&remote->mem);
 }
 
@@ -125,7 +116,7 @@ int remote_write(struct remote *remote, uint64_t address, const void *bytes, siz
 }
 
 /* The next stop of the thread. -ESRCH if it has ended, -ETIMEDOUT. */
-static int wait_stop(struct remote *remote, uint64_t end_ns, int *ret)
+int remote_wait(struct remote *remote, uint64_t end_ns, int *ret)
 {
 	for (;;) {
 		int status;
@@ -142,17 +133,17 @@ static int wait_stop(struct remote *remote, uint64_t end_ns, int *ret)
 			remote->lost = true;
 			return -ESRCH;
 		}
-		if (now_ns() > end_ns)
+		if (remote_now_ns() > end_ns)
 			return -ETIMEDOUT;
 	}
 }
 
-static bool is_event(int status)
+bool remote_is_event(int status)
 {
 	return status >> 16 == REMOTE_EVENT_STOP;
 }
 
-static int resume(struct remote *remote, int request, int signal)
+int remote_resume(struct remote *remote, int request, int signal)
 {
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr): that is how ptrace takes a signal */
 	if (ptrace(request, remote->tid, NULL, (void *)(intptr_t)signal) == 0)
@@ -164,136 +155,13 @@ static int resume(struct remote *remote, int request, int signal)
 /* Resumes the thread and waits; signals that come meanwhile are kept from it. */
 static int step(struct remote *remote, int request, uint64_t end_ns, int *ret_status)
 {
-	int r = resume(remote, request, 0);
+	int r = remote_resume(remote, request, 0);
 
 	if (r >= 0)
-		r = wait_stop(remote, end_ns, ret_status);
-	if (r >= 0 && !is_event(*ret_status) && WSTOPSIG(*ret_status) == SIGSTOP)
+		r = remote_wait(remote, end_ns, ret_status);
+	if (r >= 0 && !remote_is_event(*ret_status) && WSTOPSIG(*ret_status) == SIGSTOP)
 		remote->held_signal = SIGSTOP;
 	return r;
-}
-
-static int save(struct remote *remote, const struct maps *maps);
-
-/* Stops that thread. It may be left traced when that takes too long. */
-static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps)
-{
-	long options = REMOTE_OPTIONS | (remote->facts.filtered ? REMOTE_SUSPEND_SECCOMP : 0);
-	uint64_t end_ns;
-	int status, r;
-
-	remote->tid = tid;
-	if (ptrace(PTRACE_SEIZE, tid, NULL, options) < 0)
-		return -errno;
-	remote->seized = true;
-	remote->stopped_at_ns = now_ns();
-	end_ns = remote->stopped_at_ns + REMOTE_STOP_MS * 1000000ull;
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
-		return -errno;
-	for (;;) {
-		r = wait_stop(remote, end_ns, &status);
-		if (r < 0)
-			return r;
-		if (is_event(status))
-			break;
-		/* a signal was first: it has its way */
-		r = resume(remote, PTRACE_CONT, WSTOPSIG(status));
-		if (r < 0)
-			return r;
-	}
-	remote->stopped = true;
-	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
-}
-
-int remote_stop(struct remote *remote, const struct maps *maps)
-{
-	_cleanup_free_ pid_t *tids = calloc(REMOTE_THREADS_MAX, sizeof(*tids));
-	size_t n;
-	int r = -ESRCH;
-
-	if (!tids)
-		return -ENOMEM;
-	n = inject_choose_threads(remote->pid, maps, tids, REMOTE_THREADS_MAX);
-	inject_wait_begin(&remote->wait);
-	for (size_t i = 0; i < n; i++) {
-		remote->lost = remote->seized = remote->stopped = false;
-		r = stop_thread(remote, tids[i], maps);
-		if (r == 0)
-			return 0;
-		if (remote->stopped)
-			(void)resume(remote, PTRACE_DETACH, 0);
-		remote->stopped = false;
-		/* this thread has ended, or cannot be stopped; there may be others */
-		if (r != -ESRCH && r != -ETIMEDOUT && r != -ENOSPC)
-			break;
-	}
-	inject_wait_end(&remote->wait);
-	return r;
-}
-
-/*
- * A restartable sequence (rseq(2)) that the thread is stopped in has to be begun again: the kernel does
- * that only for a thread that it resumes inside of one.
- */
-static void leave_rseq(struct remote *remote)
-{
-	struct {
-		uint64_t address;
-		uint32_t size, signature, flags, pad;
-	} config;
-	struct {
-		uint32_t version, flags;
-		uint64_t start, length, abort;
-	} sequence;
-	uint64_t pointer;
-
-	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, remote->tid, sizeof(config), &config) < 0 ||
-	    !config.address ||
-	    remote_read(remote, config.address + 8, &pointer, sizeof(pointer)) < 0 || !pointer ||
-	    remote_read(remote, pointer, &sequence, sizeof(sequence)) < 0)
-		return;
-	if (regs_pc(&remote->regs) - sequence.start < sequence.length)
-		regs_set_pc(&remote->regs, sequence.abort);
-}
-
-/* Whether a signal waits that the thread does not block. */
-static bool has_pending(const struct remote *remote)
-{
-	siginfo_t infos[REMOTE_PENDING_MAX];
-
-	for (unsigned shared = 0; shared < 2; shared++) {
-		struct __ptrace_peeksiginfo_args arguments = {0, shared, REMOTE_PENDING_MAX};
-		long n = ptrace(PTRACE_PEEKSIGINFO, remote->tid, &arguments, infos);
-
-		for (long i = 0; i < n; i++)
-			if (!(remote->regs.signal_mask >> (infos[i].si_signo - 1) & 1))
-				return true;
-	}
-	return false;
-}
-
-/* Saves the thread's state and puts the frame below its stack pointer. */
-static int save(struct remote *remote, const struct maps *maps)
-{
-	_cleanup_free_ void *frame = NULL;
-	uint64_t top;
-	size_t size;
-	int r = regs_save(remote->tid, &remote->regs);
-
-	if (r < 0)
-		return r;
-	leave_rseq(remote);
-	regs_restart_syscall(&remote->regs, has_pending(remote));
-	size = regs_frame_size(&remote->regs);
-	top = regs_sp(&remote->regs) - REGS_RED_ZONE;
-	if (!maps_find(maps, top - size) || !maps_find(maps, top - size)->write)
-		return -ENOSPC;
-	frame = calloc(1, size);
-	if (!frame)
-		return -ENOMEM;
-	remote->frame = regs_make_frame(&remote->regs, top, remote->gadget_sigreturn, frame);
-	r = remote_write(remote, remote->frame, frame, top - remote->frame);
-	return r < 0 ? -ENOSPC : 0;
 }
 
 /* After the thread was first sent somewhere. Faults of ours are to come to the tool, and not to change
@@ -317,7 +185,7 @@ static int block_signals(struct remote *remote)
 
 int remote_syscall(struct remote *remote, long number, const uint64_t arguments[6], int64_t *ret)
 {
-	uint64_t end_ns = now_ns() + REMOTE_RUN_MS * 1000000ull;
+	uint64_t end_ns = remote_now_ns() + REMOTE_RUN_MS * 1000000ull;
 	int r = regs_send_to_syscall(remote->tid, &remote->regs, remote->gadget_syscall,
 				     remote->frame, number, arguments);
 
@@ -338,13 +206,13 @@ static bool is_fault(int status)
 {
 	int signal = WSTOPSIG(status);
 
-	return !is_event(status) &&
+	return !remote_is_event(status) &&
 	       (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE);
 }
 
 static int wait_finished(struct remote *remote, uint64_t finished_at, uint32_t finished)
 {
-	uint64_t end_ns = now_ns() + REMOTE_RUN_MS * 1000000ull;
+	uint64_t end_ns = remote_now_ns() + REMOTE_RUN_MS * 1000000ull;
 
 	for (;;) {
 		int status = 0, r;
@@ -358,24 +226,35 @@ static int wait_finished(struct remote *remote, uint64_t finished_at, uint32_t f
 		r = remote_read(remote, finished_at, &word, sizeof(word));
 		if (r < 0)
 			return r;
-		if (word == finished && !is_event(status))
+		if (word == finished && !remote_is_event(status))
 			return 0;
 	}
+}
+
+/* Where the function returns to: for a thread of the process the frame that it came from. */
+static int put_return(struct remote *remote, uint64_t top, uint64_t resume_at, uint64_t *ret)
+{
+	_cleanup_free_ void *frame = NULL;
+
+	if (remote->ours) {
+		*ret = ALIGN_DOWN(top, 16) - sizeof(resume_at);
+		return remote_write(remote, *ret, &remote->leave, sizeof(remote->leave));
+	}
+	frame = calloc(1, regs_frame_size(&remote->regs));
+	if (!frame)
+		return -ENOMEM;
+	*ret = regs_make_frame(&remote->regs, top, resume_at, frame);
+	return remote_write(remote, *ret, frame, top - *ret);
 }
 
 int remote_run(struct remote *remote, uint64_t function, uint64_t top, uint64_t resume_at,
 	       uint64_t finished_at, uint32_t finished)
 {
-	_cleanup_free_ void *frame = calloc(1, regs_frame_size(&remote->regs));
-	uint64_t at;
-	int r;
+	uint64_t sp;
+	int r = put_return(remote, top, resume_at, &sp);
 
-	if (!frame)
-		return -ENOMEM;
-	at = regs_make_frame(&remote->regs, top, resume_at, frame);
-	r = remote_write(remote, at, frame, top - at);
 	if (r >= 0)
-		r = regs_send_to_function(remote->tid, &remote->regs, function, at);
+		r = regs_send_to_function(remote->tid, &remote->regs, function, sp);
 	if (r >= 0)
 		r = block_signals(remote);
 	if (r >= 0)
@@ -383,19 +262,4 @@ int remote_run(struct remote *remote, uint64_t function, uint64_t top, uint64_t 
 	if (r >= 0)
 		r = wait_finished(remote, finished_at, finished);
 	return r;
-}
-
-uint64_t remote_release(struct remote *remote)
-{
-	if (!remote->stopped)
-		return 0;
-	remote->stopped = false;
-	if (!remote->lost) {
-		(void)regs_restore(remote->tid, &remote->regs);
-		(void)resume(remote, PTRACE_DETACH, 0);
-	}
-	if (remote->held_signal)
-		syscall(SYS_tgkill, remote->pid, remote->tid, remote->held_signal);
-	inject_wait_end(&remote->wait);
-	return now_ns() - remote->stopped_at_ns;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject-remote.h: one thread of another process, stopped, made to do something, and let go.
+ * inject-remote.h: a thread of another process that is stopped, made to do something, and let go.
  *
- *	remote_init → remote_stop → remote_syscall*, remote_run* → remote_release → remote_deinit
+ *	remote_init → remote_stop → remote_syscall*, remote_spawn, remote_run* → remote_release → remote_deinit
+ *
+ * It is a thread of the process's own, which is missed while it stands still, or one that it has been made
+ * to create (inject-errand.c), which nobody misses.
  */
 #ifndef PROCESS_INJECT_REMOTE_H
 #define PROCESS_INJECT_REMOTE_H
@@ -13,7 +16,6 @@
 
 #include "process/inject-check.h"
 #include "process/inject-regs.h"
-#include "process/inject-wait.h"
 #include "process/maps.h"
 
 struct remote {
@@ -22,12 +24,14 @@ struct remote {
 	int mem; /* /proc/PID/mem */
 	struct inject_facts facts;
 	uint64_t gadget_syscall, gadget_sigreturn;
-	uint64_t frame;  /* on the thread's own stack, for remote_syscall */
+	uint64_t
+		frame; /* where the stack pointer is in remote_syscall: leads back, or to the end */
+	uint64_t leave;  /* of ours: the code that ends it */
 	int signal;      /* tells of the end of remote_run; 0 if there is none that would do */
 	int held_signal; /* came meanwhile, and is delivered at the release */
 	bool seized, stopped, sent, lost;
-	uint64_t stopped_at_ns;
-	struct inject_wait wait;
+	bool ours;                          /* created by remote_spawn */
+	uint64_t stopped_at_ns, seen_at_ns; /* when it was told to stop, and when it had */
 };
 
 /* Finds what is needed for the rest. -ENOTSUP if the instructions are not there. */
@@ -42,13 +46,38 @@ void remote_deinit(struct remote *remote);
 int remote_stop(struct remote *remote, const struct maps *maps);
 /* The stopped thread makes a system call; its result is in ret. */
 int remote_syscall(struct remote *remote, long number, const uint64_t arguments[6], int64_t *ret);
-/* It runs a function on another stack, which ends at top; resume is where the function returns to. */
+/*
+ * It creates a thread for errands, which stands still until remote_adopt has it. park is where a struct
+ * of regs_make_park is; tls is what the thread pointer points to. The thread's id, in the process's
+ * namespace, is in ret; -EAGAIN and others if the process may have no more threads.
+ */
+int remote_spawn(struct remote *remote, uint64_t park, uint64_t tls, pid_t *ret);
+/*
+ * Takes that thread over into ret, which shares the descriptor of remote and is not to be deinitialised.
+ * remote may have been released.
+ */
+int remote_adopt(const struct remote *remote, pid_t id, uint64_t park, struct remote *ret);
+/*
+ * It runs a function on another stack, which ends at top; resume is where the function returns to in a
+ * thread of the process's own.
+ */
 int remote_run(struct remote *remote, uint64_t function, uint64_t top, uint64_t resume,
 	       uint64_t finished_at, uint32_t finished);
 /* It goes on where it was. Returns for how long it was stopped, in nanoseconds. */
 uint64_t remote_release(struct remote *remote);
+/* A thread of ours ends, and has ended when this returns, unless it takes very long. */
+void remote_dismiss(struct remote *remote);
 
 int remote_read(struct remote *remote, uint64_t address, void *buffer, size_t size);
 int remote_write(struct remote *remote, uint64_t address, const void *bytes, size_t size);
+
+/* For the files of this part alone. */
+enum { REMOTE_OPTIONS = 1 /* PTRACE_O_TRACESYSGOOD */ };
+uint64_t remote_now_ns(void); /* CLOCK_MONOTONIC */
+/* The next stop of the thread, as waitpid has it. -ESRCH if it has ended, -ETIMEDOUT. */
+int remote_wait(struct remote *remote, uint64_t end_ns, int *ret_status);
+int remote_resume(struct remote *remote, int request, int signal);
+/* Whether it is a stop that ptrace itself has made, not a signal. */
+bool remote_is_event(int status);
 
 #endif

@@ -94,7 +94,13 @@ static bool is_image(const struct injection *injection, uint64_t at)
 	       memcmp(bytes, injection->image.bytes, sizeof(bytes)) == 0;
 }
 
-/* An image of this tool; the newest is the one that records, if any does. */
+/* One that records is preferred, then one that is whole. */
+static unsigned rank(const struct inject_control *control)
+{
+	return control->active ? 2 : control->laid_out ? 1 : 0;
+}
+
+/* An image of this tool. */
 int injection_find_image(struct injection *injection)
 {
 	struct inject_image *image = &injection->image;
@@ -112,12 +118,10 @@ int injection_find_image(struct injection *injection)
 		if (memory_read(injection->memory, inject_image_header(image)->control, &control,
 				sizeof(control)) < 0)
 			continue;
-		if (injection->base && !control.active)
+		if (injection->base && rank(&control) <= rank(&injection->control))
 			continue;
 		injection->base = mapping->start;
 		injection->control = control;
-		if (control.active)
-			break;
 	}
 	if (!injection->base)
 		injection->control = (struct inject_control){};
@@ -146,12 +150,22 @@ int injection_look(struct injection *injection)
 	return r;
 }
 
+/* A thread on the stack of the start function. One of a tool's that was killed may have ended before it began. */
+static bool is_running(const struct injection *injection)
+{
+	uint32_t running = injection->control.running;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%u", (int)injection->pid, running);
+	return running == 1 || (running > 1 && access(path, F_OK) == 0);
+}
+
 /* The threads' counters of being inside, summed; true if nobody is. */
 static bool is_idle(struct injection *injection)
 {
 	const size_t size = INJECT_N_THREADS * sizeof(struct inject_thread);
 	_cleanup_free_ struct inject_thread *threads = malloc(size);
-	uint32_t inside = injection->control.running;
+	uint32_t inside = is_running(injection);
 
 	if (!threads ||
 	    memory_read(injection->memory, inject_image_header(&injection->image)->threads, threads,

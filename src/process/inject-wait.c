@@ -24,13 +24,13 @@ struct schedule {
  * While a thread waits for the tool, the tool goes before others: with the nice value of those who may, and
  * with the shortest slice, which anybody may ask for (Linux 6.12). What cannot be is done without.
  */
-static void hurry(bool on, int nice)
+void inject_wait_hurry(const struct inject_wait *wait, bool on)
 {
 	struct schedule schedule = {.size = sizeof(schedule), .runtime = on ? WAIT_SLICE_NS : 0};
 
-	schedule.nice = on ? WAIT_NICE : nice;
+	schedule.nice = on ? WAIT_NICE : wait->old_nice;
 	if (syscall(SYS_sched_setattr, 0, &schedule, 0) < 0 && on) {
-		schedule.nice = nice;
+		schedule.nice = wait->old_nice;
 		(void)syscall(SYS_sched_setattr, 0, &schedule, 0);
 	}
 }
@@ -47,16 +47,10 @@ void inject_wait_begin(struct inject_wait *wait)
 	sigaction(SIGALRM, &action, &wait->old_action);
 	setitimer(ITIMER_REAL, &timer, &wait->old_timer);
 	wait->old_nice = getpriority(PRIO_PROCESS, 0);
-	hurry(true, wait->old_nice);
-	wait->alarmed = true;
 }
 
 void inject_wait_end(struct inject_wait *wait)
 {
-	if (!wait->alarmed)
-		return;
-	hurry(false, wait->old_nice);
 	setitimer(ITIMER_REAL, &wait->old_timer, NULL);
 	sigaction(SIGALRM, &wait->old_action, NULL);
-	wait->alarmed = false;
 }

@@ -13,12 +13,14 @@ struct inject_wait {
 	struct sigaction old_action;
 	struct itimerval old_timer;
 	int old_nice;
-	bool alarmed;
 };
 
-/* From here on waitpid ends with EINTR now and then, and the tool goes before others. */
+/* From here on waitpid of this thread ends with EINTR now and then. */
 void inject_wait_begin(struct inject_wait *wait);
-/* As it was before; does nothing if it has not begun. */
+/* As it was before. */
 void inject_wait_end(struct inject_wait *wait);
+
+/* While a thread of the program stands still this thread goes before others. */
+void inject_wait_hurry(const struct inject_wait *wait, bool on);
 
 #endif

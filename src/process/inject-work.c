@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject-work.c: what is done while one thread of the process is stopped.
+ * inject-work.c: what is done in the process, and by which thread.
+ *
+ *	one thread stops       memory for the image, if it is not there; a thread of ours; it goes on
+ *	the thread of ours     what takes long: it begins the recording, stores the patches, ends
+ *
+ * Where the process may have no more threads the stopped one does it all.
  *
  * Memory for the image is mapped readable and executable, and only its data made writable: memory that is
  * both, or becomes executable later, is what hardened systems deny. The code is then written the way
- * debuggers write.
+ * debuggers write: first the page by which an image is known and where a new thread stands, so that a tool
+ * that comes after one that was killed finds the memory again; the rest when the program is going on.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -15,10 +21,22 @@
 #include "base/macro.h"
 #include "process/inject-remote.h"
 #include "process/inject-session.h"
+#include "process/inject-wait.h"
 
 enum { INJECT_TID_GLIBC = 0x2d0, INJECT_TID_MUSL = 0x30 };
 
-static int lay_out(struct injection *injection, struct remote *remote)
+/* The image is to be where base is from now on. */
+static void settle(struct injection *injection, uint64_t base)
+{
+	injection->base = base;
+	inject_image_relocate(&injection->image, base);
+	/* what was collected for an image at 0 */
+	for (size_t i = 0; i < injection->slots.n_patches; i++)
+		injection->slots.patches[i].value += base;
+}
+
+/* Memory, and its first page. */
+static int map_image(struct injection *injection, struct remote *remote)
 {
 	struct inject_image *image = &injection->image;
 	uint64_t map[6] = {0,
@@ -27,7 +45,6 @@ static int lay_out(struct injection *injection, struct remote *remote)
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 			   UINT64_MAX,
 			   0};
-	uint64_t protect[6] = {0, image->total - image->data_offset, PROT_READ | PROT_WRITE};
 	int64_t result;
 	int r = remote_syscall(remote, SYS_mmap, map, &result);
 
@@ -35,14 +52,30 @@ static int lay_out(struct injection *injection, struct remote *remote)
 		return r;
 	if (result < 0 && result > -4096)
 		return result == -EPERM ? -EACCES : (int)result;
-	injection->base = (uint64_t)result;
-	protect[0] = injection->base + image->data_offset;
-	r = remote_syscall(remote, SYS_mprotect, protect, &result);
-	if (r < 0 || result < 0)
-		return r < 0 ? r : (int)result;
-	inject_image_relocate(image, injection->base);
-	return remote_write(remote, injection->base, image->bytes,
-			    image->data_offset + image->data_size);
+	settle(injection, (uint64_t)result);
+	return remote_write(remote, injection->base, image->bytes, IMAGE_PAGE);
+}
+
+/* The rest of it. */
+static int lay_out(struct injection *injection, struct remote *remote)
+{
+	struct inject_image *image = &injection->image;
+	uint64_t protect[6] = {injection->base + image->data_offset,
+			       image->total - image->data_offset, PROT_READ | PROT_WRITE};
+	uint64_t control = inject_image_header(image)->control;
+	int64_t result = 0;
+	int r = remote_syscall(remote, SYS_mprotect, protect, &result);
+
+	if (r >= 0)
+		r = (int)result;
+	if (r >= 0)
+		r = remote_write(remote, injection->base, image->bytes,
+				 image->data_offset + image->data_size);
+	injection->control.laid_out = 1;
+	if (r >= 0)
+		r = remote_write(remote, control + offsetof(struct inject_control, laid_out),
+				 &injection->control.laid_out, sizeof(injection->control.laid_out));
+	return r;
 }
 
 /* Data as in the file, but the parts that hooks use while recording is off. */
@@ -112,28 +145,26 @@ static void fill_image(const struct injection *injection, struct inject_request 
 	request->image_end = injection->base + image->size;
 	request->text_start = injection->base + image->text_offset;
 	request->text_end = request->text_start + image->text_size;
-	request->groups = injection->base + image->size + IMAGE_STACK_SIZE;
+	request->groups = injection->base + image->size + IMAGE_TLS_SIZE + IMAGE_STACK_SIZE;
 	request->patches =
 		request->groups + injection->slots.n_groups * sizeof(struct inject_group);
 	request->n_groups = (uint32_t)injection->slots.n_groups;
 	request->n_patches = (uint32_t)injection->slots.n_patches;
 }
 
-/* Sends the request and lets the stopped thread do it. */
-static int perform(struct injection *injection, struct remote *remote)
+/* The request, and what it names. */
+static int send_request(struct injection *injection, struct remote *remote)
 {
-	const struct inject_header *header = inject_image_header(&injection->image);
 	struct inject_request *request = &injection->control.request;
 	struct inject_slots *slots = &injection->slots;
-	uint64_t control = header->control;
+	uint64_t control = inject_image_header(&injection->image)->control;
+	const size_t from = offsetof(struct inject_control, reply);
 	int r;
 
 	fill_loader(injection, request);
 	fill_image(injection, request);
 	request->signal = (uint32_t)remote->signal;
 	request->confined = remote->facts.filtered;
-	if (request->command & INJECT_START)
-		request->tid_offset = find_tid_offset(remote);
 	if (request->n_groups * sizeof(struct inject_group) +
 		    request->n_patches * sizeof(struct inject_patch) >
 	    IMAGE_LIST_SIZE)
@@ -145,10 +176,31 @@ static int perform(struct injection *injection, struct remote *remote)
 				 slots->n_patches * sizeof(*slots->patches));
 	injection->control.reply.finished = 0;
 	if (r >= 0)
-		r = remote_write(remote, control + offsetof(struct inject_control, reply),
-				 &injection->control.reply,
-				 sizeof(injection->control) -
-					 offsetof(struct inject_control, reply));
+		r = remote_write(remote, control + from, &injection->control.reply,
+				 sizeof(injection->control) - from);
+	return r;
+}
+
+/* So that another tool can see whether a thread of ours is still at it. */
+static int note_running(struct injection *injection, struct remote *remote)
+{
+	uint64_t control = inject_image_header(&injection->image)->control;
+	uint32_t running = remote->ours ? (uint32_t)remote->tid : 0;
+
+	return remote_write(remote, control + offsetof(struct inject_control, running), &running,
+			    sizeof(running));
+}
+
+/* Sends the request and lets the thread do it. */
+static int perform(struct injection *injection, struct remote *remote)
+{
+	const struct inject_header *header = inject_image_header(&injection->image);
+	const struct inject_request *request = &injection->control.request;
+	uint64_t control = header->control;
+	int r = send_request(injection, remote);
+
+	if (r >= 0)
+		r = note_running(injection, remote);
 	if (r >= 0)
 		r = remote_run(remote, header->start, request->groups, header->resume,
 			       control + offsetof(struct inject_control, reply.finished),
@@ -158,48 +210,89 @@ static int perform(struct injection *injection, struct remote *remote)
 	return r < 0 ? r : injection->control.reply.result;
 }
 
-/* New ones were collected for an image at 0. */
-static void move_patches(struct injection *injection)
-{
-	for (size_t i = 0; i < injection->slots.n_patches; i++)
-		injection->slots.patches[i].value += injection->base;
-}
-
-/* What one stop does; the image is laid out if it is not there. */
-static int work(struct injection *injection, struct remote *remote)
+/* What the thread that has to do it does. */
+static int carry_out(struct injection *injection, struct remote *remote)
 {
 	int r = 0;
 
-	if (!injection->base) {
+	if (!injection->control.laid_out)
 		r = lay_out(injection, remote);
-		move_patches(injection);
-	} else if (injection->control.request.command & INJECT_START) {
+	else if (injection->control.request.command & INJECT_START)
 		r = reset(injection, remote);
-	}
 	return r < 0 ? r : perform(injection, remote);
+}
+
+static void note_pause(struct injection *injection, const struct remote *remote, uint64_t ns)
+{
+	struct inject_outcome *outcome = &injection->outcome;
+
+	if (ns == 0)
+		return;
+	outcome->n_stops++;
+	if (ns < outcome->stopped_ns)
+		return;
+	outcome->tid = remote->tid;
+	outcome->stopped_ns = ns;
+	outcome->stopping_ns = remote->seen_at_ns - remote->stopped_at_ns;
+}
+
+/* The stopped thread creates one of ours and is let go; or not: then it has to do the work. */
+static int spawn(struct injection *injection, struct remote *remote, const struct inject_wait *wait,
+		 struct remote *errand)
+{
+	uint64_t park = injection->base + injection->image.park_offset;
+	uint64_t tls = injection->base + injection->image.size + IMAGE_TLS_SIZE / 2;
+	pid_t id;
+	int r = remote_spawn(remote, park, tls, &id);
+
+	if (r < 0)
+		return remote->lost || r == -ETIMEDOUT ? r : 0;
+	note_pause(injection, remote, remote_release(remote));
+	inject_wait_hurry(wait, false);
+	return remote_adopt(remote, id, park, errand);
+}
+
+/* The thread is stopped. */
+static int work(struct injection *injection, struct remote *remote, const struct inject_wait *wait,
+		struct remote *errand)
+{
+	struct inject_request *request = &injection->control.request;
+	int r = injection->base ? 0 : map_image(injection, remote);
+	uint64_t begun_ns;
+
+	if (r >= 0 && request->command & INJECT_START)
+		request->tid_offset = find_tid_offset(remote);
+	if (r >= 0)
+		r = spawn(injection, remote, wait, errand);
+	begun_ns = remote_now_ns();
+	if (r >= 0)
+		r = carry_out(injection, errand->ours ? errand : remote);
+	injection->outcome.working_ns += remote_now_ns() - begun_ns;
+	remote_dismiss(errand);
+	note_pause(injection, remote, remote_release(remote));
+	injection->outcome.n_patched += injection->control.reply.n_patched;
+	injection->outcome.n_unpatched = injection->control.reply.n_refused;
+	return r;
 }
 
 int injection_work(struct injection *injection)
 {
-	struct remote *remote = malloc(sizeof(*remote));
-	uint64_t ns;
+	struct remote *remotes = calloc(2, sizeof(*remotes));
+	struct inject_wait wait;
 	int r;
 
-	if (!remote)
+	if (!remotes)
 		return -ENOMEM;
-	r = remote_init(remote, injection->pid, &injection->facts, &injection->maps);
+	inject_wait_begin(&wait);
+	r = remote_init(&remotes[0], injection->pid, &injection->facts, &injection->maps);
+	inject_wait_hurry(&wait, true);
 	if (r >= 0)
-		r = remote_stop(remote, &injection->maps);
-	if (r >= 0) {
-		r = work(injection, remote);
-		ns = remote_release(remote);
-		injection->outcome.tid = remote->tid;
-		injection->outcome.stopped_ns = MAX(injection->outcome.stopped_ns, ns);
-		injection->outcome.n_stops++;
-		injection->outcome.n_patched += injection->control.reply.n_patched;
-		injection->outcome.n_unpatched = injection->control.reply.n_refused;
-	}
-	remote_deinit(remote);
-	free(remote);
+		r = remote_stop(&remotes[0], &injection->maps);
+	if (r >= 0)
+		r = work(injection, &remotes[0], &wait, &remotes[1]);
+	inject_wait_hurry(&wait, false);
+	inject_wait_end(&wait);
+	remote_deinit(&remotes[0]);
+	free(remotes);
 	return r;
 }

@@ -3,8 +3,8 @@
  * inject.c: attach and detach, step by step.
  *
  *	what is there        maps, modules, slots, an image from before           nothing is stopped
- *	one thread stops     memory for the image, image, lists; it runs the start function
- *	it goes on           and what the start function has left as an answer is read
+ *	one thread stops     memory for the image; it creates a thread of ours and goes on
+ *	the thread of ours   runs the start function and ends; what that has left as an answer is read
  *
  * If the loader was at work, the stored slots could be the wrong ones: then nothing is stored, and all of
  * it begins anew a moment later. When it has succeeded, the slots are looked at once more: one that was
@@ -24,6 +24,7 @@
 #include "base/cleanup.h"
 #include "base/macro.h"
 #include "process/inject-session.h"
+#include "process/inject-thread.h"
 
 enum { INJECT_TRIES = 200 };
 
@@ -60,7 +61,7 @@ static int prepare_start(struct injection *injection, const struct inject_option
 		*control = (struct inject_control){};
 		inject_image_relocate(&injection->image, 0);
 	}
-	injection->outcome.reused = injection->base != 0;
+	injection->outcome.reused = injection->control.laid_out != 0;
 	set_command(injection, INJECT_START | INJECT_PATCH);
 	r = injection->base ? note_unmaps(injection) : 0;
 	if (r >= 0)
@@ -161,49 +162,63 @@ static int clean_up(struct injection *injection)
 	return leave(injection);
 }
 
-int inject_attach(pid_t pid, const struct inject_options *options, struct inject_outcome *ret,
-		  struct strbuf *error)
+/* What a thread of the tool is to do, and what came of it. */
+struct order {
+	pid_t pid;
+	const struct inject_options *options; /* NULL: to leave */
+	struct inject_outcome *outcome;
+	struct strbuf *error;
+};
+
+static int attach(struct injection *injection, const struct inject_options *options)
 {
+	int r = clean_up(injection);
+
+	if (r < 0)
+		return r;
+	injection->outcome = (struct inject_outcome){};
+	r = enter(injection, options);
+	if (r < 0 && injection->base)
+		(void)leave(injection);
+	return r;
+}
+
+static int detach(struct injection *injection)
+{
+	int r = injection_look(injection);
+
+	if (r >= 0 && (!injection->base || !injection->control.active))
+		return -ENODATA;
+	return r >= 0 || is_to_be_repeated(r) ? leave(injection) : r;
+}
+
+static int obey(void *order_)
+{
+	const struct order *order = order_;
 	struct injection *injection = calloc(1, sizeof(*injection));
-	int r = injection ? injection_init(injection, pid, error) : -ENOMEM;
+	int r = injection ? injection_init(injection, order->pid, order->error) : -ENOMEM;
 
 	if (r >= 0)
-		r = clean_up(injection);
-	if (r >= 0) {
-		injection->outcome = (struct inject_outcome){};
-		r = enter(injection, options);
-		if (r < 0 && injection->base)
-			(void)leave(injection);
-	}
+		r = order->options ? attach(injection, order->options) : detach(injection);
 	if (r >= 0)
-		*ret = injection->outcome;
-	else if (!*strbuf_text(error))
-		inject_explain(pid, r, error);
+		*order->outcome = injection->outcome;
+	else if (!*strbuf_text(order->error))
+		inject_explain(order->pid, r, order->error);
 	if (injection)
 		injection_deinit(injection);
 	free(injection);
 	return r;
 }
 
+int inject_attach(pid_t pid, const struct inject_options *options, struct inject_outcome *ret,
+		  struct strbuf *error)
+{
+	return inject_thread_call(obey, &(struct order){pid, options, ret, error});
+}
+
 int inject_detach(pid_t pid, struct inject_outcome *ret, struct strbuf *error)
 {
-	struct injection *injection = calloc(1, sizeof(*injection));
-	int r = injection ? injection_init(injection, pid, error) : -ENOMEM;
-
-	if (r >= 0)
-		r = injection_look(injection);
-	if (r >= 0 && (!injection->base || !injection->control.active))
-		r = -ENODATA;
-	if (r >= 0 || is_to_be_repeated(r))
-		r = leave(injection);
-	if (r >= 0)
-		*ret = injection->outcome;
-	else if (!*strbuf_text(error))
-		inject_explain(pid, r, error);
-	if (injection)
-		injection_deinit(injection);
-	free(injection);
-	return r;
+	return inject_thread_call(obey, &(struct order){pid, NULL, ret, error});
 }
 
 int inject_is_active(pid_t pid)

@@ -23,7 +23,9 @@ struct inject_options {
 
 struct inject_outcome {
 	pid_t tid;            /* the thread that was stopped */
-	uint64_t stopped_ns;  /* for how long in all, seen from the tool */
+	uint64_t stopped_ns;  /* for how long at most, seen from the tool */
+	uint64_t stopping_ns; /* of that, until it stood still */
+	uint64_t working_ns;  /* what was done then, while it went on */
 	uint32_t n_stops;     /* more than one if the process was loading libraries */
 	uint32_t n_modules;   /* with the main program */
 	uint32_t n_patched;   /* slots that lead to the image, or to the originals again */

@@ -147,8 +147,10 @@ struct inject_reply {
 };
 
 struct inject_control {
-	uint32_t active;  /* hooks record */
-	uint32_t running; /* a thread is on the stack of the start function */
+	uint32_t active;   /* hooks record */
+	uint32_t running;  /* a thread is on the stack of the start function: its id, or 1 */
+	uint32_t laid_out; /* all of the image is there */
+	uint32_t reserved;
 	struct inject_reply reply;
 	struct inject_request request;
 	uint64_t originals[INJECT_N_VARIANTS][INJECT_N_FUNCTIONS];

@@ -89,6 +89,32 @@ def test_every_call_is_seen(memtrace, tmp_path):
     assert counts == {name: 2 * 4 * 1000 for name in names.split()}
 
 
+def test_a_process_that_may_have_no_more_threads(memtrace, compile_c, tmp_path):
+    text = """#include <sys/resource.h>
+    #include <unistd.h>
+    #define PREPARE do { struct rlimit none = {0, 0}; if (setgid(65534) || setuid(65534) || \
+                         setrlimit(RLIMIT_NPROC, &none)) return 2; } while (0)
+    #define MAKE malloc
+    """ + LEAKS
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    leak_is_named(memtrace, compile_c(text, "-g"), tmp_path)
+
+
+def test_no_thread_of_ours_stays(memtrace):
+    with running(STORM, "calls") as process:
+        before = sorted(os.listdir(f"/proc/{process.pid}/task"))
+        rounds(process, 3, memtrace)
+        assert sorted(os.listdir(f"/proc/{process.pid}/task")) == before
+
+
+def test_debugging_tells_where_the_time_went(memtrace, monkeypatch):
+    monkeypatch.setenv("MEMTRACE_DEBUG", "1")
+    with running(STORM, "calls") as process:
+        done = memtrace("attach", "--duration=1ms", "-o", "r.memtrace", process.pid)
+        assert re.search(r"until it stood still \d+\.\d+ ms, at work beside it \d+\.\d+ ms", done.stderr), done.stderr
+
+
 def test_attach_again_uses_the_same_image(memtrace, tmp_path):
     with running(COUNT, code=-signal.SIGTERM) as process:
         for i in range(3):
@@ -140,6 +166,8 @@ def kill_at_random_moments(n, folder):
                 time.sleep(generator.uniform(0, 0.03))
                 tool.kill()
             assert process.poll() is None, process.stderr.read()
+        # what was laid out half is used by the next one
+        assert len(image_mappings(process.pid)) <= 3
         subprocess.run([leaks.MEMTRACE, "detach", str(process.pid)], capture_output=True, check=False)
 
 

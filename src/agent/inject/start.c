@@ -82,7 +82,9 @@ void inject_start(void)
 	struct inject_request *request = &control.request;
 	struct inject_reply *reply = &control.reply;
 
-	__atomic_store_n(&control.running, 1, __ATOMIC_RELAXED);
+	/* the tool has put the id there of a thread of its own */
+	if (!control.running)
+		__atomic_store_n(&control.running, 1, __ATOMIC_RELAXED);
 	reply->n_patched = reply->n_changed = reply->n_refused = 0;
 	reply->result = obey(request, reply);
 	/* release pairs with the tool's reading of it */

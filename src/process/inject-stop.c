@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inject-stop.c: stopping a thread of the process, keeping all that it was, and letting it go.
+ *
+ * The frame that leads it back is written below its red zone, where the kernel would put one for a
+ * signal. At the end the floating point state and the signal mask are restored first, then the registers:
+ * until then the frame would do the same.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/macro.h"
+#include "process/inject-choose.h"
+#include "process/inject-remote.h"
+
+enum {
+	STOP_MS = 500, /* for a thread to stop */
+	STOP_PENDING_MAX = 8,
+	STOP_SUSPEND_SECCOMP = 1 << 21, /* PTRACE_O_SUSPEND_SECCOMP */
+};
+
+/*
+ * A restartable sequence (rseq(2)) that the thread is stopped in has to be begun again: the kernel does
+ * that only for a thread that it resumes inside of one.
+ */
+static void leave_rseq(struct remote *remote)
+{
+	struct {
+		uint64_t address;
+		uint32_t size, signature, flags, pad;
+	} config;
+	struct {
+		uint32_t version, flags;
+		uint64_t start, length, abort;
+	} sequence;
+	uint64_t pointer;
+
+	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, remote->tid, sizeof(config), &config) < 0 ||
+	    !config.address ||
+	    remote_read(remote, config.address + 8, &pointer, sizeof(pointer)) < 0 || !pointer ||
+	    remote_read(remote, pointer, &sequence, sizeof(sequence)) < 0)
+		return;
+	if (regs_pc(&remote->regs) - sequence.start < sequence.length)
+		regs_set_pc(&remote->regs, sequence.abort);
+}
+
+/* Whether a signal waits that the thread does not block. */
+static bool has_pending(const struct remote *remote)
+{
+	siginfo_t infos[STOP_PENDING_MAX];
+
+	for (unsigned shared = 0; shared < 2; shared++) {
+		struct __ptrace_peeksiginfo_args arguments = {0, shared, STOP_PENDING_MAX};
+		long n = ptrace(PTRACE_PEEKSIGINFO, remote->tid, &arguments, infos);
+
+		for (long i = 0; i < n; i++)
+			if (!(remote->regs.signal_mask >> (infos[i].si_signo - 1) & 1))
+				return true;
+	}
+	return false;
+}
+
+/* Saves the thread's state and puts the frame below its stack pointer. */
+static int save(struct remote *remote, const struct maps *maps)
+{
+	_cleanup_free_ void *frame = NULL;
+	uint64_t top;
+	size_t size;
+	int r = regs_save(remote->tid, &remote->regs);
+
+	if (r < 0)
+		return r;
+	leave_rseq(remote);
+	regs_restart_syscall(&remote->regs, has_pending(remote));
+	size = regs_frame_size(&remote->regs);
+	top = regs_sp(&remote->regs) - REGS_RED_ZONE;
+	if (!maps_find(maps, top - size) || !maps_find(maps, top - size)->write)
+		return -ENOSPC;
+	frame = calloc(1, size);
+	if (!frame)
+		return -ENOMEM;
+	remote->frame = regs_make_frame(&remote->regs, top, remote->gadget_sigreturn, frame);
+	r = remote_write(remote, remote->frame, frame, top - remote->frame);
+	return r < 0 ? -ENOSPC : 0;
+}
+
+/*
+ * Stops that thread. It may be left traced when that takes too long; then it goes on when the thread of
+ * the tool that traces it ends (inject-thread.c).
+ */
+static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps)
+{
+	long options = REMOTE_OPTIONS | (remote->facts.filtered ? STOP_SUSPEND_SECCOMP : 0);
+	uint64_t end_ns;
+	int status, r;
+
+	remote->tid = tid;
+	if (ptrace(PTRACE_SEIZE, tid, NULL, options) < 0)
+		return -errno;
+	remote->seized = true;
+	remote->stopped_at_ns = remote_now_ns();
+	end_ns = remote->stopped_at_ns + STOP_MS * 1000000ull;
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
+		return -errno;
+	for (;;) {
+		r = remote_wait(remote, end_ns, &status);
+		if (r < 0)
+			return r;
+		if (remote_is_event(status))
+			break;
+		/* a signal was first: it has its way */
+		r = remote_resume(remote, PTRACE_CONT, WSTOPSIG(status));
+		if (r < 0)
+			return r;
+	}
+	remote->stopped = true;
+	remote->seen_at_ns = remote_now_ns();
+	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
+}
+
+int remote_stop(struct remote *remote, const struct maps *maps)
+{
+	_cleanup_free_ pid_t *tids = calloc(CHOOSE_THREADS_MAX, sizeof(*tids));
+	size_t n;
+	int r = -ESRCH;
+
+	if (!tids)
+		return -ENOMEM;
+	n = inject_choose_threads(remote->pid, maps, tids, CHOOSE_THREADS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		remote->lost = remote->seized = remote->stopped = false;
+		r = stop_thread(remote, tids[i], maps);
+		if (r == 0)
+			return 0;
+		if (remote->stopped)
+			(void)remote_resume(remote, PTRACE_DETACH, 0);
+		remote->stopped = false;
+		/* this thread has ended, or cannot be stopped; there may be others */
+		if (r != -ESRCH && r != -ETIMEDOUT && r != -ENOSPC)
+			break;
+	}
+	return r;
+}
+
+uint64_t remote_release(struct remote *remote)
+{
+	if (!remote->stopped || remote->ours)
+		return 0;
+	remote->stopped = false;
+	if (!remote->lost) {
+		(void)regs_restore(remote->tid, &remote->regs);
+		(void)remote_resume(remote, PTRACE_DETACH, 0);
+	}
+	if (remote->held_signal)
+		syscall(SYS_tgkill, remote->pid, remote->tid, remote->held_signal);
+	return remote_now_ns() - remote->stopped_at_ns;
+}
