@@ -159,7 +159,27 @@ static void body_high_water_marks_only_rise(void)
 	check(wide == 1ull << 40);
 }
 
+/* Entries one by one, far enough that each step was taken. */
+static void body_tables_are_made_ready_little_by_little(void)
+{
+	struct stat before, after;
+
+	start_with(0, MT_SAMPLING_ALL);
+	check(fstat(harness_fd, &before) == 0);
+	check((uint64_t)before.st_blocks * 512 <= 8 * sys_page_size());
+	check(writer_make_ready(WRITER_STACKS, 1));
+	check(fstat(harness_fd, &after) == 0);
+	check((uint64_t)(after.st_blocks - before.st_blocks) * 512 <= sys_page_size());
+	for (uint64_t n = 1; n < 400000 / sizeof(uint64_t); n++) {
+		check(writer_make_ready(WRITER_STACKS, n));
+		writer.stacks[n - 1] = n;
+	}
+	check(fstat(harness_fd, &after) == 0);
+	check((uint64_t)(after.st_blocks - before.st_blocks) * 512 <= 400000 + 2 * 65536);
+}
+
 HARNESS_TEST(the_default_is_64_mib)
+HARNESS_TEST(tables_are_made_ready_little_by_little)
 HARNESS_TEST(the_smallest_region_has_all_tables)
 HARNESS_TEST(a_huge_bound_costs_nothing)
 HARNESS_TEST(limits_of_address_space_make_it_smaller)
@@ -173,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_default_is_64_mib),
+		cmocka_unit_test(test_tables_are_made_ready_little_by_little),
 		cmocka_unit_test(test_the_smallest_region_has_all_tables),
 		cmocka_unit_test(test_a_huge_bound_costs_nothing),
 		cmocka_unit_test(test_limits_of_address_space_make_it_smaller),

@@ -8,8 +8,8 @@
  *
  *	| header | stacks | sites | live | maps | threads | strings | ring | modules |
  *
- * Each table begins on a boundary of 64 KiB, the largest page size, and is made ready in steps of 64
- * KiB as it fills: MADV_POPULATE_WRITE, because a store into a sparse file for which the kernel has no
+ * Each table begins on a boundary of 64 KiB, the largest page size, and is made ready as it fills, in steps
+ * that double from a page to 64 KiB, so that a small program pays for little: MADV_POPULATE_WRITE, because a store into a sparse file for which the kernel has no
  * memory left would be a SIGBUS in the program, while madvise only fails and the table counts as full;
  * and MADV_DODUMP, because core files contain shared files whole, holes included, unless told
  * otherwise. Ring and modules are small and ready at once.
@@ -180,6 +180,14 @@ static bool writer_prepare(char *start, uint64_t size)
 	return true;
 }
 
+/* Where the next step ends that makes a table, ready up to there, ready up to end. */
+static uint64_t writer_step_end(uint64_t ready, uint64_t end)
+{
+	const uint64_t step = MAX((uint64_t)sys_page_size(), ready);
+
+	return ALIGN_UP(end, MIN(step, (uint64_t)WRITER_STEP));
+}
+
 /* What a table's next size bytes cost, with the private memory that goes with its entries. */
 static int64_t writer_cost(enum writer_table table, uint64_t size)
 {
@@ -195,7 +203,7 @@ bool writer_make_ready(enum writer_table table, uint64_t n_entries)
 
 	if (likely(end <= ready))
 		return true;
-	end = ALIGN_UP(end, (uint64_t)WRITER_STEP);
+	end = writer_step_end(ready, end);
 	cost = writer_cost(table, end - ready);
 	/* the first piece of each table is always given */
 	if (ready > 0 && cost > __atomic_load_n(&writer_left, __ATOMIC_RELAXED))
@@ -220,7 +228,7 @@ static bool writer_begin(struct mt_header *header)
 {
 	struct mt_table *tables = writer_tables(header);
 
-	if (!writer_prepare((char *)header, WRITER_STEP))
+	if (!writer_prepare((char *)header, ALIGN_UP(sizeof(*header), sys_page_size())))
 		return false;
 	for (unsigned i = 0; i < WRITER_N_TABLES; i++)
 		__atomic_store_n(&writer_ready[i], 0, __ATOMIC_RELAXED);
@@ -297,8 +305,8 @@ static bool writer_copy_table(char *to, enum writer_table table, uint64_t n)
 	uint64_t offset = writer_tables(writer.header)[table].offset;
 	uint64_t size = n * writer_entry_size[table];
 
-	if (sys_madvise(to + offset, ALIGN_UP(size, (uint64_t)WRITER_STEP),
-			SYS_MADV_POPULATE_WRITE) == -SYS_ENOMEM)
+	if (sys_madvise(to + offset, ALIGN_UP(size, sys_page_size()), SYS_MADV_POPULATE_WRITE) ==
+	    -SYS_ENOMEM)
 		return false;
 	memcpy(to + offset, (char *)writer.header + offset, size);
 	return true;
