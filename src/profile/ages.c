@@ -9,7 +9,8 @@
  *
  * A cache that replaces its oldest entry has blocks of every age too, but only up to the time in which it
  * turns over, though the place was at work long before: what is older was freed, all of it. So a place is
- * bounded if it has freed at least what it holds, and its oldest block is much younger than the process.
+ * bounded if it has freed at least what it holds, and its oldest block is much younger than the process, or
+ * than the time since the agent was put into it: nothing that was allocated before has an age.
  * A leak that began late at a place that frees the most as well looks the same; two moments (memtrace
  * diff) decide, and the verdict says so.
  */
@@ -22,7 +23,7 @@
 #include "profile/estimate.h"
 
 enum { QUARTERS = 4 };
-/* The oldest block must be that old, or that part of the process's life. */
+/* The oldest block must be that old, or that part of the time that the process was watched. */
 static const double GATHERING_AGE_S = 600, GATHERING_LIFE = 0.2;
 /* Blocks in a quarter of the time, for it to count as one in which blocks came: of all. */
 static const double QUARTER_MIN = 0.1;
@@ -31,7 +32,7 @@ static const double YOUNGEST_MAX = 0.6;
 /* A place must hold that much, in bytes or of all that is outstanding. */
 static const uint64_t MATERIAL_BYTES = 64 << 10;
 static const double MATERIAL_SHARE = 0.05;
-/* The oldest block of a place that turns over: at most that part of the process's life. */
+/* The oldest block of a place that turns over: at most that part of the time that it was watched. */
 static const double BOUNDED_LIFE = 0.75;
 /* It has so many blocks that ages mean something. */
 static const uint64_t BOUNDED_SAMPLES = 12;
@@ -72,11 +73,6 @@ static struct ages *collect(const struct profile *profile)
 	return ages;
 }
 
-static double life_s(const struct profile *profile)
-{
-	return MAX(profile->process.captured_at - profile->process.started_at, 0.0);
-}
-
 static bool is_material(const struct profile *profile, const struct profile_site *site)
 {
 	uint64_t outstanding = profile->heap.live_bytes + profile->heap.mapped_bytes;
@@ -99,7 +95,7 @@ static bool is_even(const struct ages *ages)
 
 static bool is_bounded(const struct profile *profile, const struct profile_site *site)
 {
-	double since = life_s(profile) - site->youngest_age_s;
+	double since = profile_watched_s(profile) - site->youngest_age_s;
 
 	return site->kind == MT_SITE_MALLOC && site->n_samples >= BOUNDED_SAMPLES &&
 	       site->freed_bytes >= site->live_bytes &&
@@ -115,7 +111,7 @@ static enum ages_kind judge(const struct profile *profile, const struct profile_
 		return AGES_OTHER;
 	if (is_bounded(profile, site))
 		return AGES_BOUNDED;
-	if (site->oldest_age_s < MIN(GATHERING_AGE_S, GATHERING_LIFE * life_s(profile)))
+	if (site->oldest_age_s < MIN(GATHERING_AGE_S, GATHERING_LIFE * profile_watched_s(profile)))
 		return AGES_OTHER;
 	return is_even(ages) ? AGES_GATHERING : AGES_OTHER;
 }

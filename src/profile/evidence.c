@@ -160,6 +160,7 @@ int evidence_gather(const struct profile *profile, const struct ledger *ledger,
 		.running = process->state == PROFILE_RUNNING,
 		.in_the_midst = process->state == PROFILE_RUNNING || process->state == PROFILE_CORE,
 		.life_s = MAX(process->captured_at - process->started_at, 0.0),
+		.watched_s = profile_watched_s(profile),
 		.rss = ledger ? ledger->rss : process->rss,
 		.vsz = ledger ? ledger->vsz : process->vsz,
 	};

@@ -47,7 +47,8 @@ struct evidence {
 	bool has_agent;              /* stacks and ages of blocks are known */
 	bool running;
 	bool in_the_midst; /* of its life: it runs, or its core was taken; it did not come to an end */
-	double life_s;
+	double life_s;     /* of the process */
+	double watched_s;        /* the part of it that the agent saw; all of it without one */
 	uint64_t rss, vsz, live; /* bytes; live: blocks of malloc, from the agent or the arenas */
 	struct evidence_heap heap;
 	/* agent: places whose blocks gather all through the run, and places that turn over */

@@ -145,11 +145,19 @@ static bool course_is_valid(const struct profile *profile)
 	return true;
 }
 
+double profile_watched_s(const struct profile *profile)
+{
+	const struct profile_process *process = &profile->process;
+
+	return MAX(process->captured_at - MAX(process->started_at, profile->agent.since), 0.0);
+}
+
 bool profile_is_valid(const struct profile *profile)
 {
 	if (!process_is_valid(&profile->process) || profile->n_threads == 0)
 		return false;
-	if (!isfinite(profile->agent.overhead_ratio) || !isfinite(profile->heap.live_stderr))
+	if (!isfinite(profile->agent.overhead_ratio) || !isfinite(profile->agent.since) ||
+	    !isfinite(profile->heap.live_stderr))
 		return false;
 	for (size_t i = 0; i < profile->n_modules; i++) {
 		const struct profile_module *module = &profile->modules[i];

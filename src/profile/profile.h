@@ -53,6 +53,7 @@ struct profile_agent {
 	uint64_t own_ns;
 	double overhead_ratio; /* of the process's CPU time; negative if unknown */
 	uint32_t flags;        /* enum mt_header_flags */
+	double since;          /* when it began to record, seconds since the epoch; 0 = unknown */
 };
 
 struct profile_heap {
@@ -196,6 +197,9 @@ profile_location_get(const struct profile *profile, const struct profile_site *s
 }
 
 /* What of a site stands in the ranking: not the mappings that an allocator makes for its own heap. */
+/* For how long the process was seen: all its life, or since the agent was put into it. */
+double profile_watched_s(const struct profile *profile);
+
 static inline bool profile_site_is_counted(const struct profile_site *site)
 {
 	return !(site->flags & MT_STACK_BACKING);

@@ -42,6 +42,7 @@ static const struct schema_field agent_fields[] = {
 	FIELD(profile_agent, own_ns, U64),
 	FIELD(profile_agent, overhead_ratio, U64),
 	FIELD(profile_agent, flags, U32),
+	FIELD(profile_agent, since, U64),
 };
 
 static const struct schema_field heap_fields[] = {

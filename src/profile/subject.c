@@ -184,6 +184,7 @@ void subject_describe_agent(const struct region_snapshot *snapshot, struct profi
 	agent->truncated_stacks = header->truncated_stacks;
 	agent->own_bytes = header->own_bytes + region_used_bytes(header);
 	agent->own_ns = header->own_ns;
+	agent->since = (double)header->start_realtime_ns / 1e9;
 	profile->n_damaged =
 		snapshot->n_damaged_sites + snapshot->n_damaged_live + snapshot->n_damaged_maps;
 

@@ -49,7 +49,7 @@ static int advise_sites(const struct evidence *evidence, struct verdict *verdict
 /* What the same figures could mean instead. */
 static int say_doubts(const struct evidence *evidence, struct verdict *verdict)
 {
-	if (evidence->life_s < SHORT_LIFE_S)
+	if (evidence->watched_s < SHORT_LIFE_S)
 		return verdict_say(verdict,
 				   "in so short a run, what a program sets up once looks the same");
 	if (evidence->running)
@@ -58,19 +58,33 @@ static int say_doubts(const struct evidence *evidence, struct verdict *verdict)
 	return 0;
 }
 
+/* The time that the ages are to be compared with: "the process has run for 3 h", "it was watched for 20 s". */
+static void add_life(struct strbuf *text, const struct evidence *evidence)
+{
+	const bool all = evidence->watched_s >= 0.9 * evidence->life_s;
+	char life[UNITS_MAX];
+
+	units_format_duration(all ? evidence->life_s : evidence->watched_s, life);
+	if (all)
+		strbuf_addf(text, "the process %s %s", verdict_ran(evidence), life);
+	else
+		strbuf_addf(text, "it was watched for %s", life);
+}
+
 static int say_ages(const struct evidence *evidence, const struct profile_site *site,
 		    struct verdict *verdict)
 {
-	char young[UNITS_MAX], old[UNITS_MAX], life[UNITS_MAX];
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+	char young[UNITS_MAX], old[UNITS_MAX];
 
 	units_format_duration(MAX(site->youngest_age_s, 0.0), young);
 	units_format_duration(MAX(site->oldest_age_s, 0.0), old);
-	units_format_duration(evidence->life_s, life);
-	if (strcmp(young, old) == 0)
-		return verdict_say(verdict, "they are %s old, and the process %s %s", old,
-				   verdict_ran(evidence), life);
-	return verdict_say(verdict, "they are %s to %s old, and the process %s %s", young, old,
-			   verdict_ran(evidence), life);
+	strbuf_adds(&text, "they are ");
+	if (strcmp(young, old) != 0)
+		strbuf_addf(&text, "%s to ", young);
+	strbuf_addf(&text, "%s old, and ", old);
+	add_life(&text, evidence);
+	return text.error < 0 ? text.error : verdict_say(verdict, "%s", strbuf_text(&text));
 }
 
 /* Blocks came evenly from the oldest one up to now: that is a rate. */
@@ -116,8 +130,8 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 
 	verdict->code = worst->kind == MT_SITE_MMAP ? VERDICT_NOT_MALLOC : VERDICT_LEAK;
 	verdict->confidence = 0.5 + 0.2 * nothing_freed + 0.1 * (worst->n_samples >= 10) +
-			      0.1 * (evidence->life_s >= LONG_LIFE_S) -
-			      0.2 * (evidence->life_s < SHORT_LIFE_S);
+			      0.1 * (evidence->watched_s >= LONG_LIFE_S) -
+			      0.2 * (evidence->watched_s < SHORT_LIFE_S);
 	r = say_holding(evidence, worst, verdict);
 	if (r >= 0)
 		r = say_ages(evidence, worst, verdict);
@@ -151,8 +165,8 @@ static int judge_cache(const struct evidence *evidence, struct verdict *verdict)
 	int r;
 
 	verdict->code = VERDICT_CACHE;
-	verdict->confidence = 0.6 + 0.1 * (evidence->life_s >= SHORT_LIFE_S) +
-			      0.1 * (evidence->life_s >= LONG_LIFE_S);
+	verdict->confidence = 0.6 + 0.1 * (evidence->watched_s >= SHORT_LIFE_S) +
+			      0.1 * (evidence->watched_s >= LONG_LIFE_S);
 	r = say_holding(evidence, place, verdict);
 	if (r >= 0)
 		r = say_ages(evidence, place, verdict);

@@ -78,15 +78,15 @@ static int judge_watched(const struct evidence *evidence, struct verdict *verdic
 	char life[UNITS_MAX];
 	int r;
 
-	units_format_duration(evidence->life_s, life);
-	if (evidence->life_s < SHORT_LIFE_S)
+	units_format_duration(evidence->watched_s, life);
+	if (evidence->watched_s < SHORT_LIFE_S)
 		return verdict_say(verdict,
-				   "the process is %s old: too young to tell set-up from a leak",
+				   "it was watched for %s: too short to tell set-up from a leak",
 				   life);
 	verdict->code = VERDICT_HEALTHY;
 	verdict->confidence = 0.5;
 	r = verdict_say(verdict,
-			"no place gathered memory all through the %s that the process has run",
+			"no place gathered memory all through the %s that the process was watched",
 			life);
 	return r < 0 ? r : say_addresses(evidence, verdict);
 }
@@ -163,7 +163,7 @@ int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
 	if (evidence->has_agent && !evidence->in_the_midst)
 		return judge_ended(evidence, verdict);
 	if (evidence->rss != PROFILE_UNKNOWN && evidence->rss < SMALL_RSS &&
-	    (!evidence->has_agent || evidence->life_s < SHORT_LIFE_S))
+	    (!evidence->has_agent || evidence->watched_s < SHORT_LIFE_S))
 		return judge_small(evidence, verdict);
 	return evidence->has_agent ? judge_watched(evidence, verdict)
 				   : judge_unwatched(evidence, verdict);

@@ -89,6 +89,17 @@ static void a_leak_that_began_late_is_one(void **state)
 	assert_judged(make_even(864000, 50, 10000, 1, 7200), VERDICT_LEAK, 0.9);
 }
 
+static void what_came_before_the_agent_has_no_age(void **state)
+{
+	/* attached to for 20 s of 1,000: what leaks since then is not what turns over */
+	struct profile *profile = make_even(1000, 50, 10000, 0.1, 19.9);
+
+	profile->sites[0].freed_bytes = 9500000;
+	profile->sites[0].allocated_bytes = 10000000;
+	profile->agent.since = profile->process.captured_at - 20;
+	assert_judged(profile, VERDICT_LEAK, 0.6);
+}
+
 static void samples_count_for_what_they_stand_for(void **state)
 {
 	struct profile *profile = make(100, 1030, 1000);
@@ -222,6 +233,7 @@ int main(void)
 		cmocka_unit_test(blocks_of_all_ages_are_a_leak),
 		cmocka_unit_test(a_place_that_frees_most_may_leak_the_rest),
 		cmocka_unit_test(a_leak_that_began_late_is_one),
+		cmocka_unit_test(what_came_before_the_agent_has_no_age),
 		cmocka_unit_test(samples_count_for_what_they_stand_for),
 		cmocka_unit_test(what_turns_over_is_a_cache),
 		cmocka_unit_test(a_short_run_makes_it_unsure),
