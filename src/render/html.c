@@ -56,17 +56,44 @@ static int make_compact(json_t *report)
 	return 0;
 }
 
+static bool holds_something(const json_t *site)
+{
+	return json_integer_value(json_object_get(site, "live_bytes")) > 0 ||
+	       json_integer_value(json_object_get(site, "live_blocks")) > 0;
+}
+
+/*
+ * What is outstanding, less what is on the page: sites of the allocator and those that hold nothing take
+ * places on it as well.
+ */
 static int say_what_is_left_out(json_t *report, const struct profile *profile,
 				const struct render_options *options)
 {
+	struct render_options all = *options;
 	_cleanup_(view_deinit) struct view view = {};
-	json_t *left_out;
-	int r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
+	json_int_t n, bytes = 0;
+	json_t *left_out, *site;
+	size_t i;
 
-	if (r < 0 || view.n_more == 0)
+	all.top = 0;
+	all.sort = RENDER_SORT_LIVE;
+	int r = view_make(profile, &all, VIEW_OUTSTANDING, 0, &view);
+
+	if (r < 0)
 		return r;
-	left_out = json_pack("{s:I, s:I}", "sites", (json_int_t)view.n_more, "live_bytes",
-			     (json_int_t)view.more_bytes);
+	n = (json_int_t)view.n_rows;
+	for (i = 0; i < view.n_rows; i++)
+		bytes += (json_int_t)view.rows[i].live_bytes;
+	json_array_foreach(json_object_get(report, "sites"), i, site)
+	{
+		if (json_is_true(json_object_get(site, "backing")) || !holds_something(site))
+			continue;
+		n--;
+		bytes -= json_integer_value(json_object_get(site, "live_bytes"));
+	}
+	if (n <= 0)
+		return 0;
+	left_out = json_pack("{s:I, s:I}", "sites", n, "live_bytes", bytes);
 	return json_object_set_new(report, "left_out", left_out) < 0 ? -ENOMEM : 0;
 }
 
