@@ -13,13 +13,18 @@
  * than the time since the agent was put into it: nothing that was allocated before has an age.
  * A leak that began late at a place that frees the most as well looks the same; two moments (memtrace
  * diff) decide, and the verdict says so.
+ *
+ * Where the process was watched (series.h) none of that has to be guessed. A place that certainly grew through
+ * the later half of that time gathers, whatever its ages say; one that certainly did not, does not.
  */
 #include "profile/ages.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/macro.h"
+#include "profile/course.h"
 #include "profile/estimate.h"
 
 enum { QUARTERS = 4 };
@@ -36,6 +41,14 @@ static const double MATERIAL_SHARE = 0.05;
 static const double BOUNDED_LIFE = 0.75;
 /* It has so many blocks that ages mean something. */
 static const uint64_t BOUNDED_SAMPLES = 12;
+
+/* Watched for less, or at fewer moments, it is ages that tell. */
+static const double WATCHED_S = 5;
+static const size_t WATCHED_MOMENTS = 16;
+/* Of what a place holds, in the time that its growth was taken of: less is standing still. */
+static const double GROWTH_SHARE = 0.02;
+
+enum seen { SEEN_NOTHING, SEEN_GROWING, SEEN_STEADY };
 
 /*
  * Blocks of a site by age: quarter 0 is from now to a quarter of the oldest block's age. Each sample counts
@@ -102,6 +115,18 @@ static bool is_bounded(const struct profile *profile, const struct profile_site 
 	       site->oldest_age_s - site->youngest_age_s <= BOUNDED_LIFE * since;
 }
 
+static enum seen watch(const struct profile *profile, const struct profile_site *site)
+{
+	const double span_s = course_span_s(profile), half_s = span_s / 2;
+	const double least = GROWTH_SHARE * (double)site->live_bytes;
+
+	if (span_s < WATCHED_S || profile->n_moments < WATCHED_MOMENTS || isnan(site->growth))
+		return SEEN_NOTHING;
+	if (site->growth_low > 0 && site->growth * half_s >= least)
+		return SEEN_GROWING;
+	return site->growth_high * half_s < least ? SEEN_STEADY : SEEN_NOTHING;
+}
+
 static enum ages_kind judge(const struct profile *profile, const struct profile_site *site,
 			    const struct ages *ages)
 {
@@ -109,8 +134,14 @@ static enum ages_kind judge(const struct profile *profile, const struct profile_
 		return AGES_OTHER;
 	if (site->live_bytes == 0 || !is_material(profile, site))
 		return AGES_OTHER;
+	const enum seen seen = watch(profile, site);
+
+	if (seen == SEEN_GROWING)
+		return AGES_GATHERING;
 	if (is_bounded(profile, site))
 		return AGES_BOUNDED;
+	if (seen == SEEN_STEADY)
+		return AGES_OTHER;
 	if (site->oldest_age_s < MIN(GATHERING_AGE_S, GATHERING_LIFE * profile_watched_s(profile)))
 		return AGES_OTHER;
 	return is_even(ages) ? AGES_GATHERING : AGES_OTHER;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "profile/ages.h"
+#include "profile/course.h"
 #include "profile/live-pages.h"
 
 /* Less is not worth a verdict, whatever its share. */
@@ -163,6 +164,8 @@ int evidence_gather(const struct profile *profile, const struct ledger *ledger,
 		.watched_s = profile_watched_s(profile),
 		.rss = ledger ? ledger->rss : process->rss,
 		.vsz = ledger ? ledger->vsz : process->vsz,
+		.course_s = course_span_s(profile),
+		.live_growth = course_growth(profile, COURSE_LIVE),
 	};
 	int r;
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "process/arenas.h"
+#include "profile/growth.h"
 #include "profile/ledger.h"
 #include "profile/profile.h"
 
@@ -54,6 +55,8 @@ struct evidence {
 	/* agent: places whose blocks gather all through the run, and places that turn over */
 	struct evidence_places gathering, bounded;
 	size_t n_live_sites;
+	double course_s; /* for so long figures were taken over time (course.h); 0: not at all */
+	struct growth live_growth;
 	uint64_t live_pages; /* bytes of pages with live blocks; PROFILE_UNKNOWN */
 };
 

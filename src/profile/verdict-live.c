@@ -4,6 +4,7 @@
  * ages. Outstanding blocks at exit are no evidence by themselves: most programs leave the kernel to clean
  * up.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -16,6 +17,8 @@ static const double SHORT_LIFE_S = 10;
 static const double LONG_LIFE_S = 600;
 /* A place that freed less of what it allocated freed nothing. */
 static const double NOTHING_FREED = 0.02;
+/* Nobody but who wrote the program knows what it needs. */
+static const double MOST_SURE = 0.95;
 /* Bytes a second; below, growth is said by the hour. */
 static const double SLOW_GROWTH = 64 << 10;
 
@@ -46,13 +49,22 @@ static int advise_sites(const struct evidence *evidence, struct verdict *verdict
 	return 0;
 }
 
+static bool was_seen_growing(const struct profile_site *site)
+{
+	return !isnan(site->growth) && site->growth_low > 0;
+}
+
 /* What the same figures could mean instead. */
-static int say_doubts(const struct evidence *evidence, struct verdict *verdict)
+static int say_doubts(const struct evidence *evidence, const struct profile_site *site,
+		      struct verdict *verdict)
 {
 	if (evidence->watched_s < SHORT_LIFE_S)
 		return verdict_say(verdict,
 				   "in so short a run, what a program sets up once looks the same");
-	if (evidence->running)
+	if (was_seen_growing(site) && evidence->course_s < LONG_LIFE_S)
+		return verdict_say(verdict, "a cache that is still filling grows as well: longer "
+					    "watched, one stops and the other does not");
+	if (evidence->running && !was_seen_growing(site))
 		return verdict_say(verdict,
 				   "a cache that is still filling looks the same at one moment");
 	return 0;
@@ -87,17 +99,34 @@ static int say_ages(const struct evidence *evidence, const struct profile_site *
 	return text.error < 0 ? text.error : verdict_say(verdict, "%s", strbuf_text(&text));
 }
 
-/* Blocks came evenly from the oldest one up to now: that is a rate. */
+/* "1.5 MiB", and of which time: slow growth is said by the hour. */
+static const char *rate(double per_s, bool slow, char buffer[static UNITS_MAX])
+{
+	return units_format_bytes((uint64_t)MAX(slow ? per_s * 3600 : per_s, 0.0), buffer);
+}
+
+/* As it was seen; else blocks came evenly from the oldest one up to now: that is a rate. */
 static int say_growth(const struct evidence *evidence, const struct profile_site *site,
 		      struct verdict *verdict)
 {
+	const bool seen = was_seen_growing(site);
 	double per_s = site->oldest_age_s > 0 ? (double)site->live_bytes / site->oldest_age_s : 0;
-	bool slow = per_s < SLOW_GROWTH;
-	char bytes[UNITS_MAX];
+	char bytes[UNITS_MAX], low[UNITS_MAX], high[UNITS_MAX], watched[UNITS_MAX];
 
+	if (seen)
+		per_s = site->growth;
+	const bool slow = per_s < SLOW_GROWTH;
+
+	rate(per_s, slow, bytes);
+	if (seen) {
+		units_format_duration(evidence->course_s, watched);
+		return verdict_say(
+			verdict, "in the %s that it was watched it grew by %s each %s (%s to %s)",
+			watched, bytes, slow ? "hour" : "second", rate(site->growth_low, slow, low),
+			rate(site->growth_high, slow, high));
+	}
 	if (!evidence->running || per_s <= 0)
 		return 0;
-	units_format_bytes((uint64_t)(slow ? per_s * 3600 : per_s), bytes);
 	return verdict_say(verdict, "that is %s more each %s, and goes on", bytes,
 			   slow ? "hour" : "second");
 }
@@ -130,8 +159,10 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 
 	verdict->code = worst->kind == MT_SITE_MMAP ? VERDICT_NOT_MALLOC : VERDICT_LEAK;
 	verdict->confidence = 0.5 + 0.2 * nothing_freed + 0.1 * (worst->n_samples >= 10) +
-			      0.1 * (evidence->watched_s >= LONG_LIFE_S) -
+			      0.1 * (evidence->watched_s >= LONG_LIFE_S) +
+			      0.1 * was_seen_growing(worst) -
 			      0.2 * (evidence->watched_s < SHORT_LIFE_S);
+	verdict->confidence = MIN(verdict->confidence, MOST_SURE);
 	r = say_holding(evidence, worst, verdict);
 	if (r >= 0)
 		r = say_ages(evidence, worst, verdict);
@@ -143,7 +174,7 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 				evidence->gathering.n, bytes);
 	}
 	if (r >= 0)
-		r = say_doubts(evidence, verdict);
+		r = say_doubts(evidence, worst, verdict);
 	return r < 0 ? r : advise_sites(evidence, verdict);
 }
 

@@ -4,6 +4,8 @@
  * watched, or one that holds next to nothing. A heap full of live blocks that nobody watched may be a leak,
  * a cache or a working set, and the verdict says what would tell.
  */
+#include <math.h>
+
 #include "base/units.h"
 #include "profile/verdict-rule.h"
 
@@ -14,6 +16,8 @@ static const uint64_t SMALL_RSS = 16 << 20;
 static const uint64_t MUCH_VSZ = 512 << 20;
 static const double MUCH_VSZ_RATIO = 8;
 static const uint64_t ARENA_RESERVATION = 64 << 20;
+/* Of what is live: less growth is none. */
+static const double STANDING_SHARE = 0.05;
 /* Live blocks that are this part of RSS are what RSS is about. */
 static const double MOSTLY = 0.5;
 
@@ -38,6 +42,26 @@ static int say_addresses(const struct evidence *evidence, struct verdict *verdic
 			   "%s of addresses are reserved, %s of them by %zu arenas of threads, and "
 			   "%s are resident: that is no memory, and no leak",
 			   vsz, arenas, n, rss);
+}
+
+/* Whether live memory was watched long enough and stood still. */
+static bool stood_still(const struct evidence *evidence)
+{
+	const struct growth *growth = &evidence->live_growth;
+
+	return evidence->course_s >= SHORT_LIFE_S && !isnan(growth->per_s) &&
+	       growth->high * evidence->course_s / 2 < STANDING_SHARE * (double)evidence->live;
+}
+
+static int say_stood_still(const struct evidence *evidence, struct verdict *verdict)
+{
+	char watched[UNITS_MAX];
+
+	if (!stood_still(evidence))
+		return 0;
+	return verdict_say(
+		verdict, "live memory did not grow in the later half of the %s that it was watched",
+		units_format_duration(evidence->course_s, watched));
 }
 
 static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
@@ -84,10 +108,12 @@ static int judge_watched(const struct evidence *evidence, struct verdict *verdic
 				   "it was watched for %s: too short to tell set-up from a leak",
 				   life);
 	verdict->code = VERDICT_HEALTHY;
-	verdict->confidence = 0.5;
+	verdict->confidence = stood_still(evidence) ? 0.7 : 0.5;
 	r = verdict_say(verdict,
 			"no place gathered memory all through the %s that the process was watched",
 			life);
+	if (r >= 0)
+		r = say_stood_still(evidence, verdict);
 	return r < 0 ? r : say_addresses(evidence, verdict);
 }
 

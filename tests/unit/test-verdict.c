@@ -227,6 +227,80 @@ static void much_kept_by_the_allocator_is_retention(void **state)
 	profile_free(profile);
 }
 
+/* Watched for life_s, with that growth of the one site. */
+static void watch(struct profile *profile, double life_s, double growth, double low, double high)
+{
+	enum { N = 100 };
+	struct profile_site *site = &profile->sites[0];
+
+	profile->moments = calloc(N, sizeof(*profile->moments));
+	assert_non_null(profile->moments);
+	profile->n_moments = N;
+	for (int i = 0; i < N; i++) {
+		const double at = life_s * i / (N - 1);
+
+		profile->moments[i] = (struct profile_moment){
+			.at = profile->process.started_at + at,
+			.rss = PROFILE_UNKNOWN,
+			.anon = PROFILE_UNKNOWN,
+			.live = (uint64_t)((double)site->live_bytes - growth * (life_s - at)),
+		};
+	}
+	site->growth = growth;
+	site->growth_low = low;
+	site->growth_high = high;
+}
+
+static void what_was_seen_to_grow_is_a_leak_whatever_its_ages(void **state)
+{
+	/* nine tenths are of the start, the rest came bit by bit */
+	struct profile *profile = make(1000, 1000, 1000);
+
+	for (unsigned i = 0; i < 1000; i++)
+		profile->blocks[i].age_s = i < 900 ? 999 : 10 * (i - 900);
+	set_ages(profile);
+	watch(profile, 1000, 100, 95, 105);
+	assert_judged(profile, VERDICT_LEAK, 0.95);
+}
+
+static void what_was_seen_to_stand_still_is_no_leak(void **state)
+{
+	/* of all ages, as something that is replaced at random */
+	struct profile *profile = make_even(1000, 50, 10000, 10, 990);
+	struct verdict verdict;
+
+	profile->process.state = PROFILE_RUNNING;
+	watch(profile, 1000, 1, -3, 4);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_HEALTHY);
+	assert_true(fabs(verdict.confidence - 0.7) < 1e-6);
+	assert_non_null(strstr(verdict.because[1], "did not grow in the later half"));
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
+static void growth_that_was_seen_makes_surer_and_is_told(void **state)
+{
+	struct profile *profile = make_even(100, 50, 10000, 1, 99);
+	struct verdict verdict;
+
+	watch(profile, 100, 5000, 4900, 5100);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_true(fabs(verdict.confidence - 0.9) < 1e-6);
+	assert_string_equal(verdict.because[2], "in the 1m 40s that it was watched it grew by "
+						"17.2 MiB each hour (16.8 MiB to 17.5 MiB)");
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
+static void short_watching_leaves_it_to_the_ages(void **state)
+{
+	struct profile *profile = make_even(100, 50, 10000, 1, 99);
+
+	watch(profile, 2, 0, 0, 0);
+	assert_judged(profile, VERDICT_LEAK, 0.8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +310,10 @@ int main(void)
 		cmocka_unit_test(what_came_before_the_agent_has_no_age),
 		cmocka_unit_test(samples_count_for_what_they_stand_for),
 		cmocka_unit_test(what_turns_over_is_a_cache),
+		cmocka_unit_test(what_was_seen_to_grow_is_a_leak_whatever_its_ages),
+		cmocka_unit_test(what_was_seen_to_stand_still_is_no_leak),
+		cmocka_unit_test(growth_that_was_seen_makes_surer_and_is_told),
+		cmocka_unit_test(short_watching_leaves_it_to_the_ages),
 		cmocka_unit_test(a_short_run_makes_it_unsure),
 		cmocka_unit_test(what_was_set_up_once_is_no_leak),
 		cmocka_unit_test(what_is_being_worked_with_is_no_leak),
