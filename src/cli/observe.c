@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/macro.h"
 #include "process/procinfo.h"
 
 enum { STATM_MAX = 256, NS_PER_S = 1000000000 };
@@ -42,12 +43,22 @@ static void read_resident(pid_t pid, struct series_sample *sample)
 	sample->anon = (pages - files) * page;
 }
 
+/* Of a process that has ended: its end, however much later it is looked at. */
+static uint64_t moment_of(const struct region_snapshot *counted)
+{
+	const struct mt_header *header = &counted->header;
+
+	if (header->state == MT_STATE_EXITED && header->end_ns)
+		return MIN(counted->taken_ns, header->end_ns);
+	return counted->taken_ns;
+}
+
 int observe_counted(struct series *series, const struct region_snapshot *counted, pid_t pid)
 {
 	const struct mt_header *header = &counted->header;
 	struct series_sample sample = {
 		.at = (double)header->start_realtime_ns / 1e9 +
-		      ((double)counted->taken_ns - (double)header->start_ns) / 1e9,
+		      ((double)moment_of(counted) - (double)header->start_ns) / 1e9,
 		.live = header->live_bytes,
 		.sites = counted->sites,
 		.n_sites = counted->n_sites,

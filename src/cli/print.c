@@ -86,6 +86,11 @@ int print_profile(const char *verb, struct profile *profile, const struct print_
 		return STATUS_USAGE;
 	}
 	fill_options(values, stdout, &options);
+	if (options.sort == RENDER_SORT_GROWTH && profile->n_moments == 0)
+		log_warning(
+			"%s: growth is known of sessions that `run` or `attach` has written, and not "
+			"of this; the order is by what is live",
+			verb);
 	if (values->no_symbolize)
 		drop_names(profile);
 	if (values->grep) {

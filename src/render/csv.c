@@ -30,6 +30,7 @@ static const struct table_column site_columns[] = {
 	{"line", NULL, TABLE_COUNT},
 	{"module", NULL, TABLE_TEXT},
 	{"stack", NULL, TABLE_TEXT},
+	{"growth_bytes_per_s", NULL, TABLE_ERROR},
 };
 
 static int add_stack(struct strbuf *stack, const struct profile *profile,
@@ -101,6 +102,7 @@ static int print_sites(const struct profile *profile, const struct render_option
 		table_add_real(&table, row->youngest_age_s);
 		add_innermost(&table, profile, site);
 		table_add_text(&table, strbuf_text(&stack));
+		table_add_real(&table, site->growth);
 	}
 	return table_print_csv(&table, out);
 }

@@ -206,6 +206,12 @@ static json_t *make_threads(const struct profile *profile, const struct profile_
 	return threads;
 }
 
+/* Files of an older memtrace have none. */
+static json_t *growth_bound(const struct profile_site *site, double bound)
+{
+	return isfinite(site->growth) ? real(bound) : json_null();
+}
+
 static json_t *make_site(const struct profile *profile, const struct render_options *options,
 			 const struct view_row *row, struct json_frames *frames)
 {
@@ -224,6 +230,8 @@ static json_t *make_site(const struct profile *profile, const struct render_opti
 			 json_make_stack(frames, options, site));
 	if (!json)
 		return NULL;
+	json_object_set_new(json, "growth_low_bytes_per_s", growth_bound(site, site->growth_low));
+	json_object_set_new(json, "growth_high_bytes_per_s", growth_bound(site, site->growth_high));
 	json_object_set_new(json, "truncated", json_boolean(site->flags & MT_STACK_TRUNCATED));
 	json_object_set_new(json, "backing", json_boolean(site->flags & MT_STACK_BACKING));
 	return json;
@@ -372,13 +380,13 @@ int json_make_report(const struct profile *profile, const struct render_options 
 	r = make_sites(profile, options, &sites);
 	if (r < 0)
 		return r;
-	*ret = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-			 "memtrace/1", "version", MEMTRACE_VERSION, "process",
-			 make_process(profile), "agent", make_agent(profile), "heap",
-			 make_heap(&profile->heap), "sites", sites, "arenas",
-			 json_make_arenas(profile), "allocator", json_make_allocator(profile),
-			 "memory", make_memory(&profile->process, ledger), "mappings",
-			 make_mappings(ledger), "verdict", make_verdict(&verdict));
+	*ret = json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+		"memtrace/1", "version", MEMTRACE_VERSION, "process", make_process(profile),
+		"agent", make_agent(profile), "heap", make_heap(&profile->heap), "sites", sites,
+		"arenas", json_make_arenas(profile), "allocator", json_make_allocator(profile),
+		"memory", make_memory(&profile->process, ledger), "mappings", make_mappings(ledger),
+		"verdict", make_verdict(&verdict), "course", json_make_course(profile));
 	return *ret ? 0 : -ENOMEM;
 }
 

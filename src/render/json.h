@@ -37,5 +37,7 @@ int json_write(json_t *report, FILE *out);
 /* The members "arenas" and "allocator" of a report: null if nothing is known. NULL: no memory. */
 json_t *json_make_arenas(const struct profile *profile);
 json_t *json_make_allocator(const struct profile *profile);
+/* The member "course": null if nobody watched. NULL: no memory. */
+json_t *json_make_course(const struct profile *profile);
 
 #endif

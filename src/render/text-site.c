@@ -5,6 +5,7 @@
  * share the width: names are shortened, places are not, because the place is what one opens in an editor.
  */
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -270,6 +271,15 @@ static int add_figure(struct strbuf *buffer, const struct render_options *option
 	return strbuf_add_repeated(buffer, ' ', columns->error - MIN(columns->error, n_error));
 }
 
+/* Only what is certain: most places go up and down by chance. */
+static int add_growth(struct strbuf *buffer, const struct profile_site *site)
+{
+	if (isnan(site->growth) || (site->growth_low <= 0 && site->growth_high >= 0))
+		return 0;
+	strbuf_adds(buffer, site->growth < 0 ? ", shrinks by " : ", grows by ");
+	return words_add_rate(buffer, site->growth, site->growth, site->growth);
+}
+
 static int add_head(struct strbuf *buffer, const struct profile *profile,
 		    const struct render_options *options, const struct view *view, size_t i,
 		    const struct figure_columns *columns)
@@ -293,6 +303,7 @@ static int add_head(struct strbuf *buffer, const struct profile *profile,
 	add_threads(buffer, profile, site);
 	if (site->freed_bytes > 0)
 		strbuf_addf(buffer, ", %s freed", units_format_bytes(site->freed_bytes, freed));
+	add_growth(buffer, site);
 	strbuf_addc(buffer, '\n');
 	return buffer->error < 0 ? buffer->error : cell.error;
 }

@@ -286,6 +286,9 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 		add_heap(buffer, profile, options);
 		strbuf_addc(buffer, '\n');
 	}
+	r = text_add_course(buffer, profile, options);
+	if (r < 0)
+		return r;
 	if (has_ledger >= 0) {
 		add_ledger(buffer, options, &ledger);
 		strbuf_addc(buffer, '\n');

@@ -6,6 +6,7 @@
 #include "render/view.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,8 +109,10 @@ static double sort_key(const struct order *order, const struct view_row *row)
 
 	switch (order->sort) {
 	case RENDER_SORT_GROWTH:
-		/* what is not known comes last */
-		return site->growth == site->growth ? site->growth : -1e300;
+		/* what only chance may have made stands still, and what is not known comes last */
+		if (isnan(site->growth))
+			return -1e300;
+		return site->growth_low > 0 || site->growth_high < 0 ? site->growth : 0;
 	case RENDER_SORT_ALLOCATED:
 		return (double)site->allocated_bytes;
 	case RENDER_SORT_BLOCKS:

@@ -5,12 +5,18 @@
 #include "render/words.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/macro.h"
 #include "base/units.h"
+#include "profile/estimate.h"
+
+/* Bytes a second; below, a rate is said by the hour. */
+static const double SLOW_RATE = 64 << 10;
 
 static const char *const styles[] = {
 	[WORDS_STRONG] = "1",
@@ -99,6 +105,28 @@ int words_add_duration(struct strbuf *buffer, const struct render_options *optio
 	char text[UNITS_MAX];
 
 	return add_units(buffer, options, units_format_duration(seconds, text));
+}
+
+int words_add_rate(struct strbuf *buffer, double per_s, double low, double high)
+{
+	const bool slow = fabs(per_s) < SLOW_RATE;
+	const double unit = slow ? 3600 : 1;
+	char text[UNITS_MAX], from[UNITS_MAX], to[UNITS_MAX];
+
+	if (per_s < 0) {
+		const double most = low;
+
+		per_s = -per_s;
+		low = -high;
+		high = -most;
+	}
+	units_format_bytes(estimate_round(per_s * unit), text);
+	units_format_bytes(estimate_round(MAX(low, 0.0) * unit), from);
+	units_format_bytes(estimate_round(MAX(high, 0.0) * unit), to);
+	strbuf_addf(buffer, "%s each %s", text, slow ? "hour" : "second");
+	if (strcmp(from, to) == 0)
+		return buffer->error;
+	return strbuf_addf(buffer, " (%s to %s)", from, to);
 }
 
 int words_add_share(struct strbuf *buffer, uint64_t part, uint64_t whole)

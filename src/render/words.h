@@ -27,6 +27,8 @@ int words_add_bytes(struct strbuf *buffer, const struct render_options *options,
 		    double error);
 int words_add_count(struct strbuf *buffer, uint64_t n, const char *one, const char *many);
 int words_add_duration(struct strbuf *buffer, const struct render_options *options, double seconds);
+/* "1.5 MiB each second (1.4 MiB to 1.6 MiB)", by the hour if that is slow; signs are left off. */
+int words_add_rate(struct strbuf *buffer, double per_s, double low, double high);
 /* "94.0 %"; nothing if there is no whole. */
 int words_add_share(struct strbuf *buffer, uint64_t part, uint64_t whole);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "profile/course.h"
 #include "profile/estimate.h"
 
 static const struct profile_module sample_modules[] = {
@@ -229,6 +230,40 @@ struct profile *sample_profile_estimated(void)
 	profile->heap.live_bytes = estimate_round(live.bytes) + 1960;
 	profile->heap.peak_live_bytes = profile->heap.live_bytes;
 	profile->heap.allocated_bytes = profile->heap.live_bytes + profile->heap.freed_bytes;
+	assert(profile_is_valid(profile));
+	return profile;
+}
+
+struct profile *sample_profile_watched(void)
+{
+	enum { N = 25 };
+	struct profile *profile = sample_profile();
+
+	profile->moments = calloc(N, sizeof(*profile->moments));
+	profile->points = calloc(N, sizeof(*profile->points));
+	assert(profile->moments && profile->points);
+	for (uint32_t i = 0; i < N; i++) {
+		const uint64_t rss = (1 << 20) + (uint64_t)i * (1 << 19);
+
+		profile->moments[i] = (struct profile_moment){
+			.at = profile->process.started_at + i / 2.0,
+			.rss = rss,
+			.anon = rss / 2,
+			.live = 100000 + (uint64_t)i * 40000,
+			.allocated = (uint64_t)i * (1 << 19),
+			.highest_rss = rss,
+			.highest_live = 100000 + (uint64_t)i * 40000,
+		};
+		profile->points[i] = (struct profile_point){
+			.moment = i,
+			.live_bytes = 98040 + (uint64_t)i * 40000,
+			.live_blocks = 4,
+			.allocated_bytes = 98040 + (uint64_t)i * 40000,
+			.allocated_blocks = 4,
+		};
+	}
+	profile->n_moments = profile->n_points = N;
+	course_find_growth(profile);
 	assert(profile_is_valid(profile));
 	return profile;
 }

@@ -20,4 +20,7 @@ struct profile *sample_profile(void);
 /* The same process running, site 0 sampled at 64 KiB: figures of site 0 and the heap have an error. */
 struct profile *sample_profile_estimated(void);
 
+/* The same, watched each half second: RSS grows by 1 MiB a second, site 0 by 80,000 bytes, the others not at all. */
+struct profile *sample_profile_watched(void);
+
 #endif

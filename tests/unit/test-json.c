@@ -128,6 +128,33 @@ static void every_member_of_the_schema_is_there(void **state)
 	json_decref(json);
 }
 
+static void the_course_is_there_with_growth_peaks_and_survival(void **state)
+{
+	json_t *json = report(sample_profile_watched(), NULL);
+
+	assert_int_equal(json_array_size(at(json, "course.moments")), 25);
+	assert_float_equal((float)json_real_value(at(json, "course.watched_s")), 12, 0.001F);
+	assert_float_equal((float)json_real_value(at(json, "course.rss.growth_bytes_per_s")),
+			   1048576, 1);
+	assert_integer(json, "course.rss.peak_bytes", 13 << 20);
+	assert_float_equal((float)json_real_value(at(json, "course.live.growth_bytes_per_s")),
+			   80000, 1);
+	assert_integer(json, "course.moments.0.rss_bytes", 1 << 20);
+	assert_integer(json, "course.moments.0.retained_bytes", (1 << 19) - 100000);
+	assert_int_equal(json_array_size(at(json, "course.survival")), 3);
+	assert_integer(json, "course.survival.0.live_bytes", 262144);
+	assert_float_equal((float)json_real_value(at(json, "sites.0.growth_bytes_per_s")), 80000,
+			   1);
+	assert_float_equal((float)json_real_value(at(json, "sites.0.growth_low_bytes_per_s")),
+			   80000, 1);
+	assert_null_at(json, "sites.1.growth_bytes_per_s");
+	assert_null_at(json, "sites.1.growth_high_bytes_per_s");
+	json_decref(json);
+	json = report(sample_profile(), NULL);
+	assert_null_at(json, "course");
+	json_decref(json);
+}
+
 static void figures_are_integers_and_what_is_not_known_is_null(void **state)
 {
 	json_t *json = report(sample_profile(), NULL);
@@ -251,6 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_member_of_the_schema_is_there),
+		cmocka_unit_test(the_course_is_there_with_growth_peaks_and_survival),
 		cmocka_unit_test(figures_are_integers_and_what_is_not_known_is_null),
 		cmocka_unit_test(stacks_run_from_the_inside_out),
 		cmocka_unit_test(filters_hold_for_sites_and_not_for_totals),

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
 #include "render/render.h"
+#include "render/spark.h"
+#include "render/text.h"
 #include "render/words.h"
 #include "sample-profile.h"
 #include "test.h"
 
 static const struct render_options plain = {
 	.since_s = -1, .older_s = -1, .utf8 = true, .width = 100};
+
+static const struct render_options ascii = {.since_s = -1, .older_s = -1, .width = 90};
 
 typedef int (*renderer)(const struct profile *, const struct render_options *, FILE *);
 
@@ -265,10 +270,45 @@ static void csv_has_plain_numbers_and_quotes_where_needed(void **state)
 		render_csv, profile, &plain,
 		"id,kind,live_bytes,live_bytes_stderr,live_blocks,allocated_bytes,allocated_blocks,"
 		"freed_bytes,freed_blocks,oldest_age_s,youngest_age_s,function,file,line,module,"
-		"stack\n"
+		"stack,growth_bytes_per_s\n"
 		"1111111111111111,malloc,1048576,0,4,1048576,4,0,0,12,0.25,make_node,"
 		"/srv/app/src/list.c,42,/srv/app/leaky,"
-		"\"make_node;f(\"\"a\"\", b);main;__libc_start_call_main\"\n");
+		"\"make_node;f(\"\"a\"\", b);main;__libc_start_call_main\",\n");
+}
+
+static void a_course_is_a_sentence_and_a_line(void **state)
+{
+	struct profile *profile = sample_profile_watched();
+	struct strbuf buffer = {};
+
+	assert_int_equal(text_add_course(&buffer, profile, &ascii), 0);
+	assert_string_equal(
+		buffer.text,
+		"Course     RSS grew by 1.0 MiB each second in the later half of 12 s; most was 13.0 MiB\n"
+		"           after 12 s\n"
+		"           _______..........-------::::::::=======++++++++++********###\n"
+		"Survival   of what was allocated up to 1.0 s ago 25.0 % is live, 1.0 s to 10 s ago 5.6 "
+		"%,\n           10 s to 12 s ago 0.1 %\n\n");
+	strbuf_reset(&buffer);
+	profile->n_moments = 0;
+	assert_int_equal(text_add_course(&buffer, profile, &ascii), 0);
+	assert_int_equal(buffer.length, 0);
+	strbuf_deinit(&buffer);
+	profile_free(profile);
+}
+
+static void a_spark_line_begins_at_zero_and_shows_gaps(void **state)
+{
+	const double times[] = {0, 1, 2, 3, 4, 5, 6, 7};
+	const double values[] = {(double)NAN, 0, 10, 50, 100, 99, 0, 50};
+	struct strbuf buffer = {};
+
+	assert_int_equal(spark_add(&buffer, &ascii, times, values, 8, 8), 0);
+	assert_string_equal(buffer.text, " __:##_:");
+	strbuf_reset(&buffer);
+	assert_int_equal(spark_add(&buffer, &ascii, times, values, 1, 8), 0);
+	assert_int_equal(buffer.length, 0);
+	strbuf_deinit(&buffer);
 }
 
 static void folded_runs_from_the_outside_in(void **state)
@@ -378,6 +418,8 @@ int main(void)
 		cmocka_unit_test(the_end_of_a_run_is_a_few_lines),
 		cmocka_unit_test(sites_that_read_the_same_are_one_line_at_the_end_of_a_run),
 		cmocka_unit_test(csv_has_plain_numbers_and_quotes_where_needed),
+		cmocka_unit_test(a_course_is_a_sentence_and_a_line),
+		cmocka_unit_test(a_spark_line_begins_at_zero_and_shows_gaps),
 		cmocka_unit_test(folded_runs_from_the_outside_in),
 		cmocka_unit_test(escape_sequences_do_not_reach_the_terminal),
 		cmocka_unit_test(colours_change_nothing_but_colours),

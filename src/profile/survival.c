@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What was allocated between two ages is the difference of the process's counter at two moments, with a
+ * straight line between the moments that were kept; what of it is live, the blocks of those ages tell. A
+ * class in which nothing was allocated says nothing and is left out.
+ */
+#include "profile/survival.h"
+
+#include "base/macro.h"
+#include "profile/course.h"
+#include "profile/estimate.h"
+
+static const double bounds_s[SURVIVAL_CLASSES] = {0, 1, 10, 60, 600, 3600, 6 * 3600, 86400};
+
+/* Bytes that were allocated up to a moment, within those that are known. */
+static double allocated_until(const struct profile *profile, double at)
+{
+	const struct profile_moment *moments = profile->moments;
+	size_t i = 1;
+
+	if (at <= moments[0].at)
+		return (double)moments[0].allocated;
+	while (i < profile->n_moments && moments[i].at < at)
+		i++;
+	if (i == profile->n_moments)
+		return (double)moments[i - 1].allocated;
+	const double share = (at - moments[i - 1].at) / (moments[i].at - moments[i - 1].at);
+	const double before = (double)moments[i - 1].allocated;
+
+	return before + share * ((double)moments[i].allocated - before);
+}
+
+static uint64_t live_between(const struct profile *profile, double from_s, double to_s)
+{
+	struct estimate live = {};
+
+	for (size_t i = 0; i < profile->n_blocks; i++) {
+		const struct profile_block *block = &profile->blocks[i];
+
+		if (block->site != PROFILE_NO_SITE && block->age_s >= from_s &&
+		    block->age_s < to_s && profile->sites[block->site].kind == MT_SITE_MALLOC)
+			estimate_add(&live, block->size, block->interval);
+	}
+	return estimate_round(live.bytes);
+}
+
+size_t survival_make(const struct profile *profile, struct survival ret[SURVIVAL_CLASSES])
+{
+	const double span_s = course_span_s(profile);
+	size_t n = 0;
+
+	if (span_s < 1)
+		return 0;
+	const double now = profile->moments[profile->n_moments - 1].at;
+
+	for (size_t i = 0; i < SURVIVAL_CLASSES && bounds_s[i] < span_s; i++) {
+		const double next = i + 1 < SURVIVAL_CLASSES ? bounds_s[i + 1] : span_s;
+		const double from_s = bounds_s[i], to_s = MIN(next, span_s);
+		const double allocated = allocated_until(profile, now - from_s) -
+					 allocated_until(profile, now - to_s);
+
+		if (allocated < 1)
+			continue;
+		const uint64_t live = live_between(profile, from_s, to_s);
+
+		/* estimates of both may differ in the last percent */
+		ret[n++] =
+			(struct survival){from_s, to_s, MAX(estimate_round(allocated), live), live};
+	}
+	return n;
+}
