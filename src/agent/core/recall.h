@@ -19,12 +19,19 @@
 
 struct recall;
 
+struct recall_request {
+	const struct unwind_stack *stack; /* the thread's own; the caller is on it */
+	uintptr_t skip_start, skip_end;   /* the inner frames in here are left out */
+	unsigned max;                     /* frames; outer ones are left out */
+	bool wants_note;                  /* which is enough if there is one */
+};
+
 /* A stack that was found. */
 struct recall_stack {
+	uint32_t note; /* what recall_set_note said of it; if there is one, nothing else is told */
+	unsigned n_frames; /* at most max */
 	uint64_t hash;     /* stack_hash of its frames */
-	unsigned n_frames; /* at most the max that was asked for */
 	bool is_truncated; /* there were more */
-	bool is_same;      /* as the one before it, which recall_site is about */
 };
 
 /* An empty one; NULL without memory. It is never given back. */
@@ -34,17 +41,17 @@ struct recall *recall_new(void);
 void recall_forget(struct recall *recall);
 
 /*
- * Finds the caller's stack as unwind_trace does. stack is the thread's own, and the caller is on it.
- * False if it has to be left to unwind_trace. Not reentrant, but may be abandoned by a longjmp.
+ * Finds the caller's stack as unwind_trace does. False if it has to be left to that. Not reentrant, but
+ * may be abandoned by a longjmp.
  */
-bool recall_trace(struct recall *recall, const struct unwind_stack *stack, uintptr_t skip_start,
-		  uintptr_t skip_end, unsigned max, struct recall_stack *ret);
+bool recall_trace(struct recall *recall, const struct recall_request *request,
+		  struct recall_stack *ret);
 
-/* The frames of the stack that was found last, innermost first. */
+/* The frames of the stack that was found last, by more than its note, innermost first. */
 void recall_copy(const struct recall *recall, uint64_t *ret_frames, unsigned n_frames);
 
-/* A number of the caller's that goes with the stack found last; 0 until it is stored. */
-uint32_t *recall_note(struct recall *recall);
+/* The caller's number for that stack, which is not 0. It is told again when the stack comes again. */
+void recall_set_note(struct recall *recall, uint32_t note);
 
 uint64_t recall_own_bytes(void);
 

@@ -78,42 +78,49 @@ static _noinline_ uint32_t recorder_site_anew(struct thread *thread, struct unwi
 	return site;
 }
 
-/* Of the stack that the thread has just recalled. */
+/* Of the stack that the thread has just recalled. Notes the sites of blocks. */
 static _noinline_ uint32_t recorder_site_found(struct thread *thread,
 					       const struct recall_stack *found,
 					       enum mt_site_kind kind, unsigned flags,
 					       uint64_t now_ns)
 {
-	uint32_t site = sites_find(kind, flags, found->hash);
+	uint32_t site;
 
-	if (likely(site))
-		return site;
-	recall_copy(thread->recall, thread->frames, found->n_frames);
-	return sites_get(thread, kind, flags, thread->frames, found->n_frames, now_ns);
+	if (unlikely(found->is_truncated)) {
+		flags |= MT_STACK_TRUNCATED;
+		recorder_count_truncated();
+	}
+	site = sites_find(kind, flags, found->hash);
+	if (unlikely(!site)) {
+		recall_copy(thread->recall, thread->frames, found->n_frames);
+		site = sites_get(thread, kind, flags, thread->frames, found->n_frames, now_ns);
+	}
+	/* those that are truncated are counted each time */
+	if (kind == MT_SITE_MALLOC && site && !found->is_truncated)
+		recall_set_note(thread->recall, site);
+	return site;
 }
 
 uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned flags,
 		       uint64_t now_ns)
 {
 	struct unwind_stack scratch, *stack = thread_stack_get(thread, &scratch);
+	const struct recall_request request = {
+		.stack = stack,
+		.skip_start = recorder_text_start,
+		.skip_end = recorder_text_end,
+		.max = THREAD_FRAMES,
+		.wants_note = kind == MT_SITE_MALLOC,
+	};
 	struct recall_stack found;
-	uint32_t *note;
 
 	/* handlers and coroutines have stacks of which nothing is remembered */
-	if (unlikely(stack != &thread->stack || !thread->recall) ||
-	    unlikely(!recall_trace(thread->recall, stack, recorder_text_start, recorder_text_end,
-				   THREAD_FRAMES, &found)))
+	if (unlikely(stack != &thread->stack || !thread->recall ||
+		     !recall_trace(thread->recall, &request, &found)))
 		return recorder_site_anew(thread, stack, kind, flags, now_ns);
-	if (unlikely(found.is_truncated)) {
-		flags |= MT_STACK_TRUNCATED;
-		recorder_count_truncated();
-	}
-	note = recall_note(thread->recall);
-	if (unlikely(kind != MT_SITE_MALLOC))
-		return recorder_site_found(thread, &found, kind, flags, now_ns);
-	if (!*note)
-		*note = recorder_site_found(thread, &found, kind, flags, now_ns);
-	return *note;
+	if (likely(found.note))
+		return found.note;
+	return recorder_site_found(thread, &found, kind, flags, now_ns);
 }
 
 /* How many events the cost of this one stands for; 0 if it is not measured. */
