@@ -14,12 +14,14 @@ from allsamples import print_all_samples, run_all_samples  # noqa: E402
 from overhead import print_overhead, run_overhead  # noqa: E402
 from peers import print_peers, run_peers  # noqa: E402
 from plot import write_plot  # noqa: E402
+from symbols import print_symbols, run_symbols  # noqa: E402
 
 # what is asked, the rounds that it takes, and how it is answered and printed
 PARTS = {
     "peers": (5, run_peers, print_peers),
     "overhead": (11, run_overhead, print_overhead),
     "all-samples": (5, run_all_samples, print_all_samples),
+    "symbols": (5, run_symbols, print_symbols),
 }
 
 
@@ -27,7 +29,8 @@ def parse():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all",
                         help="peers: time and memory of allocators; overhead: the default sampling against none;"
-                        " all-samples: --sample=all and heaptrack; all of them without one")
+                        " all-samples: --sample=all and heaptrack; symbols: names of addresses, against llvm-symbolizer;"
+                        " all of them without one")
     parser.add_argument("workload", nargs="*", help="only workloads whose names begin so")
     parser.add_argument("--rounds", type=int, help="rounds of each variant (5; overhead: 11)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")

@@ -12,10 +12,13 @@
 
 #include <dwarf.h>
 
+#include "symbolize/dwarf-walk.h"
+
 struct dwarf_index {
 	Dwarf *dwarf;
 	Dwarf *alternate; /* NULL: none */
 	struct elffile *alternate_file;
+	struct dwarf_line_sections sections;
 	struct dwarf_unit *units; /* those with code */
 	size_t n_units, capacity;
 	struct rangemap map; /* addresses to units */
@@ -26,7 +29,7 @@ enum { DWARF_MAX_UNITS = 4 << 20 };
 
 static int add_unit(struct dwarf_index *index, Dwarf_Die *die, const struct elffile *code)
 {
-	int n = dwarf_unit_add_ranges(&index->map, die, code, 0, (uint32_t)index->n_units, NULL);
+	int n = dwarf_walk_add_ranges(&index->map, die, code, 0, (uint32_t)index->n_units, NULL);
 
 	if (n <= 0)
 		return n;
@@ -39,7 +42,7 @@ static int add_unit(struct dwarf_index *index, Dwarf_Die *die, const struct elff
 		index->units = units;
 		index->capacity = capacity;
 	}
-	dwarf_unit_init(&index->units[index->n_units++], die, code);
+	dwarf_unit_init(&index->units[index->n_units++], die, code, &index->sections);
 	return 0;
 }
 
@@ -90,6 +93,7 @@ int dwarf_index_new(const struct debuginfo_places *places, const struct elffile 
 	index->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!index->dwarf)
 		return -ENOENT;
+	dwarf_line_sections_init(&index->sections, file);
 	r = add_alternate(index, places, file);
 	if (r >= 0)
 		r = add_units(index, code);
@@ -124,13 +128,13 @@ int dwarf_index_find(struct dwarf_index *index, uint64_t address,
 	int n;
 
 	*ret_why = NULL;
-	calls[0].place = NULL;
+	calls[0].place = (struct dwarf_place){};
 	if (i == RANGE_NONE) {
 		*ret_why = "no debug information for this part of the file";
 		return 0;
 	}
 	n = dwarf_unit_find(&index->units[i], address, calls, ret_entry);
-	if (n == 0 || !calls[0].place->line)
+	if (n == 0 || !calls[0].place.line)
 		*ret_why = index->units[i].why ?: "no line is known";
 	return n;
 }

@@ -21,7 +21,7 @@ struct dwarf_index *dwarf_index_free(struct dwarf_index *index);
 DEFINE_CLEANUP(struct dwarf_index *, dwarf_index_free)
 
 /*
- * As dwarf_unit_find; calls[0].place may be NULL if there is no function. ret_why, if there is no function or no line: the reason, a string that lives for
+ * As dwarf_unit_find. ret_why, if there is no function or no line: the reason, a string that lives for
  * ever.
  */
 int dwarf_index_find(struct dwarf_index *index, uint64_t address,

@@ -193,20 +193,13 @@ static int name_by_symbol(struct module_context *context, const struct symbol *s
 	return 0;
 }
 
-/* place may be NULL. */
-static int locate_frame(struct module_context *context, struct dwarf_place *place,
+static int locate_frame(struct module_context *context, const struct dwarf_place *place,
 			struct symbolizer_frame *frame)
 {
-	*frame = (struct symbolizer_frame){};
-	if (!place)
-		return 0;
-	frame->line = place->line;
+	*frame = (struct symbolizer_frame){.line = place->line};
 	if (!place->file)
 		return 0;
-	if (!place->path)
-		place->path =
-			source_paths_get(&context->paths, context->pool, place->dir, place->file);
-	frame->file = place->path;
+	frame->file = source_paths_get(&context->paths, context->pool, place->dir, place->file);
 	return frame->file ? 0 : -ENOMEM;
 }
 
@@ -236,7 +229,7 @@ static int make_frame(struct module_context *context, const struct dwarf_call *c
 	struct dwarf_name *name = call->name;
 	int r;
 
-	r = locate_frame(context, call->place, frame);
+	r = locate_frame(context, &call->place, frame);
 	if (r >= 0)
 		r = show_linkage_name(context, name);
 	if (r < 0)
@@ -256,7 +249,7 @@ static int make_frame(struct module_context *context, const struct dwarf_call *c
 
 /* The only frame where debug information tells no function. */
 static int make_symbol_frame(struct module *module, struct module_context *context,
-			     const struct symbol *symbol, struct dwarf_place *place,
+			     const struct symbol *symbol, const struct dwarf_place *place,
 			     const char *why, struct symbolizer_frame *frame)
 {
 	const char *readable;
@@ -292,14 +285,14 @@ int module_resolve(struct module *module, struct module_context *context, uint64
 	if (r < 0)
 		return r;
 	symbol = symtab_find(&module->symtab, address);
-	calls[0].place = NULL;
+	calls[0].place = (struct dwarf_place){};
 	if (module->dwarf) {
 		n = dwarf_index_find(module->dwarf, address, calls, &entry, &why);
 		if (n < 0)
 			return n;
 	}
 	if (n == 0) {
-		r = make_symbol_frame(module, context, symbol, calls[0].place, why, &frames[0]);
+		r = make_symbol_frame(module, context, symbol, &calls[0].place, why, &frames[0]);
 		if (r < 0)
 			return r;
 	}

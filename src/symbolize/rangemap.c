@@ -108,6 +108,17 @@ static int compare_ranges(const void *a, const void *b)
 	return (x->value > y->value) - (x->value < y->value);
 }
 
+/* Entries of debug information mostly come in the order of their code. */
+static void sort(struct rangemap *map)
+{
+	for (size_t i = 1; i < map->n_ranges; i++) {
+		if (compare_ranges(&map->ranges[i - 1], &map->ranges[i]) > 0) {
+			qsort(map->ranges, map->n_ranges, sizeof(*map->ranges), compare_ranges);
+			return;
+		}
+	}
+}
+
 /* There is room for two segments a range and one more. */
 static void segment_add(struct rangemap *map, uint64_t start, uint32_t value)
 {
@@ -154,7 +165,7 @@ int rangemap_build(struct rangemap *map)
 	map->segments = reallocarray(NULL, 2 * map->n_ranges + 1, sizeof(*map->segments));
 	if (!items || !map->segments)
 		return -ENOMEM;
-	qsort(map->ranges, map->n_ranges, sizeof(*map->ranges), compare_ranges);
+	sort(map);
 	heap.items = items;
 	sweep(map, &heap);
 

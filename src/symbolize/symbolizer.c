@@ -19,22 +19,20 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "symbolize/answers.h"
 #include "symbolize/jit.h"
 #include "symbolize/module.h"
 
-/* Some 250 MB of answers. */
-enum { MAX_ANSWER_FRAMES = 4 << 20 };
+/* Some 250 MB of answers, at the most. */
+enum { MAX_ANSWER_ITEMS = 16 << 20, MAX_ANSWER_FRAMES = 2 << 20 };
+_Static_assert((int)DWARF_MAX_CALLS == (int)ANSWERS_MAX_FRAMES, "what is found can be kept");
 
 /* A module as the caller told it. */
 struct place {
 	struct module *module; /* owned by the symbolizer */
 	uint64_t bias;
-	struct map answers; /* addresses to answers */
+	struct map answers; /* addresses to numbers of answers */
 };
-
-/* The value in a map of answers: where its frames start, and how many there are. */
-enum { ANSWER_COUNT_BITS = 8 };
-_Static_assert(DWARF_MAX_CALLS < 1 << ANSWER_COUNT_BITS, "the count fits");
 
 struct symbolizer {
 	struct module_context context;
@@ -44,9 +42,8 @@ struct symbolizer {
 	size_t n_modules, modules_capacity;
 	struct place *places;
 	size_t n_places, places_capacity;
-	struct map jit_answers;          /* of addresses in no module */
-	struct symbolizer_frame *frames; /* of all answers */
-	size_t n_frames, frames_capacity;
+	struct map jit_answers; /* of addresses in no module */
+	struct answers answers; /* all of them */
 };
 
 int symbolizer_new(const struct symbolizer_options *options, struct symbolizer **ret)
@@ -90,7 +87,7 @@ static void forget_answers(struct symbolizer *symbolizer)
 	for (size_t i = 0; i < symbolizer->n_places; i++)
 		map_deinit(&symbolizer->places[i].answers);
 	map_deinit(&symbolizer->jit_answers);
-	symbolizer->n_frames = 0;
+	answers_deinit(&symbolizer->answers);
 }
 
 struct symbolizer *symbolizer_free(struct symbolizer *symbolizer)
@@ -102,7 +99,6 @@ struct symbolizer *symbolizer_free(struct symbolizer *symbolizer)
 		module_free(symbolizer->modules[i]);
 	free(symbolizer->modules);
 	free(symbolizer->places);
-	free(symbolizer->frames);
 	jit_free(symbolizer->jit);
 	debugserver_free(symbolizer->context.places.server);
 	demangler_deinit(&symbolizer->context.demangler);
@@ -203,26 +199,14 @@ static int resolve_jit(struct symbolizer *symbolizer, uint64_t address,
 static int keep_answer(struct symbolizer *symbolizer, struct map *answers, uint64_t address,
 		       const struct symbolizer_frame *frames, size_t n)
 {
+	uint64_t number;
 	int r;
 
-	if (symbolizer->n_frames + n > MAX_ANSWER_FRAMES)
+	if (symbolizer->answers.n_items > MAX_ANSWER_ITEMS ||
+	    symbolizer->answers.n_frames > MAX_ANSWER_FRAMES)
 		forget_answers(symbolizer);
-	if (symbolizer->n_frames + n > symbolizer->frames_capacity) {
-		size_t capacity = MAX((size_t)1024, 2 * symbolizer->frames_capacity);
-		struct symbolizer_frame *bigger =
-			reallocarray(symbolizer->frames, capacity, sizeof(*bigger));
-
-		if (!bigger)
-			return -ENOMEM;
-		symbolizer->frames = bigger;
-		symbolizer->frames_capacity = capacity;
-	}
-	r = map_set(answers, address, (uint64_t)symbolizer->n_frames << ANSWER_COUNT_BITS | n);
-	if (r < 0)
-		return r;
-	memcpy(&symbolizer->frames[symbolizer->n_frames], frames, n * sizeof(*frames));
-	symbolizer->n_frames += n;
-	return 0;
+	r = answers_add(&symbolizer->answers, frames, n, &number);
+	return r < 0 ? r : map_set(answers, address, number);
 }
 
 int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t address,
@@ -255,7 +239,6 @@ int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t 
 			return r;
 		answer = map_find(answers, address);
 	}
-	*ret_frames = &symbolizer->frames[*answer >> ANSWER_COUNT_BITS];
-	*ret_n = *answer & ((1 << ANSWER_COUNT_BITS) - 1);
+	answers_get(&symbolizer->answers, *answer, ret_frames, ret_n);
 	return 0;
 }

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dwarf-lines.c: line tables, kept small.
+ *
+ * A line table is a program for a machine that counts addresses and lines. libdw runs it too, but keeps of
+ * each row all that the standard has for it, and sorts the rows: for a large program that is most of what a
+ * profile's names cost. Here a row is twelve bytes, and only what changes the answer is one: where several
+ * rows have one address the last counts, and where line and file stay there is no new row.
+ *
+ * Within a sequence addresses ascend. Sequences come in any order, so they are put in order as wholes.
+ * Functions that the linker threw away leave sequences at address zero or so, which are not taken.
+ *
+ * Files are named by a folder and a name in the table's head; the path is put together when it is asked for,
+ * because a unit names hundreds of headers and needs few.
+ */
+#include "symbolize/dwarf-lines.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/grow.h"
+#include "base/macro.h"
+
+/* Its rows are relative to its start, and the last one is a gap. */
+struct sequence {
+	uint64_t start;
+	size_t first, n; /* of its rows */
+};
+
+struct machine {
+	struct dwarf_line_head head;
+	const struct elffile *code;
+	struct dwarf_line_row *rows;
+	size_t n_rows;
+	struct sequence *sequences; /* those that are whole, and room for one more */
+	size_t n_sequences;
+	struct sequence open;
+	/* registers */
+	uint64_t address, line, file;
+};
+
+static void machine_deinit(struct machine *machine)
+{
+	dwarf_line_head_deinit(&machine->head);
+	free(machine->rows);
+	free(machine->sequences);
+}
+
+static void reset(struct machine *machine)
+{
+	machine->address = 0;
+	machine->line = 1;
+	machine->file = 1;
+}
+
+/* Adds what the registers say to the open sequence. */
+static int add_row(struct machine *machine, uint32_t file, uint64_t line)
+{
+	struct dwarf_line_row row = {.line = line <= UINT32_MAX ? (uint32_t)line : 0, .file = file};
+	struct dwarf_line_row *last = NULL;
+	uint64_t offset;
+
+	if (machine->n_rows == machine->open.first)
+		machine->open.start = machine->address;
+	else
+		last = &machine->rows[machine->n_rows - 1];
+	offset = machine->address - machine->open.start;
+	row.offset = (uint32_t)offset;
+	/* what lies gigabytes apart, or goes backwards, is no code */
+	if (offset > UINT32_MAX || (last && last->offset > row.offset))
+		return 0;
+	if (last && last->file == row.file && last->line == row.line)
+		return 0;
+	if (last && last->offset == row.offset) {
+		*last = row;
+		return 0;
+	}
+	if (GROW(machine->rows, machine->n_rows) < 0)
+		return -ENOMEM;
+	machine->rows[machine->n_rows++] = row;
+	return 0;
+}
+
+static int add_line(struct machine *machine)
+{
+	return add_row(machine, (uint32_t)MIN(machine->file, (uint64_t)DWARF_LINES_GAP - 1),
+		       machine->line);
+}
+
+/* The open sequence stays only if it is of code. */
+static int end_sequence(struct machine *machine)
+{
+	struct sequence *open = &machine->open;
+	int r = add_row(machine, DWARF_LINES_GAP, 0);
+
+	if (r < 0)
+		return r;
+	open->n = machine->n_rows - open->first;
+	if (open->start == 0 || !elffile_is_code(machine->code, open->start)) {
+		machine->n_rows = open->first;
+	} else {
+		if (GROW(machine->sequences, machine->n_sequences) < 0)
+			return -ENOMEM;
+		machine->sequences[machine->n_sequences++] = *open;
+	}
+	*open = (struct sequence){.first = machine->n_rows};
+	reset(machine);
+	return 0;
+}
+
+static int run_extended(struct machine *machine)
+{
+	struct bytes *program = &machine->head.program, operand;
+	uint64_t size = bytes_uleb(program);
+	bool more;
+
+	operand = *program;
+	bytes_skip(program, size);
+	if (program->failed)
+		return 0;
+	operand.end = program->at;
+	switch (size > 0 ? bytes_u8(&operand) : 0) {
+	case DW_LNE_end_sequence:
+		return end_sequence(machine);
+	case DW_LNE_set_address:
+		machine->address = bytes_number(&operand, MIN(size - 1, (uint64_t)8));
+		return 0;
+	case DW_LNE_define_file:
+		return dwarf_line_head_add_file(&machine->head, &operand, &more);
+	default:
+		return 0;
+	}
+}
+
+static void advance(struct machine *machine, uint64_t instructions)
+{
+	machine->address += instructions * machine->head.min_instruction;
+}
+
+static int run_standard(struct machine *machine, uint8_t opcode)
+{
+	const struct dwarf_line_head *head = &machine->head;
+	struct bytes *program = &machine->head.program;
+
+	switch (opcode) {
+	case DW_LNS_copy:
+		return add_line(machine);
+	case DW_LNS_advance_pc:
+		advance(machine, bytes_uleb(program));
+		return 0;
+	case DW_LNS_advance_line:
+		machine->line += (uint64_t)bytes_sleb(program);
+		return 0;
+	case DW_LNS_set_file:
+		machine->file = bytes_uleb(program);
+		return 0;
+	case DW_LNS_const_add_pc:
+		advance(machine, (255U - head->opcode_base) / head->line_range);
+		return 0;
+	case DW_LNS_fixed_advance_pc:
+		machine->address += bytes_number(program, 2);
+		return 0;
+	default:
+		/* columns, marks, and what is not known */
+		for (uint8_t i = 0; i < head->lengths[opcode - 1]; i++)
+			(void)bytes_uleb(program);
+		return 0;
+	}
+}
+
+static int run_special(struct machine *machine, uint8_t opcode)
+{
+	unsigned int step = opcode - machine->head.opcode_base;
+	int up = machine->head.line_base + (int)(step % machine->head.line_range);
+
+	advance(machine, step / machine->head.line_range);
+	machine->line += (uint64_t)(int64_t)up;
+	return add_line(machine);
+}
+
+static int run(struct machine *machine)
+{
+	while (bytes_left(&machine->head.program) > 0) {
+		uint8_t opcode = bytes_u8(&machine->head.program);
+		int r;
+
+		if (opcode >= machine->head.opcode_base)
+			r = run_special(machine, opcode);
+		else if (opcode == 0)
+			r = run_extended(machine);
+		else
+			r = run_standard(machine, opcode);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int compare_sequences(const void *a, const void *b)
+{
+	const struct sequence *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+/* The rows of all sequences in order, relative to the first one's start. */
+static int order_rows(struct machine *machine, struct dwarf_lines *lines)
+{
+	size_t n = 0;
+
+	if (machine->n_sequences == 0)
+		return 0;
+	qsort(machine->sequences, machine->n_sequences, sizeof(*machine->sequences),
+	      compare_sequences);
+	lines->base = machine->sequences[0].start;
+	lines->rows = reallocarray(NULL, machine->n_rows, sizeof(*lines->rows));
+	if (!lines->rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < machine->n_sequences; i++) {
+		const struct sequence *sequence = &machine->sequences[i];
+		uint64_t shift = sequence->start - lines->base;
+
+		/* a gap where the next sequence begins is none */
+		if (n > 0 && lines->rows[n - 1].offset >= shift)
+			n--;
+		for (size_t k = 0; k < sequence->n; k++) {
+			struct dwarf_line_row row = machine->rows[sequence->first + k];
+
+			if (row.offset + shift > UINT32_MAX)
+				break;
+			row.offset += (uint32_t)shift;
+			lines->rows[n++] = row;
+		}
+	}
+	lines->n_rows = n;
+	return 0;
+}
+
+int dwarf_lines_load(struct dwarf_lines *lines, const struct dwarf_line_sections *sections,
+		     uint64_t offset, const struct elffile *code)
+{
+	_cleanup_(machine_deinit) struct machine machine = {.code = code};
+	int r = dwarf_line_head_read(&machine.head, sections, offset);
+
+	if (r < 0)
+		return r == -EBADMSG ? 0 : r;
+	reset(&machine);
+	r = run(&machine);
+	if (r >= 0)
+		r = order_rows(&machine, lines);
+	if (r < 0)
+		return r;
+	lines->files = machine.head.files;
+	lines->n_files = machine.head.n_files;
+	machine.head.files = NULL;
+	machine.head.n_files = 0;
+	return 0;
+}
+
+void dwarf_lines_deinit(struct dwarf_lines *lines)
+{
+	for (size_t i = 0; i < lines->n_files; i++)
+		free(lines->files[i].path);
+	free(lines->files);
+	free(lines->rows);
+	*lines = (struct dwarf_lines){};
+}
+
+const struct dwarf_line_row *dwarf_lines_find(const struct dwarf_lines *lines, uint64_t address)
+{
+	uint64_t offset = address - lines->base;
+	size_t low = 0, high = lines->n_rows;
+
+	/* the first row behind address is at high */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (lines->rows[middle].offset <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (address < lines->base || low == 0 || lines->rows[low - 1].file == DWARF_LINES_GAP)
+		return NULL;
+	return &lines->rows[low - 1];
+}
+
+const char *dwarf_lines_file(struct dwarf_lines *lines, uint64_t index)
+{
+	struct dwarf_line_file *file = index < lines->n_files ? &lines->files[index] : NULL;
+
+	if (!file || !file->name)
+		return NULL;
+	if (file->name[0] == '/' || !file->dir)
+		return file->name;
+	if (!file->path && asprintf(&file->path, "%s/%s", file->dir, file->name) < 0)
+		file->path = NULL;
+	return file->path;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dwarf-walk.h: finds functions and inlined calls of a unit and says where their code is. For dwarf-unit.c.
+ */
+#ifndef SYMBOLIZE_DWARF_WALK_H
+#define SYMBOLIZE_DWARF_WALK_H
+
+#include "symbolize/dwarf-unit.h"
+
+enum { DWARF_NO_PARENT = -1 };
+
+/* A large program has millions of these. */
+struct dwarf_inline {
+	void *die; /* address of its entry in the unit */
+	struct dwarf_name
+		*name; /* NULL until it was asked for; the caller is known together with it */
+	uint32_t caller_file; /* number, maybe of none */
+	uint32_t caller_line; /* 0: unknown */
+	int32_t parent;       /* index of the inlined call around it, or DWARF_NO_PARENT */
+};
+
+/*
+ * Adds the functions of unit to its list and its map, which were empty. What stands in types and in other
+ * functions is found if deep. 0 or -ENOMEM.
+ */
+int dwarf_walk_functions(struct dwarf_unit *unit, bool deep);
+/* Adds the calls that were inlined into function to its list and its map, which were empty. 0 or -ENOMEM. */
+int dwarf_walk_inlines(struct dwarf_unit *unit, struct dwarf_function *function);
+
+/*
+ * Adds the ranges of an entry that hold code of this file to map, with value, and returns how many, -ENOMEM.
+ * rank 0: the narrower range wins. ret_entry (may be NULL) is the start of the first one.
+ */
+int dwarf_walk_add_ranges(struct rangemap *map, Dwarf_Die *die, const struct elffile *code,
+			  uint64_t rank, uint32_t value, uint64_t *ret_entry);
+
+#endif
