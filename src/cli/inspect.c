@@ -114,6 +114,7 @@ int inspect_space(const struct space *space, const struct mt_header *header,
 		return r;
 	if (!profile->arenas)
 		r = allocators_read(space, header ? header->heap_root : 0, 0, &profile->arenas);
+	profile_count_before_attach(profile);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -160,6 +161,7 @@ int inspect_arenas(pid_t pid, bool may_stop, struct profile *profile)
 		arenas_deinit(profile->arenas);
 	free(profile->arenas);
 	profile->arenas = arenas;
+	profile_count_before_attach(profile);
 	return 0;
 }
 

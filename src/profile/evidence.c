@@ -33,9 +33,9 @@ uint64_t evidence_owned(const struct evidence *evidence, enum ledger_owner owner
 
 uint64_t evidence_heap_resident(const struct evidence *evidence)
 {
-	static const enum ledger_owner heap[] = {LEDGER_HEAP_LIVE, LEDGER_HEAP_ROUNDING,
-						 LEDGER_HEAP_FREE, LEDGER_HEAP_METADATA,
-						 LEDGER_HEAP_OTHER};
+	static const enum ledger_owner heap[] = {LEDGER_HEAP_LIVE,     LEDGER_HEAP_BEFORE,
+						 LEDGER_HEAP_ROUNDING, LEDGER_HEAP_FREE,
+						 LEDGER_HEAP_METADATA, LEDGER_HEAP_OTHER};
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(heap); i++)
@@ -143,7 +143,8 @@ static void gather_heap(struct evidence *evidence)
 	heap->known = evidence->arenas && evidence->arenas->n_arenas > 0;
 	for (size_t i = 0; heap->known && i < evidence->arenas->n_arenas; i++)
 		add_arena(heap, &evidence->arenas->arenas[i]);
-	if (evidence->has_agent)
+	/* an agent that came later does not know what was there before */
+	if (evidence->profile->agent.mode == MT_MODE_PRELOAD)
 		evidence->live = evidence->profile->heap.live_bytes;
 	else
 		evidence->live = heap->known ? heap->in_use : PROFILE_UNKNOWN;

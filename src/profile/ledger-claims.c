@@ -119,16 +119,18 @@ static void name_arena(const struct arena *arena, struct ledger_claim *claim)
 }
 
 /* A piece of a range: all of it, but where another claim came first. */
-static void claim_range(const struct arenas *arenas, const struct area *piece, double asked,
-			struct ledger_claim *claim)
+static void claim_range(const struct arenas *arenas, const struct area *piece,
+			const struct ledger_division *division, struct ledger_claim *claim)
 {
 	const struct arena_range *range = &arenas->ranges[piece->kind - KIND_RANGE];
 	const uint64_t part = piece->end - piece->start, whole = range->end - range->start;
 	const uint64_t in_use = scale(range->in_use_resident, part, whole);
-	const uint64_t live = (uint64_t)((double)in_use * asked);
+	const uint64_t live = (uint64_t)((double)in_use * division->asked);
+	const uint64_t before = MIN((uint64_t)((double)in_use * division->before), in_use - live);
 
 	add_share(claim, LEDGER_HEAP_LIVE, live);
-	add_share(claim, LEDGER_HEAP_ROUNDING, in_use - live);
+	add_share(claim, LEDGER_HEAP_BEFORE, before);
+	add_share(claim, LEDGER_HEAP_ROUNDING, in_use - live - before);
 	add_share(claim, LEDGER_HEAP_METADATA, scale(range->metadata_resident, part, whole));
 	add_share(claim, LEDGER_HEAP_FREE, scale(range->free_resident, part, whole));
 	if (range->arena < arenas->n_arenas)
@@ -151,20 +153,26 @@ static void claim_area(const struct area *area, struct ledger_claim *claim)
 }
 
 /*
- * Of the bytes in blocks that are in use: what was asked for. 1 where nobody knows, or where the estimate's
- * error is larger than the difference.
+ * How the bytes of blocks that are in use divide: what was asked for since the agent is there, what was
+ * there before it, and the rest, which is rounding. All is asked for where nobody knows, or where the
+ * estimate's error is larger than the difference.
  */
-static double find_asked(const struct profile *profile)
+static struct ledger_division divide(const struct profile *profile)
 {
+	const struct profile_heap *heap = &profile->heap;
+	const uint64_t before =
+		heap->before_attach_bytes == PROFILE_UNKNOWN ? 0 : heap->before_attach_bytes;
 	uint64_t in_use = 0;
 
 	for (size_t i = 0; profile->arenas && i < profile->arenas->n_arenas; i++)
 		in_use += profile->arenas->arenas[i].in_use;
-	if (profile->agent.mode == MT_MODE_NONE || in_use == 0 ||
-	    profile->heap.live_bytes >= in_use ||
-	    (double)(in_use - profile->heap.live_bytes) <= 2 * profile->heap.live_stderr)
-		return 1;
-	return (double)profile->heap.live_bytes / (double)in_use;
+	if (profile->agent.mode == MT_MODE_NONE || in_use == 0 || heap->live_bytes >= in_use ||
+	    (double)(in_use - heap->live_bytes) <= 2 * heap->live_stderr)
+		return (struct ledger_division){.asked = 1};
+	return (struct ledger_division){
+		.asked = (double)heap->live_bytes / (double)in_use,
+		.before = (double)MIN(before, in_use - heap->live_bytes) / (double)in_use,
+	};
 }
 
 int ledger_claims_collect(const struct profile *profile, struct ledger_claims *ret)
@@ -178,7 +186,7 @@ int ledger_claims_collect(const struct profile *profile, struct ledger_claims *r
 	claims.claims = calloc(areas.n_areas + 1, sizeof(*claims.claims));
 	if (!claims.claims)
 		return -ENOMEM;
-	claims.asked = find_asked(profile);
+	claims.division = divide(profile);
 	claims.has_arenas = profile->arenas && profile->arenas->n_arenas > 0;
 	for (size_t i = 0; i < areas.n_areas; i++) {
 		struct ledger_claim *claim = &claims.claims[claims.n_claims++];
@@ -186,7 +194,7 @@ int ledger_claims_collect(const struct profile *profile, struct ledger_claims *r
 		claim->start = areas.areas[i].start;
 		claim->end = areas.areas[i].end;
 		if (profile->arenas && areas.areas[i].kind >= KIND_RANGE)
-			claim_range(profile->arenas, &areas.areas[i], claims.asked, claim);
+			claim_range(profile->arenas, &areas.areas[i], &claims.division, claim);
 		else
 			claim_area(&areas.areas[i], claim);
 	}

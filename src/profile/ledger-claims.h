@@ -8,7 +8,7 @@
 
 #include "profile/ledger.h"
 
-enum { LEDGER_SHARES_MAX = 4 };
+enum { LEDGER_SHARES_MAX = 5 };
 
 /* What of a claim's resident bytes is whose. */
 struct ledger_share {
@@ -25,11 +25,17 @@ struct ledger_claim {
 	char label[AREA_LABEL_MAX];
 };
 
+/* Of the bytes in blocks that are in use, parts of 1; what is left is rounding. */
+struct ledger_division {
+	double asked;  /* by the program, as far as that is known */
+	double before; /* in blocks from before the agent was there */
+};
+
 struct ledger_claims {
 	struct ledger_claim *claims;
 	size_t n_claims;
 	bool has_arenas; /* the program's allocator was read, all of it */
-	double asked;    /* of the bytes in blocks that are in use, the part that was asked for */
+	struct ledger_division division;
 };
 
 int ledger_claims_collect(const struct profile *profile, struct ledger_claims *ret);

@@ -23,6 +23,7 @@ static const struct {
 	const char *name, *label;
 } owners[LEDGER_N_OWNERS] = {
 	[LEDGER_HEAP_LIVE] = {"heap.live", "live blocks of malloc"},
+	[LEDGER_HEAP_BEFORE] = {"heap.before", "live blocks from before attaching"},
 	[LEDGER_HEAP_ROUNDING] = {"heap.rounding", "rounding inside blocks"},
 	[LEDGER_HEAP_FREE] = {"heap.free", "malloc's free memory"},
 	[LEDGER_HEAP_METADATA] = {"heap.metadata", "malloc's own records"},

@@ -16,7 +16,8 @@
 #include "profile/profile.h"
 
 enum ledger_owner {
-	LEDGER_HEAP_LIVE,     /* what the program asked for; with rounding if that is not known */
+	LEDGER_HEAP_LIVE,   /* what the program asked for; with rounding if that is not known */
+	LEDGER_HEAP_BEFORE, /* blocks that were there before the agent, whose stacks nobody knows */
 	LEDGER_HEAP_ROUNDING, /* what blocks are larger than what was asked for */
 	LEDGER_HEAP_FREE,     /* free and resident */
 	LEDGER_HEAP_METADATA,

@@ -145,6 +145,22 @@ static bool course_is_valid(const struct profile *profile)
 	return true;
 }
 
+void profile_count_before_attach(struct profile *profile)
+{
+	/* what glibc's block takes beside what was asked for: its header and half of its alignment */
+	enum { BLOCK_OVERHEAD = 16 };
+	struct profile_heap *heap = &profile->heap;
+	const uint64_t since = heap->live_bytes + BLOCK_OVERHEAD * heap->live_blocks;
+	uint64_t in_use = 0;
+
+	if (profile->agent.mode != MT_MODE_INJECTED || !profile->arenas ||
+	    profile->arenas->n_arenas == 0)
+		return;
+	for (size_t i = 0; i < profile->arenas->n_arenas; i++)
+		in_use += profile->arenas->arenas[i].in_use;
+	heap->before_attach_bytes = in_use - MIN(since, in_use);
+}
+
 double profile_watched_s(const struct profile *profile)
 {
 	const struct profile_process *process = &profile->process;

@@ -197,6 +197,12 @@ profile_location_get(const struct profile *profile, const struct profile_site *s
 }
 
 /* What of a site stands in the ranking: not the mappings that an allocator makes for its own heap. */
+/*
+ * Fills in heap.before_attach_bytes from the arenas: what is in use and was not allocated since the agent
+ * was put into the process. Stays unknown where the arenas are.
+ */
+void profile_count_before_attach(struct profile *profile);
+
 /* For how long the process was seen: all its life, or since the agent was put into it. */
 double profile_watched_s(const struct profile *profile);
 

@@ -166,8 +166,8 @@ static uint64_t gain_of_fewer_arenas(const struct evidence *evidence)
 	const uint64_t peak = evidence->profile->heap.peak_live_bytes;
 	double needed;
 
-	if (!evidence->has_agent || peak == PROFILE_UNKNOWN || peak == 0 ||
-	    heap->peak_system == PROFILE_UNKNOWN)
+	if (evidence->profile->agent.mode != MT_MODE_PRELOAD || peak == PROFILE_UNKNOWN ||
+	    peak == 0 || heap->peak_system == PROFILE_UNKNOWN)
 		return PROFILE_UNKNOWN;
 	needed = HEAP_SLACK * (double)peak;
 	if ((double)heap->peak_system <= needed)

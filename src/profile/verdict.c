@@ -134,9 +134,9 @@ static int say_limit(const struct evidence *evidence, struct verdict *verdict)
 /* Memory that was never asked for can be resident as the rest of a huge page. */
 static int say_huge(const struct evidence *evidence, struct verdict *verdict)
 {
-	static const enum ledger_owner heap[] = {LEDGER_HEAP_LIVE, LEDGER_HEAP_ROUNDING,
-						 LEDGER_HEAP_FREE, LEDGER_HEAP_METADATA,
-						 LEDGER_HEAP_OTHER};
+	static const enum ledger_owner heap[] = {LEDGER_HEAP_LIVE,     LEDGER_HEAP_BEFORE,
+						 LEDGER_HEAP_ROUNDING, LEDGER_HEAP_FREE,
+						 LEDGER_HEAP_METADATA, LEDGER_HEAP_OTHER};
 	uint64_t huge = 0;
 	char bytes[UNITS_MAX];
 

@@ -147,6 +147,12 @@ static int add_heap(struct strbuf *buffer, const struct profile *profile,
 	strbuf_adds(&text, " in ");
 	words_add_count(&text, heap->freed_blocks, "block", "blocks");
 	add_figure(buffer, options, "", "freed", strbuf_text(&text));
+	if (heap->before_attach_bytes != PROFILE_UNKNOWN && heap->before_attach_bytes > 0) {
+		strbuf_reset(&text);
+		words_add_bytes(&text, options, heap->before_attach_bytes, 0);
+		strbuf_adds(&text, " live from before memtrace attached, stacks not known");
+		add_figure(buffer, options, "", "before", strbuf_text(&text));
+	}
 	if (heap->inherited_bytes > 0) {
 		strbuf_reset(&text);
 		words_add_bytes(&text, options, heap->inherited_bytes, 0);

@@ -234,6 +234,31 @@ static void what_was_asked_for_is_told_from_rounding(void **state)
 	ledger_deinit(&ledger);
 }
 
+static void blocks_from_before_the_agent_are_neither_asked_for_nor_rounding(void **state)
+{
+	struct profile *profile = plain_profile(0, 1);
+	struct strbuf smaps = {};
+
+	profile->agent.mode = MT_MODE_INJECTED;
+	profile->heap.live_bytes = 8000;
+	profile->heap.live_blocks = 125;
+	profile->arenas->arenas[0].in_use = 40000;
+	profile->arenas->ranges[0] = (struct arena_range){.start = 0x10000000,
+							  .end = 0x10100000,
+							  .in_use_resident = 20000,
+							  .free_resident = 20960};
+	profile_count_before_attach(profile);
+	assert_int_equal(profile->heap.before_attach_bytes, 30000);
+	add(&smaps, 0x10000000, 0x100000, "rw-p", "00000000 00:00 0 ", 40);
+	struct ledger ledger = build(profile, &smaps);
+
+	assert_adds_up(&ledger);
+	assert_int_equal(ledger.lines[LEDGER_HEAP_LIVE].resident, 4000);
+	assert_int_equal(ledger.lines[LEDGER_HEAP_BEFORE].resident, 15000);
+	assert_int_equal(ledger.lines[LEDGER_HEAP_ROUNDING].resident, 1000);
+	ledger_deinit(&ledger);
+}
+
 static void without_smaps_there_is_no_ledger(void **state)
 {
 	struct profile *profile = sample_profile();
@@ -256,6 +281,7 @@ int main(void)
 		cmocka_unit_test(parts_of_a_mapping_add_up_in_every_figure),
 		cmocka_unit_test(without_arenas_anonymous_memory_is_unexplained),
 		cmocka_unit_test(what_was_asked_for_is_told_from_rounding),
+		cmocka_unit_test(blocks_from_before_the_agent_are_neither_asked_for_nor_rounding),
 		cmocka_unit_test(without_smaps_there_is_no_ledger),
 	};
 
