@@ -32,6 +32,10 @@ int capture_snapshot(const struct region_snapshot *snapshot, const struct origin
 
 	if (names) {
 		r = names_open(names, origin, live, &symbolizer);
+		if (r >= 0 && live && origin->java)
+			java_names_learn_frames(origin->java, snapshot->frames, snapshot->n_frames);
+		if (r >= 0 && origin->java)
+			r = java_names_tell(origin->java, symbolizer);
 		if (r < 0)
 			return r;
 	}

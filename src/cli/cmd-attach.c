@@ -57,7 +57,7 @@ struct observation {
 	struct region *region;
 	struct region_snapshot snapshot; /* the newest; empty until there is one */
 	struct series *series;           /* NULL: no memory for one */
-	uint64_t began_ns, next_look_ns;
+	uint64_t began_ns, next_look_ns, next_names_ns;
 	struct signals signals;
 	int pidfd;
 	bool injected; /* by us: we leave it as it was */
@@ -106,10 +106,25 @@ static void look(struct observation *observation)
 		now_ns + series_interval_ns(now_ns - observation->began_ns, now_ns - began_ns);
 }
 
+static void look_if_due(struct observation *observation)
+{
+	const uint64_t now_ns = observe_now_ns();
+
+	if (observation->origin.java)
+		observation->next_names_ns =
+			java_names_look(observation->origin.java, observation->region, now_ns);
+	else
+		observation->next_names_ns = UINT64_MAX;
+	if (now_ns >= observation->next_look_ns)
+		look(observation);
+}
+
 /* Until there is something to do. */
 static struct timespec next_timeout(const struct observation *observation, uint64_t end_ns)
 {
 	uint64_t now_ns = observe_now_ns(), next_ns = MIN(end_ns, observation->next_look_ns);
+
+	next_ns = MIN(next_ns, observation->next_names_ns);
 	uint64_t left_ns = next_ns > now_ns ? next_ns - now_ns : 0;
 
 	return (struct timespec){(time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S)};
@@ -132,7 +147,7 @@ static int wait_for_end(struct observation *observation, uint64_t duration_ns)
 		if (n < 0)
 			return -errno;
 		if (n == 0 && observe_now_ns() < end_ns) {
-			look(observation);
+			look_if_due(observation);
 			continue;
 		}
 		observation->ended = fds[0].revents & POLLIN;

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/macro.h"
 #include "cli/capture.h"
 #include "cli/control.h"
 #include "cli/observe.h"
@@ -25,7 +26,7 @@ static void begin_series(struct followed *process)
 	process->began_ns = process->next_look_ns = observe_now_ns();
 }
 
-uint64_t followed_observe(struct followed *process, uint64_t now_ns)
+static uint64_t observe(struct followed *process, uint64_t now_ns)
 {
 	uint64_t cost_ns;
 
@@ -39,6 +40,14 @@ uint64_t followed_observe(struct followed *process, uint64_t now_ns)
 	process->next_look_ns =
 		now_ns + cost_ns + series_interval_ns(now_ns - process->began_ns, cost_ns);
 	return process->next_look_ns;
+}
+
+uint64_t followed_observe(struct followed *process, uint64_t now_ns)
+{
+	struct java_names *java = process->origin.java;
+	const uint64_t due_ns = observe(process, now_ns);
+
+	return java ? MIN(due_ns, java_names_look(java, process->region, now_ns)) : due_ns;
 }
 
 struct followed *followed_add(struct follower *follower, pid_t pid, struct region *region,

@@ -50,7 +50,7 @@ int names_open(struct names *names, const struct origin *origin, bool live, stru
 	static const struct symbolizer_options nothing_special = {};
 	int r;
 
-	if (live || origin->root_fd >= 0 || has_perf_map(origin))
+	if (live || origin->root_fd >= 0 || has_perf_map(origin) || java_names_any(origin->java))
 		return open_own(names, origin, ret);
 	if (names->n_shared_uses++ >= SHARED_USES_MAX) {
 		symbolizer_free(names->shared);

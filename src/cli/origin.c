@@ -77,6 +77,7 @@ void origin_init(struct origin *origin, pid_t pid)
 {
 	*origin =
 		(struct origin){.pid = pid, .root_fd = open_root(pid), .ns_pid = read_ns_pid(pid)};
+	origin->java = java_names_new(pid);
 	origin->has_info = procinfo_read_brief(pid, &origin->info) >= 0;
 	if (origin->has_info)
 		drop_empty_cmdline(&origin->info);
@@ -89,6 +90,7 @@ void origin_deinit(struct origin *origin)
 	origin->has_info = false;
 	cleanup_close(&origin->root_fd);
 	origin->root_fd = -EBADF;
+	origin->java = java_names_free(origin->java);
 }
 
 void origin_refresh(struct origin *origin)

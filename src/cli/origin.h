@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "cli/java-names.h"
 #include "process/procinfo.h"
 
 struct origin {
@@ -17,7 +18,8 @@ struct origin {
 	pid_t ns_pid; /* in the process's own pid namespace; 0 if unknown */
 	int root_fd;  /* its root folder, negative if it is ours or cannot be opened */
 	bool has_info;
-	struct procinfo info; /* valid if has_info */
+	struct procinfo info;    /* valid if has_info */
+	struct java_names *java; /* of its code, if it is a Java machine; NULL: no memory for it */
 };
 
 /* Never fails: what cannot be learned is left unknown. Does not disturb the process: no pss, no uss. */

@@ -92,6 +92,10 @@ static int take_with_agent(struct top_source *source, struct symbolizer *symboli
 	struct profile *profile;
 	int r = region_snapshot(source->region, 0, &snapshot);
 
+	if (r >= 0 && symbolizer && source->origin.java) {
+		java_names_learn_frames(source->origin.java, snapshot.frames, snapshot.n_frames);
+		(void)java_names_tell(source->origin.java, symbolizer);
+	}
 	if (r >= 0)
 		r = capture_named(&snapshot, &source->origin, true, symbolizer, &profile);
 	if (r < 0)

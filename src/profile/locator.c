@@ -222,14 +222,30 @@ static uint64_t id_mix_bytes(uint64_t id, const void *bytes, size_t size)
 	return id_mix(id, size);
 }
 
+/*
+ * Code made at run time, by its names and lines: a Java method that was interpreted, then compiled, then
+ * inlined into its caller is the same place each time.
+ */
+static uint64_t id_mix_made(uint64_t id, const struct profile *profile,
+			    const struct profile_location *location)
+{
+	for (uint32_t i = 0; i < location->n_frames; i++) {
+		const struct profile_frame *frame = &profile->frames[location->first_frame + i];
+
+		if (!frame->function)
+			return id_mix(id, location->address);
+		id = id_mix_bytes(id, frame->function, strlen(frame->function));
+		if (frame->line)
+			id = id_mix(id, frame->line);
+	}
+	return id;
+}
+
 static uint64_t id_mix_location(uint64_t id, const struct profile *profile,
 				const struct profile_location *location)
 {
-	const char *function = profile->frames[location->first_frame].function;
-
 	if (location->module == PROFILE_NO_MODULE)
-		return function ? id_mix_bytes(id, function, strlen(function))
-				: id_mix(id, location->address);
+		return id_mix_made(id, profile, location);
 	const struct profile_module *module = &profile->modules[location->module];
 	const char *name = label_base_name(module->path);
 

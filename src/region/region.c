@@ -459,6 +459,32 @@ int region_count(struct region *region, struct region_snapshot *ret)
 	return 0;
 }
 
+int region_frames(struct region *region, uint64_t first, uint64_t **ret, uint64_t *ret_n)
+{
+	const struct mt_table *table;
+	struct mt_header header;
+	uint64_t *frames, n;
+	int r = read_counters(region, &header);
+
+	if (r < 0)
+		return r;
+	table = &header.stacks;
+	n = table_used(region->source, table, header.n_stacks);
+	n = n > first ? n - first : 0;
+	r = allocate(n, sizeof(*frames), &frames);
+	if (r < 0)
+		return r;
+	r = source_copy(region->source, n ? table->offset + first * sizeof(*frames) : 0, frames,
+			n * sizeof(*frames));
+	if (r < 0) {
+		free(frames);
+		return r;
+	}
+	*ret = frames;
+	*ret_n = n;
+	return 0;
+}
+
 void region_snapshot_deinit(struct region_snapshot *snapshot)
 {
 	free(snapshot->sites);

@@ -80,6 +80,12 @@ struct region_snapshot {
  */
 int region_count(struct region *region, struct region_snapshot *ret);
 
+/*
+ * Only the frames of stacks, from number first on: stacks are only ever added, so whoever has seen some
+ * asks for the rest. The caller frees. Frames whose stack is just being written are 0.
+ */
+int region_frames(struct region *region, uint64_t first, uint64_t **ret, uint64_t *ret_n);
+
 /* Takes a snapshot; events from sequence since_event on. The caller deinits it. */
 int region_snapshot(struct region *region, uint64_t since_event, struct region_snapshot *ret);
 void region_snapshot_deinit(struct region_snapshot *snapshot);

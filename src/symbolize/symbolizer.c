@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 #include "symbolize/answers.h"
 #include "symbolize/jit.h"
@@ -26,6 +27,10 @@
 /* Some 250 MB of answers, at the most. */
 enum { MAX_ANSWER_ITEMS = 16 << 20, MAX_ANSWER_FRAMES = 2 << 20 };
 _Static_assert((int)DWARF_MAX_CALLS == (int)ANSWERS_MAX_FRAMES, "what is found can be kept");
+
+/* The value in the map of what was told: the first frame, and how many there are. */
+enum { TOLD_COUNT_BITS = 8 };
+_Static_assert(DWARF_MAX_CALLS < 1 << TOLD_COUNT_BITS, "the count fits");
 
 /* A module as the caller told it. */
 struct place {
@@ -44,6 +49,9 @@ struct symbolizer {
 	size_t n_places, places_capacity;
 	struct map jit_answers; /* of addresses in no module */
 	struct answers answers; /* all of them */
+	struct map told;        /* those of no module that the caller told; of told_frames */
+	struct symbolizer_frame *told_frames;
+	size_t n_told_frames;
 };
 
 int symbolizer_new(const struct symbolizer_options *options, struct symbolizer **ret)
@@ -99,6 +107,8 @@ struct symbolizer *symbolizer_free(struct symbolizer *symbolizer)
 		module_free(symbolizer->modules[i]);
 	free(symbolizer->modules);
 	free(symbolizer->places);
+	map_deinit(&symbolizer->told);
+	free(symbolizer->told_frames);
 	jit_free(symbolizer->jit);
 	debugserver_free(symbolizer->context.places.server);
 	demangler_deinit(&symbolizer->context.demangler);
@@ -176,13 +186,50 @@ int symbolizer_add_module(struct symbolizer *symbolizer, const struct symbolizer
 	return 0;
 }
 
-/* The frame of an address in no module. */
-static int resolve_jit(struct symbolizer *symbolizer, uint64_t address,
-		       struct symbolizer_frame *frame)
+int symbolizer_tell(struct symbolizer *symbolizer, uint64_t address,
+		    const struct symbolizer_frame *frames, size_t n)
 {
+	const size_t first = symbolizer->n_told_frames;
+
+	if (map_find(&symbolizer->told, address))
+		return 0;
+	n = MIN(n, (size_t)DWARF_MAX_CALLS);
+	for (size_t i = 0; i < n; i++) {
+		struct symbolizer_frame frame = frames[i];
+		const char **texts[] = {&frame.function, &frame.linkage_name, &frame.file,
+					&frame.why};
+
+		for (size_t k = 0; k < ARRAY_SIZE(texts); k++) {
+			if (!*texts[k])
+				continue;
+			*texts[k] = string_pool_add(symbolizer->context.pool, *texts[k]);
+			if (!*texts[k])
+				return -ENOMEM;
+		}
+		if (GROW(symbolizer->told_frames, symbolizer->n_told_frames) < 0)
+			return -ENOMEM;
+		symbolizer->told_frames[symbolizer->n_told_frames++] = frame;
+	}
+	/* an answer that was given before it was told is none any more */
+	map_deinit(&symbolizer->jit_answers);
+	return map_set(&symbolizer->told, address, (uint64_t)first << TOLD_COUNT_BITS | n);
+}
+
+/* What stands at an address in no module. */
+static int resolve_jit(struct symbolizer *symbolizer, uint64_t address,
+		       struct symbolizer_frame *frame, size_t *ret_n)
+{
+	const uint64_t *told = map_find(&symbolizer->told, address);
 	const struct perfmap_entry *entry =
 		symbolizer->jit ? jit_find(symbolizer->jit, address) : NULL;
 
+	*ret_n = 1;
+	if (told && (*told & ((1 << TOLD_COUNT_BITS) - 1))) {
+		*ret_n = *told & ((1 << TOLD_COUNT_BITS) - 1);
+		memcpy(frame, &symbolizer->told_frames[*told >> TOLD_COUNT_BITS],
+		       *ret_n * sizeof(*frame));
+		return 0;
+	}
 	*frame = (struct symbolizer_frame){};
 	if (entry) {
 		frame->function = string_pool_add(symbolizer->context.pool, entry->name);
@@ -232,7 +279,7 @@ int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t 
 			r = module_resolve(place->module, &symbolizer->context,
 					   address - place->bias, frames, &n);
 		else
-			r = resolve_jit(symbolizer, address, &frames[0]);
+			r = resolve_jit(symbolizer, address, frames, &n);
 		if (r >= 0)
 			r = keep_answer(symbolizer, answers, address, frames, n);
 		if (r < 0)

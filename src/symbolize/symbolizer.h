@@ -55,6 +55,14 @@ int symbolizer_add_module(struct symbolizer *symbolizer, const struct symbolizer
 static const uint32_t SYMBOLIZER_NO_MODULE = UINT32_MAX;
 
 /*
+ * Tells what stands at an address of no module, innermost call first: that of code which its runtime
+ * has named, and which may be gone. It goes before perf maps; the first word on an
+ * address holds. Strings are copied. 0 or -ENOMEM.
+ */
+int symbolizer_tell(struct symbolizer *symbolizer, uint64_t address,
+		    const struct symbolizer_frame *frames, size_t n);
+
+/*
  * Names address (in memory; the caller has already subtracted 1 from return addresses), innermost
  * inlined call first. Always gives at least one frame. The array lives until the next call, its
  * strings as long as the symbolizer. Cheap for addresses asked before.

@@ -105,6 +105,26 @@ static void counters_can_be_had_alone(void **state)
 	region_snapshot_deinit(&counted);
 }
 
+static void frames_that_were_seen_are_not_copied_again(void **state)
+{
+	const struct region_maker *maker = *state;
+	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {0};
+	_cleanup_(region_freep) struct region *region = NULL;
+	_cleanup_free_ uint64_t *all = NULL, *rest = NULL, *none = NULL;
+	uint64_t n_all, n_rest, n_none;
+
+	assert_int_equal(region_open_bytes(maker->bytes, maker->size, &region), 0);
+	assert_int_equal(region_snapshot(region, 0, &snapshot), 0);
+	assert_int_equal(region_frames(region, 0, &all, &n_all), 0);
+	assert_int_equal(n_all, snapshot.n_frames);
+	assert_true(n_all > 1);
+	assert_int_equal(region_frames(region, 1, &rest, &n_rest), 0);
+	assert_int_equal(n_rest, n_all - 1);
+	assert_memory_equal(rest, all + 1, n_rest * sizeof(*rest));
+	assert_int_equal(region_frames(region, n_all + 5, &none, &n_none), 0);
+	assert_int_equal(n_none, 0);
+}
+
 static void descriptors_give_the_same_sealed_or_not(void **state)
 {
 	const int seals[] = {0, F_SEAL_SHRINK | F_SEAL_GROW};
@@ -590,6 +610,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bytes_give_a_snapshot, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counters_can_be_had_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(frames_that_were_seen_are_not_copied_again, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(descriptors_give_the_same_sealed_or_not, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_shrinks_is_an_error, set_up, tear_down),

@@ -568,6 +568,36 @@ static void code_without_a_module_is_named_by_the_perf_map(void **state)
 	}
 }
 
+static void code_without_a_module_is_what_was_told_before_the_perf_map(void **state)
+{
+	struct symbolizer_options options = {.no_debuginfod = true, .root = temp, .pid = getpid()};
+	const struct symbolizer_frame told[] = {
+		{.function = "Inner.call", .file = "Inner.java", .line = 7, .inlined = true},
+		{.function = "Outer.call", .file = "Outer.java", .line = 70},
+	};
+	const struct symbolizer_frame later = {.function = "Another.call"}, *frames;
+	_cleanup_(symbolizer_freep) struct symbolizer *symbolizer = NULL;
+	size_t n;
+
+	assert_int_equal(symbolizer_new(&options, &symbolizer), 0);
+	/* an answer that was given without it is forgotten, and what was told stays */
+	assert_int_equal(symbolizer_resolve(symbolizer, SYMBOLIZER_NO_MODULE, 0x5010, &frames, &n),
+			 0);
+	assert_null(frames[0].function);
+	assert_int_equal(symbolizer_tell(symbolizer, 0x5010, told, 2), 0);
+	assert_int_equal(symbolizer_tell(symbolizer, 0x5010, &later, 1), 0);
+	assert_int_equal(symbolizer_resolve(symbolizer, SYMBOLIZER_NO_MODULE, 0x5010, &frames, &n),
+			 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(frames[0].function, "Inner.call");
+	assert_true(frames[0].inlined);
+	assert_string_equal(frames[1].file, "Outer.java");
+	assert_int_equal(frames[1].line, 70);
+	assert_int_equal(symbolizer_resolve(symbolizer, SYMBOLIZER_NO_MODULE, 0x5011, &frames, &n),
+			 0);
+	assert_null(frames[0].function);
+}
+
 static void the_vdso_is_known(void **state)
 {
 	uint64_t base = getauxval(AT_SYSINFO_EHDR);
@@ -720,6 +750,8 @@ int main(void)
 		cmocka_unit_test_setup(what_is_no_longer_there_says_so, set_up),
 		cmocka_unit_test_setup(the_right_file_is_found_wherever_it_is, set_up),
 		cmocka_unit_test_setup(code_without_a_module_is_named_by_the_perf_map, set_up),
+		cmocka_unit_test_setup(code_without_a_module_is_what_was_told_before_the_perf_map,
+				       set_up),
 		cmocka_unit_test_setup(the_vdso_is_known, set_up),
 		cmocka_unit_test_setup(the_same_module_is_told_once, set_up),
 		cmocka_unit_test_setup(every_address_is_as_addr2line_says, set_up),
