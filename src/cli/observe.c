@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One look takes the counters of the region's sites and one line of /proc: no walk of page tables, which
- * would keep the process from mapping anything meanwhile, and no look at single blocks.
+ * One look takes sites and blocks from the region and one line of /proc: no walk of page tables, which would
+ * keep the process from mapping anything meanwhile.
  */
 #include "cli/observe.h"
 
@@ -59,11 +59,15 @@ int observe_counted(struct series *series, const struct region_snapshot *counted
 	struct series_sample sample = {
 		.at = (double)header->start_realtime_ns / 1e9 +
 		      ((double)moment_of(counted) - (double)header->start_ns) / 1e9,
-		.live = header->live_bytes,
-		.sites = counted->sites,
 		.n_sites = counted->n_sites,
 	};
 
+	_cleanup_free_ struct series_site *sites = NULL;
+	int r = series_weigh(counted, &sites);
+
+	if (r < 0)
+		return r;
+	sample.sites = sites;
 	read_resident(pid, &sample);
 	return series_add(series, &sample);
 }

@@ -99,30 +99,14 @@ uint64_t series_interval_ns(uint64_t elapsed_ns, uint64_t cost_ns)
 
 /* ---- sites ---- */
 
-static uint64_t less(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-static uint64_t live_bytes(const struct mt_site *site)
-{
-	return less(site->alloc_bytes, site->freed_bytes);
-}
-
-static struct figures figures_of(const struct mt_site *site)
+static struct figures figures_of(const struct series_site *site)
 {
 	return (struct figures){
-		.live_bytes = live_bytes(site),
-		.live_blocks = less(site->alloc_blocks, site->freed_blocks) / MT_BLOCKS_ONE,
-		.allocated_bytes = site->alloc_bytes,
-		.allocated_blocks = site->alloc_blocks / MT_BLOCKS_ONE,
+		.live_bytes = site->live_bytes,
+		.live_blocks = site->live_blocks,
+		.allocated_bytes = site->allocated_bytes,
+		.allocated_blocks = site->allocated_blocks,
 	};
-}
-
-/* What an allocator maps for its own heap would only take a slot from somebody. */
-static bool is_followable(const struct mt_site *site)
-{
-	return site->n_frames > 0 && !(site->flags & MT_STACK_BACKING);
 }
 
 static uint32_t lightest_slot(const struct series *series, const struct series_sample *sample)
@@ -132,8 +116,7 @@ static uint32_t lightest_slot(const struct series *series, const struct series_s
 
 	for (uint32_t i = 0; i < series->n_slots; i++) {
 		const uint32_t site = series->slots[i].site;
-		const uint64_t bytes =
-			site < sample->n_sites ? live_bytes(&sample->sites[site]) : 0;
+		const uint64_t bytes = site < sample->n_sites ? sample->sites[site].live_bytes : 0;
 
 		if (bytes < least) {
 			least = bytes;
@@ -169,20 +152,20 @@ static int follow_sites(struct series *series, const struct series_sample *sampl
 	int r = 0;
 
 	for (uint32_t i = 1; r >= 0 && i < sample->n_sites; i++) {
-		const struct mt_site *site = &sample->sites[i];
+		const struct series_site *site = &sample->sites[i];
 
-		if (!is_followable(site) || map_find(&series->slot_of, i))
+		if (!site->followed || map_find(&series->slot_of, i))
 			continue;
 		if (series->n_slots < SERIES_SITES) {
 			r = take_slot(series, series->n_slots, i);
 			continue;
 		}
 		/* least only grows: a site that is not above it need not be compared with all */
-		if (live_bytes(site) <= least * SERIES_HEAVIER)
+		if (site->live_bytes <= least * SERIES_HEAVIER)
 			continue;
 		lightest = lightest_slot(series, sample);
-		least = live_bytes(&sample->sites[series->slots[lightest].site]);
-		if (live_bytes(site) > least * SERIES_HEAVIER)
+		least = sample->sites[series->slots[lightest].site].live_bytes;
+		if (site->live_bytes > least * SERIES_HEAVIER)
 			r = take_slot(series, lightest, i);
 	}
 	series->n_seen = MAX(series->n_seen, sample->n_sites);
@@ -240,27 +223,16 @@ static void thin_out(struct series *series)
 	}
 }
 
-static uint64_t sum_live(const struct series_sample *sample, uint64_t *ret_allocated)
-{
-	uint64_t live = 0;
-
-	*ret_allocated = 0;
-	for (uint32_t i = 1; i < sample->n_sites; i++) {
-		if (sample->sites[i].n_frames == 0 || sample->sites[i].kind != MT_SITE_MALLOC)
-			continue;
-		live += live_bytes(&sample->sites[i]);
-		*ret_allocated += sample->sites[i].alloc_bytes;
-	}
-	return live;
-}
-
 static struct profile_moment make_moment(const struct series_sample *sample)
 {
 	struct profile_moment moment = {.at = sample->at, .rss = sample->rss, .anon = sample->anon};
 
-	moment.live = sum_live(sample, &moment.allocated);
-	if (sample->live != PROFILE_UNKNOWN)
-		moment.live = sample->live;
+	for (uint32_t i = 1; i < sample->n_sites; i++) {
+		if (!sample->sites[i].malloc)
+			continue;
+		moment.live += sample->sites[i].live_bytes;
+		moment.allocated += sample->sites[i].allocated_bytes;
+	}
 	moment.highest_rss = moment.rss;
 	moment.highest_live = moment.live;
 	return moment;

@@ -10,12 +10,13 @@
 #ifndef PROFILE_SERIES_H
 #define PROFILE_SERIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
 #include "profile/profile.h"
-#include "region/abi.h"
+#include "region/region.h"
 
 enum {
 	SERIES_PER_TIER = 64, /* moments of each spacing */
@@ -29,15 +30,23 @@ struct series *series_new(void); /* NULL: no memory */
 struct series *series_free(struct series *series);
 DEFINE_CLEANUP(struct series *, series_free)
 
+/* A site of the region at one moment. */
+struct series_site {
+	bool followed; /* there is such a site, and it is not an allocator's own */
+	bool malloc;
+	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks;
+};
+
 /* What is seen at one moment. */
 struct series_sample {
 	double at;          /* seconds since the epoch; not before the sample before */
 	uint64_t rss, anon; /* bytes resident, and of them without a file; PROFILE_UNKNOWN */
-	uint64_t live;      /* bytes of malloc; PROFILE_UNKNOWN: the sum over sites */
-	/* as in the region; an entry without frames is nobody */
-	const struct mt_site *sites;
+	const struct series_site *sites; /* by the region's number; entry 0 is nobody */
 	uint32_t n_sites;
 };
+
+/* The sites of what region_count or region_snapshot took, n_sites of them; the caller frees. -ENOMEM. */
+int series_weigh(const struct region_snapshot *snapshot, struct series_site **ret);
 
 /* -ENOMEM, and nothing was added. */
 int series_add(struct series *series, const struct series_sample *sample);

@@ -49,7 +49,7 @@ size_t survival_make(const struct profile *profile, struct survival ret[SURVIVAL
 	const double span_s = course_span_s(profile);
 	size_t n = 0;
 
-	if (span_s < 1)
+	if (span_s < 1 || profile->n_blocks == 0)
 		return 0;
 	const double now = profile->moments[profile->n_moments - 1].at;
 

@@ -20,7 +20,7 @@ struct survival {
 
 /*
  * As many classes as the time that the process was watched covers, the youngest first; 0 if it was not, or for
- * less than a second.
+ * less than a second, or no block is known.
  */
 size_t survival_make(const struct profile *profile, struct survival ret[SURVIVAL_CLASSES]);
 

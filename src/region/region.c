@@ -446,11 +446,16 @@ int region_count(struct region *region, struct region_snapshot *ret)
 	int r;
 
 	r = read_counters(region, &snapshot.header);
+	if (r >= 0)
+		r = take_blocks(region, &snapshot);
 	if (r < 0)
 		return r;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snapshot.taken_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	r = take_sites(region, &snapshot);
+	/* what the blocks name is below the counters that are read now */
+	r = read_counters(region, &snapshot.header);
+	if (r >= 0)
+		r = take_sites(region, &snapshot);
 	if (r < 0)
 		return r;
 	validate_counters(&snapshot);

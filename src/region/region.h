@@ -75,8 +75,8 @@ struct region_snapshot {
 };
 
 /*
- * Only the counters: header and sites, whose stacks are not there (stack says nothing); the rest is empty.
- * It costs a fraction of a snapshot. Counters of frees lag as abi.h says.
+ * Only what figures are made of: header, sites (whose stacks are not there: stack says nothing), blocks and
+ * mappings; the rest is empty. It costs a part of a snapshot.
  */
 int region_count(struct region *region, struct region_snapshot *ret);
 

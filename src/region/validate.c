@@ -193,6 +193,8 @@ void validate_counters(struct region_snapshot *snapshot)
 			snapshot->n_damaged_sites++;
 		}
 	}
+	validate_live(snapshot);
+	validate_maps(snapshot);
 }
 
 void validate_snapshot(struct region_snapshot *snapshot)

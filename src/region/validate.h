@@ -13,7 +13,7 @@
  * entries are gone or emptied, and counted.
  */
 void validate_snapshot(struct region_snapshot *snapshot);
-/* The same of one that has header and sites only. */
+/* The same of one that has header, sites, blocks and mappings only; of threads nothing is known then. */
 void validate_counters(struct region_snapshot *snapshot);
 
 #endif

@@ -99,7 +99,12 @@ static void counters_can_be_had_alone(void **state)
 	assert_int_equal(counted.n_sites, 4);
 	assert_int_equal(counted.sites[1].alloc_bytes, 300);
 	assert_int_equal(counted.sites[1].alloc_blocks, 2 * MT_BLOCKS_ONE);
-	assert_int_equal(counted.n_live + counted.n_maps + counted.n_events, 0);
+	assert_int_equal(counted.n_live, 3);
+	assert_int_equal(counted.n_maps, 1);
+	assert_int_equal(counted.live[2].size, 4096);
+	/* who allocated it is not asked */
+	assert_int_equal(counted.live[2].thread, 0);
+	assert_int_equal(counted.n_events, 0);
 	assert_null(counted.frames);
 	assert_true(counted.taken_ns > 0);
 	region_snapshot_deinit(&counted);

@@ -16,32 +16,27 @@ enum { MANY_SITES = 700, DAY_S = 24 * 3600 };
 
 static const double START = 1700000000;
 
-static struct mt_site *make_sites(uint32_t n)
+static struct series_site *make_sites(uint32_t n)
 {
-	struct mt_site *sites = calloc(n, sizeof(*sites));
+	struct series_site *sites = calloc(n, sizeof(*sites));
 
 	assert_non_null(sites);
 	for (uint32_t i = 1; i < n; i++)
-		sites[i] = (struct mt_site){.n_frames = 1, .kind = MT_SITE_MALLOC};
+		sites[i] = (struct series_site){.followed = true, .malloc = true};
 	return sites;
 }
 
-static void hold(struct mt_site *site, uint64_t bytes)
+static void hold(struct series_site *site, uint64_t bytes)
 {
-	if (site->freed_bytes + bytes > site->alloc_bytes)
-		site->alloc_bytes = site->freed_bytes + bytes;
-	site->freed_bytes = site->alloc_bytes - bytes;
+	site->allocated_bytes = MAX(site->allocated_bytes, bytes);
+	site->live_bytes = bytes;
 }
 
-static void add(struct series *series, double at, uint64_t rss, const struct mt_site *sites,
+static void add(struct series *series, double at, uint64_t rss, const struct series_site *sites,
 		uint32_t n_sites)
 {
-	const struct series_sample sample = {.at = START + at,
-					     .rss = rss,
-					     .anon = rss,
-					     .live = PROFILE_UNKNOWN,
-					     .sites = sites,
-					     .n_sites = n_sites};
+	const struct series_sample sample = {
+		.at = START + at, .rss = rss, .anon = rss, .sites = sites, .n_sites = n_sites};
 
 	assert_int_equal(series_add(series, &sample), 0);
 }
@@ -73,7 +68,7 @@ static struct profile *finish(const struct series *series, uint32_t n)
 static void recent_moments_are_all_there_and_old_ones_are_thinned(void **state)
 {
 	struct series *series = series_new();
-	struct mt_site *sites = make_sites(2);
+	struct series_site *sites = make_sites(2);
 	struct profile *profile;
 
 	for (int i = 0; i < 10000; i++)
@@ -99,7 +94,7 @@ static void recent_moments_are_all_there_and_old_ones_are_thinned(void **state)
 static void peaks_stay_and_their_heights_with_them(void **state)
 {
 	struct series *series = series_new();
-	struct mt_site *sites = make_sites(3);
+	struct series_site *sites = make_sites(3);
 	struct profile *profile;
 	size_t n, peak;
 
@@ -133,7 +128,7 @@ static void peaks_stay_and_their_heights_with_them(void **state)
 static void what_a_joined_moment_stood_for_is_kept(void **state)
 {
 	struct series *series = series_new();
-	struct mt_site *sites = make_sites(2);
+	struct series_site *sites = make_sites(2);
 	struct profile *profile;
 	uint64_t highest = 0;
 
@@ -152,7 +147,7 @@ static void what_a_joined_moment_stood_for_is_kept(void **state)
 static void a_site_that_came_later_held_nothing_before(void **state)
 {
 	struct series *series = series_new();
-	struct mt_site *sites = make_sites(3);
+	struct series_site *sites = make_sites(3);
 	struct profile *profile;
 	size_t n;
 
@@ -177,7 +172,7 @@ static void a_site_that_came_later_held_nothing_before(void **state)
 static void a_heavy_site_takes_the_slot_of_a_light_one(void **state)
 {
 	struct series *series = series_new();
-	struct mt_site *sites = make_sites(MANY_SITES);
+	struct series_site *sites = make_sites(MANY_SITES);
 	struct profile *profile;
 	size_t n;
 
@@ -203,7 +198,7 @@ static void a_heavy_site_takes_the_slot_of_a_light_one(void **state)
 static void growth_of_each_site_is_told(void **state)
 {
 	struct series *series = series_new();
-	struct mt_site *sites = make_sites(4);
+	struct series_site *sites = make_sites(4);
 	struct profile *profile;
 
 	for (int i = 0; i < 600; i++) {
@@ -222,6 +217,39 @@ static void growth_of_each_site_is_told(void **state)
 	profile_free(profile);
 	free(sites);
 	series_free(series);
+}
+
+static void figures_come_from_the_blocks_and_not_from_counters_that_lag(void **state)
+{
+	struct mt_site from[] = {
+		{},
+		{.n_frames = 1,
+		 .kind = MT_SITE_MALLOC,
+		 .alloc_bytes = 9000,
+		 .alloc_blocks = 9 * MT_BLOCKS_ONE},
+		{.n_frames = 1, .kind = MT_SITE_MMAP, .alloc_bytes = 4096},
+		{.n_frames = 1, .kind = MT_SITE_MMAP, .alloc_bytes = 4096},
+	};
+	struct mt_live live[] = {{.addr = 16, .size = 1000, .site = 1},
+				 {.addr = 32, .size = 1000, .site = 1, .interval = 1000}};
+	struct mt_map maps[] = {{.start = 4096, .size = 4096, .site = 2},
+				{.start = 8192, .size = 4096, .site = 3, .flags = MT_MAP_BACKING}};
+	const struct region_snapshot snapshot = {
+		.sites = from, .n_sites = 4, .live = live, .n_live = 2, .maps = maps, .n_maps = 2};
+	struct series_site *sites;
+
+	assert_int_equal(series_weigh(&snapshot, &sites), 0);
+	assert_false(sites[0].followed);
+	assert_true(sites[1].followed && sites[1].malloc);
+	/* 1000 / (1 - 1/e) for the second */
+	assert_int_equal(sites[1].live_bytes, 1000 + 1582);
+	assert_int_equal(sites[1].live_blocks, 3);
+	assert_int_equal(sites[1].allocated_bytes, 9000);
+	assert_int_equal(sites[1].allocated_blocks, 9);
+	assert_true(sites[2].followed && !sites[2].malloc);
+	assert_int_equal(sites[2].live_bytes, 4096);
+	assert_false(sites[3].followed);
+	free(sites);
 }
 
 static void looking_costs_less_and_less(void **state)
@@ -257,7 +285,7 @@ static void a_day_takes_less_than_20_mb(void **state)
 {
 	char path[] = "/tmp/memtrace-series-XXXXXX";
 	struct series *series = series_new();
-	struct mt_site *sites = make_sites(MANY_SITES);
+	struct series_site *sites = make_sites(MANY_SITES);
 	struct profile *profile, *read;
 	uint64_t random = 7;
 	struct stat st;
@@ -268,9 +296,10 @@ static void a_day_takes_less_than_20_mb(void **state)
 	for (int at = 0; at < DAY_S; at++) {
 		for (uint32_t i = 1; i < MANY_SITES; i += at % 60 == 0 ? 1 : 97) {
 			random = random * 6364136223846793005ull + 1442695040888963407ull;
-			sites[i].alloc_bytes += random >> 44;
-			sites[i].alloc_blocks += (random >> 54) * MT_BLOCKS_ONE;
-			hold(&sites[i], sites[i].alloc_bytes / 2 + (random >> 48));
+			sites[i].allocated_bytes += random >> 44;
+			sites[i].allocated_blocks += random >> 54;
+			hold(&sites[i], sites[i].allocated_bytes / 2 + (random >> 48));
+			sites[i].live_blocks = sites[i].live_bytes >> 10;
 		}
 		add(series, at, (random >> 30), sites, MANY_SITES);
 	}
@@ -303,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_site_that_came_later_held_nothing_before),
 		cmocka_unit_test(a_heavy_site_takes_the_slot_of_a_light_one),
 		cmocka_unit_test(growth_of_each_site_is_told),
+		cmocka_unit_test(figures_come_from_the_blocks_and_not_from_counters_that_lag),
 		cmocka_unit_test(looking_costs_less_and_less),
 		cmocka_unit_test(a_day_takes_less_than_20_mb),
 	};
