@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/at.h"
 #include "cli/stream.h"
 #include "cli/target.h"
 #include "cli/verb.h"
@@ -22,6 +23,7 @@ struct values {
 	bool top_given, no_symbolize;
 	uint64_t min_bytes;
 	const char *grep;
+	const char *at, *to;
 };
 
 static const char *const formats[] = {"text", "json", NULL};
@@ -36,6 +38,9 @@ static const struct option_spec options[] = {
 	{"min", 0, "SIZE", AT(min_bytes), &option_size, "leave out changes of less than SIZE"},
 	{"grep", 0, "REGEX", AT(grep), &option_text,
 	 "only sites with a frame that matches the extended expression"},
+	{"at", 0, "T", AT(at), &option_text,
+	 "OLD as it was at a moment: 90s after the start, -5m before the end, peak or peak-rss"},
+	{"to", 0, "T", AT(to), &option_text, "NEW as it was at a moment"},
 	{"no-symbolize", 0, NULL, AT(no_symbolize), &option_flag, "addresses instead of names"},
 	STREAM_COLOR_OPTION(AT(color)),
 	{NULL},
@@ -61,22 +66,50 @@ static int draw(const struct profile *old, const struct profile *new, const stru
 	return stream_finish("diff", "the change", "try with less (--top)", r);
 }
 
+static int load(const char *target, const char *at, const struct values *values,
+		struct profile **ret, struct strbuf *error)
+{
+	_cleanup_free_ char *name = NULL;
+	int r = target_load(target, !values->no_symbolize, ret, &name, error);
+
+	if (r >= 0 && at)
+		r = at_go_to("diff", at, *ret, error);
+	return r;
+}
+
+/* What can be said before anything is read. */
+static int check(const struct values *values, int n_operands)
+{
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+
+	if (n_operands < 2 && !values->at && !values->to)
+		strbuf_adds(&error,
+			    "NEW is missing; give two sessions, or moments of one with --at=T");
+	else if (values->at)
+		(void)at_check(values->at, &error);
+	if (error.length == 0 && values->to)
+		(void)at_check(values->to, &error);
+	if (error.length == 0)
+		return STATUS_DONE;
+	log_error("diff: %s", strbuf_text(&error));
+	return STATUS_USAGE;
+}
+
 static int diff_main(const void *values_, int n_operands, char **operands)
 {
 	const struct values *values = values_;
 	_cleanup_(profile_freep) struct profile *old = NULL, *new = NULL;
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
-	_cleanup_free_ char *old_name = NULL, *new_name = NULL;
+	const char *newer = operands[n_operands > 1];
 	regex_t grep;
-	int status;
+	int status = check(values, n_operands);
 
-	if (values->grep) {
+	if (status == STATUS_DONE && values->grep)
 		status = stream_compile_grep("diff", values->grep, &grep);
-		if (status != STATUS_DONE)
-			return status;
-	}
-	if (target_load(operands[0], !values->no_symbolize, &old, &old_name, &error) < 0 ||
-	    target_load(operands[1], !values->no_symbolize, &new, &new_name, &error) < 0) {
+	if (status != STATUS_DONE)
+		return status;
+	if (load(operands[0], values->at, values, &old, &error) < 0 ||
+	    load(newer, values->to, values, &new, &error) < 0) {
 		log_error("diff: %s", strbuf_text(&error));
 		status = STATUS_FAILED;
 	} else {
@@ -89,15 +122,16 @@ static int diff_main(const void *values_, int n_operands, char **operands)
 
 const struct verb verb_diff = {
 	.name = "diff",
-	.operands = "[OPTION…] OLD NEW",
+	.operands = "[OPTION…] OLD [NEW]",
 	.summary = "show what grew between two sessions or snapshots",
 	.description =
 		"Shows which places hold more and which hold less in NEW than in OLD. Each is a session\n"
 		"file, a core file, or the PID of a process as it is now. Places are the same if their\n"
-		"stacks are; those of a program that was rebuilt, if the functions on their stacks are.\n",
+		"stacks are; those of a program that was rebuilt, if the functions on their stacks are.\n"
+		"With --at and --to they can be two moments of one session.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
-	.min_operands = 2,
+	.min_operands = 1,
 	.max_operands = 2,
 	.main = diff_main,
 };

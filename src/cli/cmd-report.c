@@ -4,13 +4,14 @@
  */
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/at.h"
 #include "cli/print.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 
 struct values {
 	struct print_values print;
-	const char *exe;
+	const char *exe, *at;
 };
 
 static const struct values defaults = {.print = PRINT_DEFAULTS};
@@ -18,6 +19,8 @@ static const struct values defaults = {.print = PRINT_DEFAULTS};
 static const struct option_spec options[] = {
 	{"exe", 0, "FILE", offsetof(struct values, exe), &option_text,
 	 "where the program of a core file is now"},
+	{"at", 0, "T", offsetof(struct values, at), &option_text,
+	 "as it was at a moment: 90s after the start, -5m before the end, peak or peak-rss"},
 	{NULL},
 };
 
@@ -35,6 +38,10 @@ static int report_main(const void *values_, int n_operands, char **operands)
 	struct profile *profile;
 	int status;
 
+	if (values->at && at_check(values->at, &error) < 0) {
+		log_error("report: --at: %s", strbuf_text(&error));
+		return STATUS_USAGE;
+	}
 	if (target_load_exe(operands[0], values->exe, !values->print.no_symbolize, &profile, &name,
 			    &error) < 0) {
 		log_error("report: %s", strbuf_text(&error));
@@ -42,7 +49,12 @@ static int report_main(const void *values_, int n_operands, char **operands)
 	}
 	if (n_operands == 0)
 		log_notice("report: %s", name ?: "the newest session");
-	status = print_profile("report", profile, &values->print);
+	if (values->at && at_go_to("report", values->at, profile, &error) < 0) {
+		log_error("report: --at=%s: %s", values->at, strbuf_text(&error));
+		status = STATUS_FAILED;
+	} else {
+		status = print_profile("report", profile, &values->print);
+	}
 	profile_free(profile);
 	return status;
 }

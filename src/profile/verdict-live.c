@@ -89,6 +89,8 @@ static int say_ages(const struct evidence *evidence, const struct profile_site *
 	_cleanup_(strbuf_deinit) struct strbuf text = {};
 	char young[UNITS_MAX], old[UNITS_MAX];
 
+	if (site->oldest_age_s < 0)
+		return 0;
 	units_format_duration(MAX(site->youngest_age_s, 0.0), young);
 	units_format_duration(MAX(site->oldest_age_s, 0.0), old);
 	strbuf_adds(&text, "they are ");

@@ -186,6 +186,11 @@ int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
 			verdict,
 			"the agent saw no allocation: the program does not use the malloc that "
 			"can be replaced, or it allocated nothing");
+	if (evidence->has_agent && profile->n_blocks == 0 && profile->heap.live_blocks > 0)
+		return verdict_say(verdict,
+				   "of a moment in the past it is known who held how much, "
+				   "but not for how long; the report of the whole session "
+				   "judges");
 	if (evidence->has_agent && !evidence->in_the_midst)
 		return judge_ended(evidence, verdict);
 	if (evidence->rss != PROFILE_UNKNOWN && evidence->rss < SMALL_RSS &&
