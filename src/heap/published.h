@@ -27,7 +27,8 @@
  *   blocks in use of class c = central[c].n_blocks - central[c].n_free
  *       - central[c].n_batches * classes[c].batch - sum over caches (bins[c].capacity - bins[c].room)
  *
- * For the class with tags, tagged is in the place of bins, and either is indexed by the class without. The tag
+ * For the class with tags, tagged is in the place of bins, and either is indexed by the class without. Its spans
+ * may be shorter. The tag
  * of a block that was in use before and is free is UINT32_MAX.
  */
 #ifndef HEAP_PUBLISHED_H
@@ -41,7 +42,7 @@
 
 /* "memtheap" read as a little-endian integer. */
 #define HEAP_MAGIC      0x70616568746d656dull
-#define HEAP_VERSION    2u
+#define HEAP_VERSION    3u
 #define HEAP_PAGE_SHIFT 12u
 #define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
 
@@ -59,7 +60,7 @@ struct heap_root {
 
 	/* 64 */
 	uintptr_t tags;     /* where struct span's tags count from, in units of 16 bytes */
-	uintptr_t classes;  /* struct sizeclass [n_classes], class 0 unused */
+	uintptr_t classes;  /* struct sizeclass [tagged + n_classes], unused ones are zero */
 	uintptr_t centrals; /* struct central [tagged + n_classes] */
 	uintptr_t
 		caches; /* struct threadcache *, the newest; linked by next; none is ever taken out */

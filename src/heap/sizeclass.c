@@ -8,6 +8,9 @@
  * Spans are touched as they are used, so that a large one costs no memory, but it goes back to the page
  * heap only when the last of its blocks is free.
  *
+ * Spans of classes with tags are smaller: as a rule few of a program's blocks are sampled, and each class that
+ * has one keeps the pages that it has touched.
+ *
  * What decides a batch: 16 KiB, so that a thread's cache of a class holds 32 KiB or so at most, and no
  * more than 128 blocks, so that no thread holds the central lock for long.
  *
@@ -18,35 +21,43 @@
 /* clang-format off */
 #define BATCH_BYTES 16384
 #define BATCH_MAX 128
-#define CLASS(bytes, pages)                                                                        \
+#define PLAIN(bytes, pages)                                                                        \
 	{                                                                                          \
 		.size = (bytes), .reciprocal = (uint32_t)((1ull << 32) / (bytes) + 1),             \
 		.n_pages = (pages), .n_blocks = (pages) * 4096 / (bytes),                          \
 		.batch = BATCH_BYTES / (bytes) > BATCH_MAX ? BATCH_MAX                             \
 			: BATCH_BYTES / (bytes) > 4 ? BATCH_BYTES / (bytes)                        \
 			: (bytes) <= SIZECLASS_SHARED_MAX ? 4 : 2,                                 \
-	}
+	},
+#define TAGGED_PAGES(bytes, pages)                                                                 \
+	((bytes) <= 256 ? 1 : (bytes) > 1024 || (pages) < 2 ? (pages) : 2)
+#define TAGGED(bytes, pages) PLAIN(bytes, TAGGED_PAGES(bytes, pages))
 
-const struct sizeclass sizeclass_table[SIZECLASS_N] = {
+#define CLASSES(CLASS) \
+	CLASS(16, 1) CLASS(32, 2) CLASS(48, 3) CLASS(64, 4) \
+	CLASS(80, 4) CLASS(96, 4) CLASS(112, 4) CLASS(128, 4) \
+	CLASS(144, 4) CLASS(160, 4) CLASS(176, 4) CLASS(192, 4) \
+	CLASS(208, 4) CLASS(224, 4) CLASS(240, 4) CLASS(256, 4) \
+	CLASS(288, 4) CLASS(320, 4) CLASS(352, 4) CLASS(384, 3) \
+	CLASS(416, 4) CLASS(448, 4) CLASS(480, 4) CLASS(512, 4) \
+	CLASS(576, 8) CLASS(640, 8) CLASS(704, 5) CLASS(768, 7) \
+	CLASS(832, 8) CLASS(896, 7) CLASS(960, 8) CLASS(1024, 8) \
+	CLASS(1152, 8) CLASS(1280, 5) CLASS(1408, 8) CLASS(1536, 6) \
+	CLASS(1664, 7) CLASS(1792, 7) CLASS(1920, 8) CLASS(2048, 8) \
+	CLASS(2304, 13) CLASS(2560, 15) CLASS(2816, 11) CLASS(3072, 15) \
+	CLASS(3328, 13) CLASS(3584, 15) CLASS(3840, 16) CLASS(4096, 16) \
+	CLASS(5120, 15) CLASS(6144, 15) CLASS(7168, 14) CLASS(8192, 16) \
+	CLASS(10240, 30) CLASS(12288, 30) CLASS(14336, 28) CLASS(16384, 32) \
+	CLASS(20480, 30) CLASS(24576, 30) CLASS(28672, 28) CLASS(32768, 32) \
+	CLASS(40960, 10) CLASS(49152, 12) CLASS(57344, 14) CLASS(65536, 16) \
+	CLASS(81920, 20) CLASS(98304, 24) CLASS(114688, 28) CLASS(131072, 32) \
+	CLASS(163840, 40) CLASS(196608, 48) CLASS(229376, 56) CLASS(262144, 64)
+
+const struct sizeclass sizeclass_table[SIZECLASS_IDS] = {
 	{0},
-	CLASS(16, 1), CLASS(32, 2), CLASS(48, 3), CLASS(64, 4),
-	CLASS(80, 4), CLASS(96, 4), CLASS(112, 4), CLASS(128, 4),
-	CLASS(144, 4), CLASS(160, 4), CLASS(176, 4), CLASS(192, 4),
-	CLASS(208, 4), CLASS(224, 4), CLASS(240, 4), CLASS(256, 4),
-	CLASS(288, 4), CLASS(320, 4), CLASS(352, 4), CLASS(384, 3),
-	CLASS(416, 4), CLASS(448, 4), CLASS(480, 4), CLASS(512, 4),
-	CLASS(576, 8), CLASS(640, 8), CLASS(704, 5), CLASS(768, 7),
-	CLASS(832, 8), CLASS(896, 7), CLASS(960, 8), CLASS(1024, 8),
-	CLASS(1152, 8), CLASS(1280, 5), CLASS(1408, 8), CLASS(1536, 6),
-	CLASS(1664, 7), CLASS(1792, 7), CLASS(1920, 8), CLASS(2048, 8),
-	CLASS(2304, 13), CLASS(2560, 15), CLASS(2816, 11), CLASS(3072, 15),
-	CLASS(3328, 13), CLASS(3584, 15), CLASS(3840, 16), CLASS(4096, 16),
-	CLASS(5120, 15), CLASS(6144, 15), CLASS(7168, 14), CLASS(8192, 16),
-	CLASS(10240, 30), CLASS(12288, 30), CLASS(14336, 28), CLASS(16384, 32),
-	CLASS(20480, 30), CLASS(24576, 30), CLASS(28672, 28), CLASS(32768, 32),
-	CLASS(40960, 10), CLASS(49152, 12), CLASS(57344, 14), CLASS(65536, 16),
-	CLASS(81920, 20), CLASS(98304, 24), CLASS(114688, 28), CLASS(131072, 32),
-	CLASS(163840, 40), CLASS(196608, 48), CLASS(229376, 56), CLASS(262144, 64),
+	CLASSES(PLAIN)
+	[SIZECLASS_TAGGED] = {0},
+	CLASSES(TAGGED)
 };
 
 const uint8_t sizeclass_fine[SIZECLASS_FINE_MAX / 16 + 1] = {

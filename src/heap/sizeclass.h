@@ -37,7 +37,8 @@ struct sizeclass {
 };
 assert_size(struct sizeclass, 16);
 
-extern const struct sizeclass sizeclass_table[SIZECLASS_N] _hidden_;
+/* by class, of either kind */
+extern const struct sizeclass sizeclass_table[SIZECLASS_IDS] _hidden_;
 /* class of (size + 15) / 16 for sizes up to SIZECLASS_FINE_MAX */
 extern const uint8_t sizeclass_fine[SIZECLASS_FINE_MAX / 16 + 1] _hidden_;
 /* class of (size - 1) / 1024 for sizes above it and up to SIZECLASS_MAX */
@@ -71,7 +72,7 @@ static _always_inline_ bool sizeclass_is_tagged(unsigned class)
 /* class may be of either kind, not 0 */
 static _always_inline_ const struct sizeclass *sizeclass_get(unsigned class)
 {
-	return &sizeclass_table[sizeclass_plain(class)];
+	return &sizeclass_table[class];
 }
 
 /*

@@ -32,6 +32,7 @@
 #define CACHE_MAX   (8u << 20)   /* of all lists of a thread: then they hold a batch or two */
 #define CACHE_MIN   (64u << 10)  /* the same where there are very many threads */
 #define CACHES_MAX  (64u << 20)  /* of the lists of all threads, in between */
+#define SHARE       8u
 #define RESTARTS    3u
 
 /* What a thread has before its first allocation, and after its end. */
@@ -232,6 +233,19 @@ static uint64_t cache_limit(void)
 	return MAX(MIN(CACHES_MAX / n, CACHE_MAX), CACHE_MIN);
 }
 
+/*
+ * How many blocks a refill may bring: a fraction of what there is of the class, so that what threads hold and
+ * do not use stays one.
+ */
+static unsigned share(unsigned class)
+{
+	const uint64_t n_blocks = __atomic_load_n(&central_table[class].n_blocks, __ATOMIC_RELAXED);
+	const uint32_t n = MAX(__atomic_load_n(&registry.n_owned, __ATOMIC_RELAXED), 1);
+	const unsigned least = MAX(FIRST_BYTES / sizeclass_get(class)->size, 1u);
+
+	return (unsigned)MAX(n_blocks / (SHARE * n), least);
+}
+
 /* Room for so many blocks more. */
 static void widen(struct threadcache *cache, unsigned class, unsigned n)
 {
@@ -256,7 +270,7 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 		return block;
 	}
 	visit(cache, class);
-	want = MIN(want, sizeclass->batch);
+	want = MIN(want, MIN(share(class), sizeclass->batch));
 	n = central_take(class, want, &block);
 	if (!n)
 		return NULL;

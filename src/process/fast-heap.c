@@ -138,14 +138,13 @@ static int read_caches(struct fast_heap *heap, struct memory *memory, uint64_t a
 static int read_class(struct fast_heap *heap, const struct heap_root *root, struct memory *memory,
 		      unsigned class, uint64_t n_cached)
 {
-	const unsigned plain = fast_heap_plain(heap, class);
 	struct fast_class *ret = &heap->classes[class];
 	struct sizeclass sizeclass;
 	struct central central;
 	uint64_t out;
 	int r;
 
-	r = memory_read(memory, root->classes + (uint64_t)plain * sizeof(sizeclass), &sizeclass,
+	r = memory_read(memory, root->classes + (uint64_t) class * sizeof(sizeclass), &sizeclass,
 			sizeof(sizeclass));
 	if (r >= 0)
 		r = memory_read(memory, root->centrals + (uint64_t) class * sizeof(central),

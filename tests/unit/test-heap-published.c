@@ -124,8 +124,7 @@ static uint64_t in_use(const struct heap_root *root, unsigned class)
 	struct central central;
 
 	copy(&central, root->centrals + (uintptr_t) class * root->central_size, sizeof(central));
-	copy(&sizeclass, root->classes + (uintptr_t)(class % root->tagged) * root->class_size,
-	     sizeof(sizeclass));
+	copy(&sizeclass, root->classes + (uintptr_t) class * root->class_size, sizeof(sizeclass));
 	assert_int_equal(sizeclass.size, SMALL);
 	return central.n_blocks - central.n_free - (uint64_t)central.n_batches * sizeclass.batch -
 	       (class < root->tagged ? cached(root, class) : 0);
@@ -214,8 +213,7 @@ static void tags_can_be_read(void **state)
 
 		if (span.state != SPAN_SMALL || span.class != class)
 			continue;
-		copy(&sizeclass, root.classes + (class - root.tagged) * root.class_size,
-		     sizeof(sizeclass));
+		copy(&sizeclass, root.classes + class * root.class_size, sizeof(sizeclass));
 		copy(tags, root.tags + (uintptr_t)span.tags * 16,
 		     sizeclass.n_blocks * sizeof(tags[0]));
 		for (unsigned k = 0; k < sizeclass.n_blocks; k++) {

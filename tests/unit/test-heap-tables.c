@@ -43,6 +43,20 @@ static void classes_are_whole(void **state)
 	}
 }
 
+static void classes_with_tags_have_the_same_sizes(void **state)
+{
+	for (unsigned class = 1; class < SIZECLASS_N; class ++) {
+		const struct sizeclass *plain = sizeclass_get(class);
+		const struct sizeclass *tagged = sizeclass_get(class + SIZECLASS_TAGGED);
+
+		assert_int_equal(tagged->size, plain->size);
+		assert_int_equal(tagged->reciprocal, plain->reciprocal);
+		assert_int_equal(tagged->batch, plain->batch);
+		assert_in_range(tagged->n_pages, 1, plain->n_pages);
+		assert_int_equal(tagged->n_blocks, tagged->n_pages * HEAP_PAGE / tagged->size);
+	}
+}
+
 static void division_by_multiplication_is_exact(void **state)
 {
 	for (unsigned class = 1; class < SIZECLASS_N; class ++)
@@ -215,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_size_gets_the_smallest_class_that_holds_it),
 		cmocka_unit_test(classes_are_whole),
+		cmocka_unit_test(classes_with_tags_have_the_same_sizes),
 		cmocka_unit_test(division_by_multiplication_is_exact),
 		cmocka_unit_test(aligned_classes_are_aligned),
 		cmocka_unit_test(a_run_that_fits_is_found_if_there_is_one),
