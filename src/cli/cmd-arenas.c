@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cmd-arenas.c: `memtrace arenas [TARGET]`: what the allocator holds.
- *
- * A process is read while it runs. Only if an arena changes faster than that, it is read once more with
- * the process stopped for the moments of each reading, unless that is forbidden.
  */
 #include <errno.h>
 #include <string.h>
@@ -28,8 +25,6 @@ struct values {
 	const char *exe;
 };
 
-enum { MORE_ATTEMPTS = 2 };
-
 #define AT(member) offsetof(struct values, member)
 
 static const struct option_spec options[] = {
@@ -46,30 +41,6 @@ static const struct option_spec options[] = {
 };
 
 static const struct option_group groups[] = {{options, 0, "Options"}, {NULL}};
-
-/* Whether a second reading may be better. memtrace's own allocator does not need it. */
-static bool was_torn(const struct profile *profile)
-{
-	bool torn = false;
-
-	for (size_t i = 0; profile->arenas && i < profile->arenas->n_arenas; i++) {
-		const struct arena *arena = &profile->arenas->arenas[i];
-
-		if (arena->allocator != ARENAS_GLIBC)
-			return false;
-		torn |= arena->unread && arena->unread != ARENAS_UNKNOWN;
-	}
-	return torn || (profile->arenas && profile->arenas->refused);
-}
-
-/* A process that maps and unmaps a lot may not be read at the first attempt. */
-static void read_again(struct profile *profile, bool may_stop)
-{
-	for (int i = 0; i < MORE_ATTEMPTS && !profile->arenas; i++)
-		(void)inspect_arenas((pid_t)profile->process.pid, false, profile);
-	if (may_stop && was_torn(profile))
-		(void)inspect_arenas((pid_t)profile->process.pid, true, profile);
-}
 
 static int complain_no_arenas(const struct profile *profile, const char *name)
 {
@@ -117,8 +88,7 @@ static int arenas_main(const void *values_, int n_operands, char **operands)
 	}
 	if (n_operands == 0)
 		log_notice("arenas: %s", name ?: "the newest session");
-	if (profile->process.state == PROFILE_RUNNING)
-		read_again(profile, !values->no_stop);
+	(void)inspect_again(profile, !values->no_stop);
 	return print_arenas(profile, values, operands[0] ?: name ?: "that session");
 }
 

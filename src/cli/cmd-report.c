@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/at.h"
+#include "cli/inspect.h"
 #include "cli/print.h"
 #include "cli/target.h"
 #include "cli/verb.h"
@@ -12,6 +13,7 @@
 struct values {
 	struct print_values print;
 	const char *exe, *at;
+	bool no_stop;
 };
 
 static const struct values defaults = {.print = PRINT_DEFAULTS};
@@ -21,6 +23,8 @@ static const struct option_spec options[] = {
 	 "where the program of a core file is now"},
 	{"at", 0, "T", offsetof(struct values, at), &option_text,
 	 "as it was at a moment: 90s after the start, -5m before the end, peak or peak-rss"},
+	{"no-stop", 0, NULL, offsetof(struct values, no_stop), &option_flag,
+	 "never stop the process, not even for a moment"},
 	{NULL},
 };
 
@@ -49,6 +53,7 @@ static int report_main(const void *values_, int n_operands, char **operands)
 	}
 	if (n_operands == 0)
 		log_notice("report: %s", name ?: "the newest session");
+	(void)inspect_again(profile, !values->no_stop);
 	if (values->at && at_go_to("report", values->at, profile, &error) < 0) {
 		log_error("report: --at=%s: %s", values->at, strbuf_text(&error));
 		status = STATUS_FAILED;

@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd-trim.c: `memtrace trim PID`: what malloc_trim(0) would give back to the kernel.
- *
- * Doing it takes code that runs in the process, and thus the agent; predicting it does not.
+ * cmd-trim.c: `memtrace trim PID`: what malloc_trim(0) would give back to the kernel, and with --yes does it:
+ * a thread of the process is stopped outside of the allocator and makes the call. Whichever malloc the process
+ * uses has its own malloc_trim, memtrace's too, so that this is the same with and without the agent.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "cli/inspect.h"
 #include "cli/target.h"
 #include "cli/verb.h"
+#include "process/inject-call.h"
+#include "process/procinfo.h"
 
 struct values {
-	bool yes;
+	bool yes, no_stop;
 };
+
+enum { TRIM_MS_MAX = 300000 };
 
 static const struct option_spec options[] = {
 	{"yes", 'y', NULL, offsetof(struct values, yes), &option_flag,
 	 "do it, in the process, instead of only saying what it would give back"},
+	{"no-stop", 0, NULL, offsetof(struct values, no_stop), &option_flag,
+	 "never stop the process to read it, not even for a moment"},
 	{NULL},
 };
 
@@ -60,20 +69,54 @@ static void print_prediction(const struct profile *profile, const struct sums *s
 	       units_format_bytes(rest, kept));
 }
 
-static int refuse_yes(pid_t pid)
+/* Resident bytes and page faults at one moment. */
+static int measure(pid_t pid, uint64_t *ret_rss, uint64_t *ret_faults)
 {
-	int has_agent = target_has_agent(pid);
+	_cleanup_(procinfo_deinit) struct procinfo info = {};
+	int r = procinfo_read(pid, &info);
 
-	if (has_agent > 0)
-		log_error(
-			"trim: %d: the agent in it cannot be asked to trim; call malloc_trim(0) in "
-			"the program",
-			(int)pid);
-	else
-		log_error("trim: %d: trimming needs the agent in the process; start it with "
-			  "\"memtrace run\", or call malloc_trim(0) in the program",
-			  (int)pid);
-	return STATUS_FAILED;
+	*ret_rss = info.rss;
+	*ret_faults = info.minor_faults;
+	return r;
+}
+
+static void print_done(uint64_t before, uint64_t after, uint64_t n_faults,
+		       const struct inject_outcome *outcome)
+{
+	char texts[3][UNITS_MAX], faults[UNITS_MAX];
+
+	printf("Done: %s resident before, %s after: %s %s.\n", units_format_bytes(before, texts[0]),
+	       units_format_bytes(after, texts[1]),
+	       units_format_bytes(after > before ? after - before : before - after, texts[2]),
+	       after > before ? "more, for the process went on meanwhile" : "given back");
+	printf("Thread %d was stopped for it for %.1f ms; %s page fault%s in the process meanwhile.\n",
+	       (int)outcome->tid, (double)outcome->stopped_ns / 1e6,
+	       units_format_count(n_faults, faults), n_faults == 1 ? "" : "s");
+}
+
+static int trim(pid_t pid)
+{
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	_cleanup_free_ struct inject_calls *calls = calloc(1, sizeof(*calls));
+	uint64_t before, after, faults_before, faults_after;
+	struct inject_outcome outcome;
+	int r = calls ? measure(pid, &before, &faults_before) : -ENOMEM;
+
+	if (r >= 0) {
+		calls->function[0] = "malloc_trim";
+		calls->n_calls = 1;
+		calls->run_ms = TRIM_MS_MAX;
+		r = inject_calls_make(pid, calls, &outcome, &error);
+	}
+	if (r >= 0)
+		r = measure(pid, &after, &faults_after);
+	if (r < 0) {
+		log_error("trim: %s; it can also call malloc_trim(0) itself",
+			  *strbuf_text(&error) ? strbuf_text(&error) : strerror(-r));
+		return STATUS_FAILED;
+	}
+	print_done(before, after, faults_after - faults_before, &outcome);
+	return verb_finish_output();
 }
 
 static int trim_main(const void *values_, int n_operands, char **operands)
@@ -91,6 +134,7 @@ static int trim_main(const void *values_, int n_operands, char **operands)
 		return STATUS_FAILED;
 	}
 	(void)n_operands;
+	(void)inspect_again(profile, !values->no_stop);
 	if (!sum_up(profile->arenas, &sums)) {
 		log_error("trim: %d: %s; \"memtrace maps %d\" shows its memory by mapping",
 			  (int)pid,
@@ -102,18 +146,18 @@ static int trim_main(const void *values_, int n_operands, char **operands)
 	}
 	print_prediction(profile, &sums);
 	if (values->yes)
-		return refuse_yes(pid);
+		return trim(pid);
 	return verb_finish_output();
 }
 
 const struct verb verb_trim = {
 	.name = "trim",
 	.operands = "[OPTION…] PID",
-	.summary = "say what malloc_trim would give back",
+	.summary = "say what malloc_trim would give back, or do it",
 	.description =
 		"Says how much of the free memory that malloc keeps in a process would go back to the kernel\n"
-		"with malloc_trim(0). Nothing is stopped or changed. With --yes the agent in the process does\n"
-		"it; without the agent it is refused.\n",
+		"with malloc_trim(0). Nothing is changed. With --yes it is done: one thread of the process is\n"
+		"stopped, makes the call, and goes on where it was.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.min_operands = 1,

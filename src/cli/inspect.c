@@ -20,7 +20,7 @@
 #include "process/threads.h"
 #include "profile/subject.h"
 
-enum { SMAPS_MAX = 64 * 1024 * 1024 };
+enum { SMAPS_MAX = 64 * 1024 * 1024, MORE_ATTEMPTS = 2 };
 
 /* Names come from /proc: a core has none. */
 static int list_threads(const struct space *space, struct procinfo_thread **ret, size_t *ret_n)
@@ -147,9 +147,10 @@ int inspect_process(pid_t pid, const struct mt_header *header, struct profile *p
 	return r == -ENOMEM ? r : 0;
 }
 
-int inspect_arenas(pid_t pid, bool may_stop, struct profile *profile)
+static int read_arenas(struct profile *profile, bool may_stop)
 {
 	_cleanup_(space_deinit) struct space space = {};
+	const pid_t pid = (pid_t)profile->process.pid;
 	struct arenas *arenas = NULL;
 	int r = space_open_pid(pid, false, &space);
 
@@ -163,6 +164,34 @@ int inspect_arenas(pid_t pid, bool may_stop, struct profile *profile)
 	profile->arenas = arenas;
 	profile_count_before_attach(profile);
 	return 0;
+}
+
+/* Whether a second reading may be better. memtrace's own allocator does not need it. */
+static bool is_torn(const struct arenas *arenas)
+{
+	bool torn = false;
+
+	for (size_t i = 0; arenas && i < arenas->n_arenas; i++) {
+		const struct arena *arena = &arenas->arenas[i];
+
+		if (arena->allocator != ARENAS_GLIBC)
+			return false;
+		torn |= arena->unread && arena->unread != ARENAS_UNKNOWN;
+	}
+	return torn || (arenas && arenas->refused);
+}
+
+int inspect_again(struct profile *profile, bool may_stop)
+{
+	int r = 0;
+
+	if (profile->process.state != PROFILE_RUNNING)
+		return 0;
+	for (int i = 0; i < MORE_ATTEMPTS && r != -ENOMEM && !profile->arenas; i++)
+		r = read_arenas(profile, false);
+	if (r != -ENOMEM && may_stop && is_torn(profile->arenas))
+		r = read_arenas(profile, true);
+	return r == -ENOMEM ? r : 0;
 }
 
 int inspect_plain(const struct origin *origin, struct profile **ret)

@@ -30,10 +30,11 @@ int inspect_process(pid_t pid, const struct mt_header *header, struct profile *p
 int inspect_core(const struct space *space, struct profile *profile);
 
 /*
- * Reads the arenas of the program's own allocator again. may_stop: stops the process for some
- * milliseconds where they change faster than they can be read. The old ones stay if that fails.
+ * A running process that maps, unmaps or allocates a lot may not be read at the first attempt. Where its
+ * arenas are missing or not whole, they are read again; may_stop: in the end with the process stopped for
+ * the moments of each reading. The old ones stay if that fails. -ENOMEM or 0.
  */
-int inspect_arenas(pid_t pid, bool may_stop, struct profile *profile);
+int inspect_again(struct profile *profile, bool may_stop);
 
 /* A profile of a process without the agent: no sites, no blocks, and all of the above. */
 int inspect_plain(const struct origin *origin, struct profile **ret);

@@ -27,6 +27,11 @@ int regs_restore(pid_t tid, const struct regs *regs)
 	return -ENOTSUP;
 }
 
+long regs_syscall(const struct regs *regs)
+{
+	return -1;
+}
+
 uint64_t regs_sp(const struct regs *regs)
 {
 	return 0;

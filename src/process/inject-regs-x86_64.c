@@ -197,6 +197,13 @@ int regs_restore(pid_t tid, const struct regs *regs)
 	return set_general(tid, general(regs));
 }
 
+long regs_syscall(const struct regs *regs)
+{
+	int64_t number = (int64_t)general(regs)->orig_rax;
+
+	return number < 0 ? -1 : (long)number;
+}
+
 uint64_t regs_sp(const struct regs *regs)
 {
 	return general(regs)->rsp;

@@ -36,6 +36,8 @@ int regs_save(pid_t tid, struct regs *ret);
 void regs_restart_syscall(struct regs *regs, bool pending);
 int regs_restore(pid_t tid, const struct regs *regs);
 
+/* The system call that the thread is in, of a thread that was just saved; -1 if it is in none. */
+long regs_syscall(const struct regs *regs);
 uint64_t regs_sp(const struct regs *regs);
 uint64_t regs_pc(const struct regs *regs);
 void regs_set_pc(struct regs *regs, uint64_t pc);

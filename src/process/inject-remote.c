@@ -33,6 +33,8 @@
 enum {
 	REMOTE_RUN_MS = 10000, /* for the function to end */
 	REMOTE_CODE_MAX = 8 << 20,
+	REMOTE_CODE_PIECE = 16 << 10,
+	REMOTE_CODE_OVERLAP = 16,
 	REMOTE_SYSCALL_STOP = SIGTRAP | 0x80,
 	REMOTE_EVENT_STOP = 128, /* PTRACE_EVENT_STOP */
 };
@@ -45,16 +47,38 @@ uint64_t remote_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* In small pieces: what is read of a file's pages becomes resident in the process. */
 static bool find_gadgets(struct remote *remote, const struct mapping *mapping)
 {
-	_cleanup_free_ uint8_t *code = NULL;
-	uint64_t size = MIN(mapping->end - mapping->start, (uint64_t)REMOTE_CODE_MAX);
+	uint8_t code[REMOTE_CODE_PIECE + REMOTE_CODE_OVERLAP];
+	uint64_t end = MIN(mapping->end, mapping->start + REMOTE_CODE_MAX);
 
-	code = malloc(size);
-	if (!code || remote_read(remote, mapping->start, code, size) < 0)
-		return false;
-	return regs_find_gadgets(code, size, mapping->start, &remote->gadget_syscall,
-				 &remote->gadget_sigreturn);
+	for (uint64_t at = mapping->start; at < end; at += REMOTE_CODE_PIECE) {
+		size_t size = MIN(end - at, sizeof(code));
+
+		if (remote_read(remote, at, code, size) < 0)
+			return false;
+		if (regs_find_gadgets(code, size, at, &remote->gadget_syscall,
+				      &remote->gadget_sigreturn))
+			return true;
+	}
+	return false;
+}
+
+/* Most likely in libc, near its beginning. */
+static bool find_gadgets_somewhere(struct remote *remote, const struct maps *maps)
+{
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < maps->n_mappings; i++) {
+			const struct mapping *mapping = &maps->mappings[i];
+			bool is_libc = strstr(mapping->path, "/libc.so") ||
+				       strstr(mapping->path, "/libc-2.");
+
+			if (mapping->exec && !mapping->write && mapping->inode &&
+			    is_libc == (pass == 0) && find_gadgets(remote, mapping))
+				return true;
+		}
+	return false;
 }
 
 /* A signal that means nothing to the process. */
@@ -82,11 +106,7 @@ int remote_init(struct remote *remote, pid_t pid, const struct inject_facts *fac
 	if (remote->mem < 0)
 		return errno == ENOENT ? -ESRCH : -EPERM;
 	remote->signal = choose_signal(facts);
-	for (size_t i = 0; i < maps->n_mappings; i++)
-		if (maps->mappings[i].exec && !maps->mappings[i].write && maps->mappings[i].inode &&
-		    find_gadgets(remote, &maps->mappings[i]))
-			return 0;
-	return -ENOTSUP;
+	return find_gadgets_somewhere(remote, maps) ? 0 : -ENOTSUP;
 }
 
 void remote_deinit(struct remote *remote)
@@ -212,13 +232,14 @@ static bool is_fault(int status)
 
 static int wait_finished(struct remote *remote, uint64_t finished_at, uint32_t finished)
 {
-	uint64_t end_ns = remote_now_ns() + REMOTE_RUN_MS * 1000000ull;
+	uint64_t end_ns = remote_now_ns() + (remote->run_ms ?: REMOTE_RUN_MS) * 1000000ull;
 
 	for (;;) {
 		int status = 0, r;
 		uint32_t word;
 
 		r = step(remote, remote->signal ? PTRACE_CONT : PTRACE_SYSCALL, end_ns, &status);
+		remote->away = r == -ETIMEDOUT && !remote->ours;
 		if (r < 0)
 			return r;
 		if (is_fault(status))

@@ -18,6 +18,11 @@
 #include "process/inject-regs.h"
 #include "process/maps.h"
 
+struct remote;
+
+/* Whether a stopped thread is one that may be used; its registers are read. */
+typedef bool (*remote_suits)(struct remote *remote, const struct maps *maps, const void *userdata);
+
 struct remote {
 	struct regs regs; /* first, for it is aligned */
 	pid_t pid, tid;
@@ -30,7 +35,12 @@ struct remote {
 	int signal;      /* tells of the end of remote_run; 0 if there is none that would do */
 	int held_signal; /* came meanwhile, and is delivered at the release */
 	bool seized, stopped, sent, lost;
-	bool ours;                          /* created by remote_spawn */
+	bool ours;          /* created by remote_spawn */
+	bool away;          /* the function took too long; the thread comes back by itself */
+	long syscall;       /* that the thread is in; -1: none */
+	remote_suits suits; /* NULL: any thread */
+	const void *suits_userdata;
+	uint32_t run_ms;                    /* how long a function may take; 0: the default */
 	uint64_t stopped_at_ns, seen_at_ns; /* when it was told to stop, and when it had */
 };
 
@@ -41,7 +51,7 @@ void remote_deinit(struct remote *remote);
 
 /*
  * Stops a thread, one that sleeps if there is one. -ETIMEDOUT if none could be stopped, -ENOSPC if there
- * is no room on its stack, -EBUSY if somebody else traces it.
+ * is no room on its stack, -EBUSY if somebody else traces it, -EXFULL if no thread was one that suits.
  */
 int remote_stop(struct remote *remote, const struct maps *maps);
 /* The stopped thread makes a system call; its result is in ret. */
@@ -59,7 +69,8 @@ int remote_spawn(struct remote *remote, uint64_t park, uint64_t tls, pid_t *ret)
 int remote_adopt(const struct remote *remote, pid_t id, uint64_t park, struct remote *ret);
 /*
  * It runs a function on another stack, which ends at top; resume is where the function returns to in a
- * thread of the process's own.
+ * thread of the process's own. -ETIMEDOUT: it still runs; such a thread, when released, finishes it and then
+ * goes on where it was.
  */
 int remote_run(struct remote *remote, uint64_t function, uint64_t top, uint64_t resume,
 	       uint64_t finished_at, uint32_t finished);

@@ -16,6 +16,9 @@
 #include "process/maps.h"
 #include "process/memory.h"
 
+struct inject_calls;
+struct outside;
+
 struct injection {
 	pid_t pid;
 	int lock;
@@ -28,6 +31,9 @@ struct injection {
 	struct inject_modules modules;
 	struct inject_slots slots;
 	struct inject_outcome outcome;
+	/* for INJECT_CALL: what is called, and where the stopped thread must not be */
+	struct inject_calls *calls;
+	struct outside *outside;
 };
 
 /* Checks the process and takes the lock: one tool at a time. 0, or -errno and maybe the line in error. */

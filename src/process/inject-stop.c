@@ -76,6 +76,9 @@ static int save(struct remote *remote, const struct maps *maps)
 
 	if (r < 0)
 		return r;
+	remote->syscall = regs_syscall(&remote->regs);
+	if (remote->suits && !remote->suits(remote, maps, remote->suits_userdata))
+		return -EXFULL;
 	leave_rseq(remote);
 	regs_restart_syscall(&remote->regs, has_pending(remote));
 	size = regs_frame_size(&remote->regs);
@@ -142,10 +145,20 @@ int remote_stop(struct remote *remote, const struct maps *maps)
 			(void)remote_resume(remote, PTRACE_DETACH, 0);
 		remote->stopped = false;
 		/* this thread has ended, or cannot be stopped; there may be others */
-		if (r != -ESRCH && r != -ETIMEDOUT && r != -ENOSPC)
+		if (r != -ESRCH && r != -ETIMEDOUT && r != -ENOSPC && r != -EXFULL)
 			break;
 	}
 	return r;
+}
+
+/* Where the thread is now, it is let go; the frame that it was sent with brings it back. */
+static void leave_away(struct remote *remote)
+{
+	int status;
+
+	if (ptrace(PTRACE_INTERRUPT, remote->tid, NULL, NULL) == 0 &&
+	    remote_wait(remote, remote_now_ns() + STOP_MS * 1000000ull, &status) >= 0)
+		(void)remote_resume(remote, PTRACE_DETACH, 0);
 }
 
 uint64_t remote_release(struct remote *remote)
@@ -153,7 +166,9 @@ uint64_t remote_release(struct remote *remote)
 	if (!remote->stopped || remote->ours)
 		return 0;
 	remote->stopped = false;
-	if (!remote->lost) {
+	if (remote->away) {
+		leave_away(remote);
+	} else if (!remote->lost) {
 		(void)regs_restore(remote->tid, &remote->regs);
 		(void)remote_resume(remote, PTRACE_DETACH, 0);
 	}

@@ -5,7 +5,8 @@
  *	one thread stops       memory for the image, if it is not there; a thread of ours; it goes on
  *	the thread of ours     what takes long: it begins the recording, stores the patches, ends
  *
- * Where the process may have no more threads the stopped one does it all.
+ * Where the process may have no more threads the stopped one does it all, and where functions of its
+ * allocator are called.
  *
  * Memory for the image is mapped readable and executable, and only its data made writable: memory that is
  * both, or becomes executable later, is what hardened systems deny. The code is then written the way
@@ -19,6 +20,8 @@
 #include <sys/syscall.h>
 
 #include "base/macro.h"
+#include "process/inject-call.h"
+#include "process/inject-outside.h"
 #include "process/inject-remote.h"
 #include "process/inject-session.h"
 #include "process/inject-wait.h"
@@ -181,6 +184,38 @@ static int send_request(struct injection *injection, struct remote *remote)
 	return r;
 }
 
+/* The list of calls and their data, where otherwise the lists of patches are. */
+static int send_calls(struct injection *injection, struct remote *remote)
+{
+	struct inject_calls *calls = injection->calls;
+	struct inject_request *request = &injection->control.request;
+	uint64_t data_at;
+	int r;
+
+	request->calls =
+		injection->base + injection->image.size + IMAGE_TLS_SIZE + IMAGE_STACK_SIZE;
+	request->n_calls = (uint32_t)calls->n_calls;
+	data_at = request->calls + calls->n_calls * sizeof(*calls->calls);
+	calls->data_at = data_at;
+	for (size_t i = 0; i < calls->n_calls; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(calls->calls[i].arguments); k++)
+			if (calls->pointers[i] >> k & 1)
+				calls->calls[i].arguments[k] += data_at;
+	r = remote_write(remote, request->calls, calls->calls,
+			 calls->n_calls * sizeof(*calls->calls));
+	return r < 0 ? r : remote_write(remote, data_at, calls->data, calls->data_size);
+}
+
+static int fetch_calls(struct injection *injection, struct remote *remote)
+{
+	struct inject_calls *calls = injection->calls;
+	uint64_t at = injection->control.request.calls;
+	size_t size = calls->n_calls * sizeof(*calls->calls);
+	int r = remote_read(remote, at, calls->calls, size);
+
+	return r < 0 ? r : remote_read(remote, at + size, calls->data, calls->data_size);
+}
+
 /* So that another tool can see whether a thread of ours is still at it. */
 static int note_running(struct injection *injection, struct remote *remote)
 {
@@ -197,8 +232,10 @@ static int perform(struct injection *injection, struct remote *remote)
 	const struct inject_header *header = inject_image_header(&injection->image);
 	const struct inject_request *request = &injection->control.request;
 	uint64_t control = header->control;
-	int r = send_request(injection, remote);
+	int r = injection->calls ? send_calls(injection, remote) : 0;
 
+	if (r >= 0)
+		r = send_request(injection, remote);
 	if (r >= 0)
 		r = note_running(injection, remote);
 	if (r >= 0)
@@ -207,7 +244,19 @@ static int perform(struct injection *injection, struct remote *remote)
 			       request->session);
 	if (r >= 0)
 		r = remote_read(remote, control, &injection->control, sizeof(injection->control));
+	if (r >= 0 && injection->calls)
+		r = fetch_calls(injection, remote);
 	return r < 0 ? r : injection->control.reply.result;
+}
+
+/* An image that was laid out for calls alone goes again; the thread is out of it. */
+static int remove_image(struct injection *injection, struct remote *remote)
+{
+	uint64_t arguments[6] = {injection->base, injection->image.total};
+	int64_t result;
+
+	injection->base = 0;
+	return remote_syscall(remote, SYS_munmap, arguments, &result);
 }
 
 /* What the thread that has to do it does. */
@@ -257,16 +306,20 @@ static int work(struct injection *injection, struct remote *remote, const struct
 		struct remote *errand)
 {
 	struct inject_request *request = &injection->control.request;
-	int r = injection->base ? 0 : map_image(injection, remote);
+	const bool is_new = !injection->base;
+	int r = is_new ? map_image(injection, remote) : 0;
 	uint64_t begun_ns;
 
 	if (r >= 0 && request->command & INJECT_START)
 		request->tid_offset = find_tid_offset(remote);
-	if (r >= 0)
+	/* the functions of an allocator need a thread that libc knows */
+	if (r >= 0 && !injection->calls)
 		r = spawn(injection, remote, wait, errand);
 	begun_ns = remote_now_ns();
 	if (r >= 0)
 		r = carry_out(injection, errand->ours ? errand : remote);
+	if (injection->calls && is_new && injection->base && !remote->away)
+		(void)remove_image(injection, remote);
 	injection->outcome.working_ns += remote_now_ns() - begun_ns;
 	remote_dismiss(errand);
 	note_pause(injection, remote, remote_release(remote));
@@ -286,6 +339,12 @@ int injection_work(struct injection *injection)
 	inject_wait_begin(&wait);
 	r = remote_init(&remotes[0], injection->pid, &injection->facts, &injection->maps);
 	inject_wait_hurry(&wait, true);
+	if (r >= 0 && injection->calls) {
+		injection->outside->handler_return = remotes[0].gadget_sigreturn;
+		remotes[0].suits = &outside_suits;
+		remotes[0].suits_userdata = injection->outside;
+		remotes[0].run_ms = injection->calls->run_ms;
+	}
 	if (r >= 0)
 		r = remote_stop(&remotes[0], &injection->maps);
 	if (r >= 0)

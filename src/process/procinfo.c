@@ -47,7 +47,13 @@ static int why_absent(pid_t pid)
 }
 
 /* Where the fields behind the name are in stat, counted from the state. */
-enum stat_field { STAT_PPID = 1, STAT_THREADS = 17, STAT_START = 19, STAT_VSIZE = 20 };
+enum stat_field {
+	STAT_PPID = 1,
+	STAT_FAULTS = 7,
+	STAT_THREADS = 17,
+	STAT_START = 19,
+	STAT_VSIZE = 20
+};
 
 /* The number in that field of text, whose first field is 0. */
 static int stat_number(const char *text, enum stat_field field, uint64_t *ret)
@@ -78,6 +84,7 @@ static int parse_stat(const char *text, struct procinfo *info)
 	info->state = *text;
 	if (stat_number(text, STAT_PPID, &ppid) < 0 ||
 	    stat_number(text, STAT_THREADS, &n_threads) < 0 ||
+	    stat_number(text, STAT_FAULTS, &info->minor_faults) < 0 ||
 	    stat_number(text, STAT_START, &info->start_ticks) < 0 ||
 	    stat_number(text, STAT_VSIZE, &info->vsz) < 0)
 		return -EBADMSG;

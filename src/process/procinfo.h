@@ -25,6 +25,7 @@ struct procinfo {
 	uint64_t start_ticks; /* since boot: with the pid it names the process for good */
 	double started_at;    /* seconds since the epoch */
 	uint32_t n_threads;
+	uint64_t minor_faults; /* page faults so far that needed no file */
 	/* bytes; UINT64_MAX where the kernel does not say */
 	uint64_t vsz, rss, pss, uss, swap, peak_rss, cgroup_limit;
 	/* CPUs that it may run on, and thousandths of a CPU that its control groups allow it; 0: not known, no limit */

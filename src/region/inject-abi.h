@@ -92,6 +92,7 @@ enum inject_command {
 	INJECT_START = 1 << 0, /* begin recording */
 	INJECT_PATCH = 1 << 1, /* store the patches */
 	INJECT_STOP = 1 << 2,  /* recording ends, after the patches */
+	INJECT_CALL = 1 << 3,  /* make the calls, and nothing else */
 };
 
 /* A word that is replaced if it holds what is expected. */
@@ -109,6 +110,13 @@ struct inject_group {
 	uint32_t n_patches;
 };
 
+/* A function of the process that is called for the tool, with whole numbers and addresses. */
+struct inject_call {
+	uint64_t function;
+	uint64_t arguments[5];
+	uint64_t result;
+};
+
 struct inject_range {
 	uint64_t start;
 	uint64_t size;
@@ -117,10 +125,11 @@ struct inject_range {
 struct inject_request {
 	uint32_t command; /* enum inject_command bits */
 	uint32_t signal;  /* sent to the own thread at the end, 0 for none */
-	uint32_t n_groups, n_patches, n_unmaps;
+	uint32_t n_groups, n_patches, n_unmaps, n_calls;
 	uint32_t
 		tid_offset; /* from the thread pointer to where libc keeps the thread's id; 0: unknown */
 	uint64_t groups, patches; /* their addresses; patches in the order of the groups */
+	uint64_t calls;           /* address of struct inject_call[n_calls] */
 	/* the loader's: what the tool saw of its counters, and its lock; 0 if there are none */
 	uint64_t loader_lock, loader_adds, loader_count;
 	uint64_t seen_adds, seen_count;

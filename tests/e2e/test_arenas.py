@@ -312,16 +312,54 @@ def test_text_reads_well(memtrace):
             ["kind", "main", "thread", "thread", "thread", "mmapped"]
 
 
-def test_trim_without_the_agent_only_predicts(memtrace):
+def test_trim_only_predicts_unless_told(memtrace):
     with arenas_victim(1) as process:
         before = process.rss()
         done = memtrace("trim", process.pid)
         assert done.returncode == 0
         assert re.match(r"malloc_trim\(0\) in process \d+ would give back \d", done.stdout)
-        done = memtrace("trim", "--yes", process.pid)
-        assert done.returncode == 1
-        assert "needs the agent" in done.stderr
         assert process.rss() == before
+
+
+def assert_trims(memtrace, process, at_least):
+    """trim --yes frees what arenas predicts, and leaves nothing in the process."""
+    predicted = sum(arena["trimmable_bytes"] for arena in arenas_of(memtrace, process.pid)["arenas"])
+    before = process.rss()
+    n_mappings = count_mappings(process.pid)
+    done = memtrace("trim", "--yes", process.pid)
+    freed = before - process.rss()
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^Done: .* resident before, .* after: \d.* given back\.$", done.stdout, re.M)
+    assert re.search(r"^Thread \d+ was stopped for it for ", done.stdout, re.M)
+    assert freed > at_least
+    # code of libc that becomes resident: a fault maps up to 16 pages at once
+    assert abs(predicted - freed) <= freed // 100 + 64 * PAGE
+    assert count_mappings(process.pid) == n_mappings
+
+
+def count_mappings(pid):
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
+        return sum(1 for line in maps if "r-xp" in line)
+
+
+@pytest.mark.parametrize("n_arenas", [1, 16, 100])
+def test_trim_does_it_when_told(memtrace, n_arenas):
+    with arenas_victim(n_arenas) as process:
+        assert_trims(memtrace, process, n_arenas * 5 * MiB)
+        assert "<malloc version" in process.ask("info")
+
+
+def test_trim_does_it_in_python(memtrace):
+    with victim(sys.executable, "-c", PYTHON) as process:
+        assert_trims(memtrace, process, 50 * MiB)
+
+
+def test_trim_leaves_threads_at_work_alone(memtrace):
+    with victim(f"{leaks.VICTIMS}/arenas", "3", "busy") as process:
+        for _ in range(5):
+            done = memtrace("trim", "--yes", process.pid)
+            assert done.returncode == 0, done.stderr
+        assert "<malloc version" in process.ask("info")
 
 
 def test_a_process_without_malloc_is_told(memtrace, compile_c):

@@ -3,10 +3,11 @@
  * arenas.c: a program on glibc's malloc with as many arenas as its argument says, each with blocks of
  * all sizes, holes between them, and full caches. It then obeys its standard input, one word a line,
  * without touching the heap: info prints malloc_info, trim calls malloc_trim(0), quit ends it. Each
- * answer ends with a line "done".
+ * answer ends with a line "done". With a second argument the other threads go on allocating.
  */
 #include <malloc.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ enum { N_BLOCKS = 2000, MAX_SMALL = 2000, MAX_LARGE = 100000 };
 
 static pthread_barrier_t ready;
 static char output[1 << 16];
+static bool busy;
 
 static void fill(uint64_t seed)
 {
@@ -43,10 +45,28 @@ static void fill(uint64_t seed)
 	}
 }
 
+/* Writes to what it is given, so that a broken list shows. */
+static void churn(void)
+{
+	for (size_t i = 0;; i++) {
+		size_t size = 1 + i * 7919 % 5000;
+		char *block = malloc(size), *other = malloc(size / 2 + 1);
+
+		memset(block, (int)i, size);
+		memset(other, (int)i + 1, size / 2 + 1);
+		if (block[size - 1] != (char)i)
+			abort();
+		free(block);
+		free(other);
+	}
+}
+
 static void *thread_main(void *seed)
 {
 	fill((uintptr_t)seed);
 	pthread_barrier_wait(&ready);
+	if (busy)
+		churn();
 	for (;;)
 		pause();
 	return NULL;
@@ -63,6 +83,8 @@ int main(int argc, char **argv)
 {
 	int n_arenas = argc > 1 ? atoi(argv[1]) : 1;
 	char word[16];
+
+	busy = argc > 2;
 
 	setvbuf(stdout, output, _IOFBF, sizeof(output));
 	mallopt(M_ARENA_MAX, n_arenas);

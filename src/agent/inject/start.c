@@ -54,10 +54,26 @@ static int start_core(const struct inject_request *request)
 	return 0;
 }
 
+/* The tool has made sure that this thread is outside of the allocator (process/inject-outside.h). */
+static void make_calls(const struct inject_request *request)
+{
+	struct inject_call *calls = (struct inject_call *)request->calls;
+
+	for (uint32_t i = 0; i < request->n_calls; i++) {
+		const uint64_t *a = calls[i].arguments;
+		uint64_t (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t) =
+			(void *)calls[i].function;
+
+		calls[i].result = function(a[0], a[1], a[2], a[3], a[4]);
+	}
+}
+
 static int obey(const struct inject_request *request, struct inject_reply *reply)
 {
 	int r = 0;
 
+	if (request->command & INJECT_CALL)
+		make_calls(request);
 	if (request->command & INJECT_START) {
 		for (uint32_t i = 0; i < request->n_unmaps; i++)
 			sys_call3(SYS_NR_munmap, (long)request->unmaps[i].start,
