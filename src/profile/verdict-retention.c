@@ -151,8 +151,7 @@ static int advise_trim(const struct evidence *evidence, struct verdict *verdict)
 			process->pid);
 	return verdict_advise(
 		verdict, trimmable,
-		"call malloc_trim(0) when a peak is over; at once: gdb -p %u -batch -ex "
-		"'call (int)malloc_trim(0)'",
+		"call malloc_trim(0) when a peak is over; at once: memtrace trim --yes %u",
 		process->pid);
 }
 
