@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "process/fast-arenas.h"
+#include "process/foreign.h"
 #include "process/glibc-arenas.h"
 
 int allocators_read(const struct space *space, uint64_t heap_root, pid_t may_stop,
@@ -26,6 +27,8 @@ int allocators_read(const struct space *space, uint64_t heap_root, pid_t may_sto
 		r = fast_arenas_read(heap_root, space->maps, space->memory, arenas);
 	if (r >= 0 && !arenas->refused)
 		r = glibc_arenas_read(&glibc, arenas);
+	if (r >= 0 && !heap_root)
+		r = foreign_read(space, may_stop, arenas);
 	if (r < 0 || (arenas->n_arenas == 0 && !arenas->refused)) {
 		arenas_deinit(arenas);
 		*ret = NULL;

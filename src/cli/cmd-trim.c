@@ -15,7 +15,7 @@
 #include "cli/inspect.h"
 #include "cli/target.h"
 #include "cli/verb.h"
-#include "process/inject-call.h"
+#include "process/foreign.h"
 #include "process/procinfo.h"
 
 struct values {
@@ -36,6 +36,7 @@ static const struct option_group groups[] = {{options, 0, "Options"}, {NULL}};
 
 struct sums {
 	uint64_t trimmable, free_resident, n_arenas;
+	enum arenas_allocator allocator;
 };
 
 /* false: no arena is known, or for none is it known what it would give back. */
@@ -50,6 +51,7 @@ static bool sum_up(const struct arenas *arenas, struct sums *ret)
 		ret->trimmable += arena->trimmable;
 		if (arena->free_resident != ARENAS_UNKNOWN)
 			ret->free_resident += arena->free_resident;
+		ret->allocator = arena->allocator;
 		ret->n_arenas++;
 	}
 	return ret->n_arenas > 0;
@@ -60,13 +62,14 @@ static void print_prediction(const struct profile *profile, const struct sums *s
 	char trimmable[UNITS_MAX], kept[UNITS_MAX], rss[UNITS_MAX];
 	uint64_t rest = sums->free_resident - MIN(sums->trimmable, sums->free_resident);
 
-	printf("malloc_trim(0) in process %" PRIu32 " would give back %s", profile->process.pid,
-	       units_format_bytes(sums->trimmable, trimmable));
+	printf("%s in process %" PRIu32 " would give back %s", arenas_trim_name(sums->allocator),
+	       profile->process.pid, units_format_bytes(sums->trimmable, trimmable));
 	if (profile->process.rss != PROFILE_UNKNOWN)
 		printf(" of %s resident", units_format_bytes(profile->process.rss, rss));
 	printf(".\n%s of free memory would stay resident: pages that are shared with blocks in use, "
-	       "caches of threads, and tops of arenas.\n",
-	       units_format_bytes(rest, kept));
+	       "%scaches.\n",
+	       units_format_bytes(rest, kept),
+	       sums->allocator == ARENAS_GLIBC ? "tops of arenas, " : "");
 }
 
 /* Resident bytes and page faults at one moment. */
@@ -94,7 +97,33 @@ static void print_done(uint64_t before, uint64_t after, uint64_t n_faults,
 	       units_format_count(n_faults, faults), n_faults == 1 ? "" : "s");
 }
 
-static int trim(pid_t pid)
+/* Each allocator's own way. -E2BIG never, for there is room for one call. */
+static int prepare(enum arenas_allocator allocator, struct inject_calls *calls)
+{
+	const char *purge = "arena.4096.purge";
+	struct inject_call *call;
+
+	switch (allocator) {
+	case ARENAS_JEMALLOC:
+		call = foreign_call(calls, "mallctl", purge);
+		break;
+	case ARENAS_TCMALLOC:
+		call = foreign_call(calls, "MallocExtension_ReleaseFreeMemory", NULL);
+		break;
+	case ARENAS_MIMALLOC:
+		call = foreign_call(calls, "mi_collect", NULL);
+		if (call)
+			call->arguments[0] = true;
+		break;
+	default:
+		call = foreign_call(calls, "malloc_trim", NULL);
+		break;
+	}
+	calls->run_ms = TRIM_MS_MAX;
+	return call ? 0 : -E2BIG;
+}
+
+static int trim(pid_t pid, enum arenas_allocator allocator)
 {
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
 	_cleanup_free_ struct inject_calls *calls = calloc(1, sizeof(*calls));
@@ -102,17 +131,16 @@ static int trim(pid_t pid)
 	struct inject_outcome outcome;
 	int r = calls ? measure(pid, &before, &faults_before) : -ENOMEM;
 
-	if (r >= 0) {
-		calls->function[0] = "malloc_trim";
-		calls->n_calls = 1;
-		calls->run_ms = TRIM_MS_MAX;
+	if (r >= 0)
+		r = prepare(allocator, calls);
+	if (r >= 0)
 		r = inject_calls_make(pid, calls, &outcome, &error);
-	}
 	if (r >= 0)
 		r = measure(pid, &after, &faults_after);
 	if (r < 0) {
-		log_error("trim: %s; it can also call malloc_trim(0) itself",
-			  *strbuf_text(&error) ? strbuf_text(&error) : strerror(-r));
+		log_error("trim: %s; it can also call %s itself",
+			  *strbuf_text(&error) ? strbuf_text(&error) : strerror(-r),
+			  arenas_trim_name(allocator));
 		return STATUS_FAILED;
 	}
 	print_done(before, after, faults_after - faults_before, &outcome);
@@ -146,7 +174,7 @@ static int trim_main(const void *values_, int n_operands, char **operands)
 	}
 	print_prediction(profile, &sums);
 	if (values->yes)
-		return trim(pid);
+		return trim(pid, sums.allocator);
 	return verb_finish_output();
 }
 

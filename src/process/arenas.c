@@ -79,6 +79,32 @@ const char *arenas_allocator_name(enum arenas_allocator allocator)
 	return names[allocator];
 }
 
+const char *arenas_trim_name(enum arenas_allocator allocator)
+{
+	static const char *const names[] = {
+		[ARENAS_GLIBC] = "malloc_trim(0)",
+		[ARENAS_FAST] = "malloc_trim(0)",
+		[ARENAS_JEMALLOC] = "mallctl(\"arena.4096.purge\")",
+		[ARENAS_TCMALLOC] = "MallocExtension_ReleaseFreeMemory()",
+		[ARENAS_MIMALLOC] = "mi_collect(true) in each thread",
+	};
+
+	return names[allocator];
+}
+
+const char *arenas_shared_name(enum arenas_allocator allocator)
+{
+	static const char *const names[] = {
+		[ARENAS_GLIBC] = "heaps",
+		[ARENAS_FAST] = "spans",
+		[ARENAS_JEMALLOC] = "slabs",
+		[ARENAS_TCMALLOC] = "spans",
+		[ARENAS_MIMALLOC] = "pages of mimalloc",
+	};
+
+	return names[allocator];
+}
+
 const char *arena_kind_name(enum arena_kind kind)
 {
 	static const char *const names[] = {

@@ -119,6 +119,10 @@ void arenas_sort(struct arenas *arenas);
 const struct arena_range *arenas_find(const struct arenas *arenas, uint64_t address);
 
 const char *arenas_allocator_name(enum arenas_allocator allocator);
+/* What gives back an arena's trimmable bytes: "malloc_trim(0)". */
+const char *arenas_trim_name(enum arenas_allocator allocator);
+/* Its own word for what blocks share pages in: "slabs". */
+const char *arenas_shared_name(enum arenas_allocator allocator);
 const char *arena_kind_name(enum arena_kind kind);
 
 #endif

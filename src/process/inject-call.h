@@ -23,7 +23,8 @@ struct inject_calls {
 	size_t n_calls;
 	uint8_t data[INJECT_CALLS_DATA_MAX]; /* what the functions read and write */
 	size_t data_size;
-	uint32_t run_ms; /* how long all of it may take; 0: the default, 10 s */
+	uint64_t data_at; /* where data was in the process: pointers count from there afterwards */
+	uint32_t run_ms;  /* how long all of it may take; 0: the default, 10 s */
 };
 
 /* Makes them one after the other and puts their results and data in. 0, or -errno and the line in error. */

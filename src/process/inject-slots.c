@@ -266,17 +266,13 @@ static int collect(struct collector *collector, const struct inject_modules *mod
 	return make_groups(collector->maps, collector->slots);
 }
 
+#define MARK(kind, function) {function, MT_ALLOCATOR_##kind},
 static uint32_t identify(const struct inject_module *module)
 {
 	static const struct {
 		const char *name;
 		uint32_t kind;
-	} marks[] = {
-		{"mallctl", MT_ALLOCATOR_JEMALLOC},
-		{"mi_malloc", MT_ALLOCATOR_MIMALLOC},
-		{"tc_malloc", MT_ALLOCATOR_TCMALLOC},
-		{"__libc_malloc", MT_ALLOCATOR_GLIBC},
-	};
+	} marks[] = {MT_ALLOCATOR_MARKS(MARK)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		if (inject_module_find(module, marks[i].name))

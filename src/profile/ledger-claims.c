@@ -6,6 +6,9 @@
  * An allocator's range has three shares: blocks in use, free memory, metadata. Blocks are larger than
  * what was asked for; where the agent knows what was asked for, the share of blocks is divided in that
  * proportion, the same everywhere, because which of them are resident is not known block by block.
+ *
+ * An allocator that tells its sums, but not where they lie, has the areas that nobody else has; they are
+ * divided like the sums. If these are less than what is resident there, something else is in it, too.
  */
 #include "profile/ledger-claims.h"
 
@@ -101,6 +104,17 @@ static void add_share(struct ledger_claim *claim, enum ledger_owner owner, uint6
 	claim->resident += resident;
 }
 
+static void add_in_use(struct ledger_claim *claim, uint64_t in_use,
+		       const struct ledger_division *division)
+{
+	const uint64_t live = (uint64_t)((double)in_use * division->asked);
+	const uint64_t before = MIN((uint64_t)((double)in_use * division->before), in_use - live);
+
+	add_share(claim, LEDGER_HEAP_LIVE, live);
+	add_share(claim, LEDGER_HEAP_BEFORE, before);
+	add_share(claim, LEDGER_HEAP_ROUNDING, in_use - live - before);
+}
+
 static void name_arena(const struct arena *arena, struct ledger_claim *claim)
 {
 	static const char *const forms[] = {
@@ -124,17 +138,55 @@ static void claim_range(const struct arenas *arenas, const struct area *piece,
 {
 	const struct arena_range *range = &arenas->ranges[piece->kind - KIND_RANGE];
 	const uint64_t part = piece->end - piece->start, whole = range->end - range->start;
-	const uint64_t in_use = scale(range->in_use_resident, part, whole);
-	const uint64_t live = (uint64_t)((double)in_use * division->asked);
-	const uint64_t before = MIN((uint64_t)((double)in_use * division->before), in_use - live);
 
-	add_share(claim, LEDGER_HEAP_LIVE, live);
-	add_share(claim, LEDGER_HEAP_BEFORE, before);
-	add_share(claim, LEDGER_HEAP_ROUNDING, in_use - live - before);
+	add_in_use(claim, scale(range->in_use_resident, part, whole), division);
 	add_share(claim, LEDGER_HEAP_METADATA, scale(range->metadata_resident, part, whole));
 	add_share(claim, LEDGER_HEAP_FREE, scale(range->free_resident, part, whole));
 	if (range->arena < arenas->n_arenas)
 		name_arena(&arenas->arenas[range->arena], claim);
+}
+
+/* What allocators without ranges have resident; whole is that, or what their areas have, if that is more. */
+struct told {
+	uint64_t in_use, free, metadata, whole;
+};
+
+static struct told find_told(const struct profile *profile, const struct areas *areas)
+{
+	const struct arenas *arenas = profile->arenas;
+	struct told told = {};
+	uint64_t resident = 0;
+
+	for (size_t i = 0; arenas && i < arenas->n_arenas; i++) {
+		const struct arena *arena = &arenas->arenas[i];
+
+		if (arena->allocator != ARENAS_JEMALLOC && arena->allocator != ARENAS_TCMALLOC)
+			continue;
+		told.in_use += arena->in_use_resident;
+		told.free += arena->free_resident;
+		told.metadata += arena->metadata_resident;
+	}
+	for (size_t i = 0; i < areas->n_areas; i++)
+		resident += areas->areas[i].kind == AREA_HEAP ? areas->areas[i].resident : 0;
+	told.whole = MAX(told.in_use + told.free + told.metadata, resident);
+	return told;
+}
+
+static void claim_told(const struct area *area, const struct told *told,
+		       const struct ledger_division *division, struct ledger_claim *claim)
+{
+	const uint64_t resident = area->resident;
+
+	add_in_use(claim, scale(resident, told->in_use, told->whole), division);
+	add_share(claim, LEDGER_HEAP_METADATA, scale(resident, told->metadata, told->whole));
+	if (told->whole > told->in_use + told->free + told->metadata) {
+		add_share(claim, LEDGER_HEAP_FREE, scale(resident, told->free, told->whole));
+		add_share(claim, LEDGER_HEAP_OTHER, resident - claim->resident);
+	} else {
+		add_share(claim, LEDGER_HEAP_FREE, resident - claim->resident);
+	}
+	claim->swapped = area->swapped;
+	snprintf(claim->label, sizeof(claim->label), "%.*s", AREA_LABEL_MAX - 1, area->label);
 }
 
 static void claim_area(const struct area *area, struct ledger_claim *claim)
@@ -178,6 +230,7 @@ static struct ledger_division divide(const struct profile *profile)
 int ledger_claims_collect(const struct profile *profile, struct ledger_claims *ret)
 {
 	struct ledger_claims claims = {};
+	struct told told;
 	_cleanup_(areas_deinit) struct areas areas = {};
 	int r = list_areas(profile, &areas);
 
@@ -187,6 +240,7 @@ int ledger_claims_collect(const struct profile *profile, struct ledger_claims *r
 	if (!claims.claims)
 		return -ENOMEM;
 	claims.division = divide(profile);
+	told = find_told(profile, &areas);
 	claims.has_arenas = profile->arenas && profile->arenas->n_arenas > 0;
 	for (size_t i = 0; i < areas.n_areas; i++) {
 		struct ledger_claim *claim = &claims.claims[claims.n_claims++];
@@ -195,6 +249,8 @@ int ledger_claims_collect(const struct profile *profile, struct ledger_claims *r
 		claim->end = areas.areas[i].end;
 		if (profile->arenas && areas.areas[i].kind >= KIND_RANGE)
 			claim_range(profile->arenas, &areas.areas[i], &claims.division, claim);
+		else if (areas.areas[i].kind == AREA_HEAP && told.in_use)
+			claim_told(&areas.areas[i], &told, &claims.division, claim);
 		else
 			claim_area(&areas.areas[i], claim);
 	}

@@ -8,7 +8,7 @@
 
 #include "profile/ledger.h"
 
-enum { LEDGER_SHARES_MAX = 5 };
+enum { LEDGER_SHARES_MAX = 6 };
 
 /* What of a claim's resident bytes is whose. */
 struct ledger_share {

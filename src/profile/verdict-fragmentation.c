@@ -146,7 +146,9 @@ static int judge_pages(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct evidence_heap *heap = &evidence->heap;
 	const uint64_t bytes = stake_pages(evidence);
-	const bool is_glibc = heap->most && heap->most->allocator == ARENAS_GLIBC;
+	const enum arenas_allocator allocator = heap->most ? heap->most->allocator : ARENAS_GLIBC;
+	const bool is_glibc = heap->most && allocator == ARENAS_GLIBC;
+	const uint64_t median = arena_sizes_median(evidence->arenas->sizes.in_use);
 	char shared[UNITS_MAX], live[UNITS_MAX], trim[UNITS_MAX], size[UNITS_MAX];
 	int r;
 
@@ -156,9 +158,9 @@ static int judge_pages(const struct evidence *evidence, struct verdict *verdict)
 	units_format_bytes(evidence->live, live);
 	r = verdict_say(
 		verdict,
-		"%s are free, but in pages that live blocks share: of each page in the heap "
+		"%s are free, but in pages that live blocks share (%s): of each page in the heap "
 		"%.0f %% are in use",
-		shared,
+		shared, arenas_shared_name(allocator),
 		100.0 * (double)heap->in_use_resident /
 			(double)MAX(heap->in_use_resident + bytes, (uint64_t)1));
 	if (r >= 0)
@@ -166,13 +168,18 @@ static int judge_pages(const struct evidence *evidence, struct verdict *verdict)
 				live);
 	units_format_bytes(heap->trimmable, trim);
 	if (r >= 0)
-		r = verdict_say(
-			verdict,
-			"nothing is to be gained from malloc_trim (%s)%s: no whole page is free",
-			trim, is_glibc ? ", MALLOC_ARENA_MAX or a threshold" : "");
+		r = verdict_say(verdict,
+				"nothing is to be gained from %s (%s)%s: no whole page is free",
+				is_glibc ? "malloc_trim" : arenas_trim_name(allocator), trim,
+				is_glibc ? ", MALLOC_ARENA_MAX or a threshold" : "");
 	if (r < 0)
 		return r;
-	units_format_bytes(arena_sizes_median(evidence->arenas->sizes.in_use), size);
+	if (!median)
+		return verdict_advise(
+			verdict, bytes,
+			"allocate what stays apart from what goes: a pool or an arena for the "
+			"long-lived blocks");
+	units_format_bytes(median, size);
 	return verdict_advise(
 		verdict, bytes,
 		"allocate what stays apart from what goes: a pool or an arena for the "

@@ -84,6 +84,12 @@ static int say_rest(const struct evidence *evidence, struct verdict *verdict)
 
 	if ((double)rest < REST_SHARE * (double)heap->free_resident)
 		return 0;
+	if (heap->idle_tops == 0)
+		return verdict_say(verdict,
+				   "%s of it are whole pages that can go back, %s parts of pages "
+				   "and caches of threads",
+				   units_format_bytes(heap->trimmable, whole),
+				   units_format_bytes(rest, parts));
 	return verdict_say(
 		verdict,
 		"%s of it are whole pages that malloc_trim gives back, %s unused ends of "
@@ -100,6 +106,8 @@ static int say_limit(const struct evidence *evidence, struct verdict *verdict)
 	const double cpus = process->cpu_limit / 1000.0;
 	const size_t n = evidence->heap.n_thread_arenas;
 
+	if (!evidence->heap.most || evidence->heap.most->allocator != ARENAS_GLIBC)
+		return 0;
 	if (cpus <= 0 || cpus >= process->n_cpus || (double)n <= ARENAS_PER_CPU * cpus)
 		return 0;
 	return verdict_say(
@@ -131,15 +139,53 @@ static bool is_java(const struct evidence *evidence)
 	       strcmp(evidence->profile->process.comm, "java") == 0;
 }
 
+/* In each allocator's own terms: what whole free pages are there, and what returns them. */
+static const struct foreign {
+	uint32_t allocator; /* enum mt_allocator */
+	enum arenas_allocator arenas;
+	const char *whole, *partly, *advice;
+} foreign[] = {
+	{MT_ALLOCATOR_JEMALLOC, ARENAS_JEMALLOC, "dirty pages and caches of threads", "slabs",
+	 "start it with MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0, which returns dirty pages at "
+	 "once and costs time"},
+	{MT_ALLOCATOR_TCMALLOC, ARENAS_TCMALLOC, "free spans and caches of threads", "spans",
+	 "call MallocExtension_ReleaseFreeMemory() when a peak is over"},
+	{MT_ALLOCATOR_MIMALLOC, ARENAS_MIMALLOC, "free pages of its segments", "pages of mimalloc",
+	 "call mi_collect(true) in each thread when a peak is over"},
+	{MT_ALLOCATOR_UNKNOWN, ARENAS_GLIBC, "whole pages and caches of threads", "pages",
+	 "let the program call malloc_trim(0) and see what comes back"},
+};
+
+static const struct foreign *find_foreign(const struct evidence *evidence)
+{
+	size_t i = 0;
+
+	while (foreign[i].allocator != MT_ALLOCATOR_UNKNOWN &&
+	       foreign[i].allocator != evidence->profile->agent.allocator)
+		i++;
+	return &foreign[i];
+}
+
+static int advise_foreign(const struct evidence *evidence, const struct foreign *own,
+			  struct verdict *verdict)
+{
+	const uint64_t trimmable = evidence->heap.trimmable;
+
+	/* of another thread's heap mimalloc returns nothing */
+	if (!evidence->running || own->arenas == ARENAS_MIMALLOC)
+		return verdict_advise(verdict, trimmable, "%s", own->advice);
+	return verdict_advise(verdict, trimmable, "%s; at once: memtrace trim --yes %u",
+			      own->advice, evidence->profile->process.pid);
+}
+
 static int advise_trim(const struct evidence *evidence, struct verdict *verdict)
 {
 	const uint64_t trimmable = evidence->heap.trimmable;
 	const struct profile_process *process = &evidence->profile->process;
 
-	if (evidence->heap.most && evidence->heap.most->allocator != ARENAS_GLIBC &&
-	    evidence->heap.most->allocator != ARENAS_FAST)
-		return verdict_advise(verdict, trimmable, "have %s return its free pages",
-				      allocator_name(evidence));
+	for (size_t i = 0; evidence->heap.most && i < ARRAY_SIZE(foreign) - 1; i++)
+		if (foreign[i].arenas == evidence->heap.most->allocator)
+			return advise_foreign(evidence, &foreign[i], verdict);
 	if (!evidence->running)
 		return verdict_advise(verdict, trimmable,
 				      "call malloc_trim(0) when a peak is over");
@@ -198,32 +244,6 @@ static int judge_arena_max(const struct evidence *evidence, struct verdict *verd
 		heap->n_arenas);
 }
 
-/* In each allocator's own terms: what whole free pages are there, and what returns them. */
-static const struct unread {
-	uint32_t allocator; /* enum mt_allocator */
-	const char *whole, *partly, *advice;
-} unread[] = {
-	{MT_ALLOCATOR_JEMALLOC, "dirty pages and caches of threads", "slabs",
-	 "start it with MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0, which returns dirty pages at "
-	 "once and costs time"},
-	{MT_ALLOCATOR_TCMALLOC, "free spans and caches of threads", "spans",
-	 "call MallocExtension_ReleaseFreeMemory() when a peak is over"},
-	{MT_ALLOCATOR_MIMALLOC, "free pages of its segments", "pages of mimalloc",
-	 "call mi_collect(true) in each thread when a peak is over"},
-	{MT_ALLOCATOR_UNKNOWN, "whole pages and caches of threads", "pages",
-	 "let the program call malloc_trim(0) and see what comes back"},
-};
-
-static const struct unread *find_unread(const struct evidence *evidence)
-{
-	size_t i = 0;
-
-	while (unread[i].allocator != MT_ALLOCATOR_UNKNOWN &&
-	       unread[i].allocator != evidence->profile->agent.allocator)
-		i++;
-	return &unread[i];
-}
-
 /* Free and in no page with a live block; PROFILE_UNKNOWN if only a sample of the blocks is known. */
 static uint64_t whole_pages(const struct evidence *evidence)
 {
@@ -234,7 +254,7 @@ static uint64_t whole_pages(const struct evidence *evidence)
 	return heap - MIN(evidence->live_pages, heap);
 }
 
-static int say_pages(const struct evidence *evidence, const struct unread *own,
+static int say_pages(const struct evidence *evidence, const struct foreign *own,
 		     struct verdict *verdict)
 {
 	const uint64_t whole = whole_pages(evidence), kept = kept_unread(evidence);
@@ -259,7 +279,7 @@ static int say_pages(const struct evidence *evidence, const struct unread *own,
 static int judge_unread(const struct evidence *evidence, struct verdict *verdict)
 {
 	const char *refused = evidence->arenas ? evidence->arenas->refused : NULL;
-	const struct unread *own = find_unread(evidence);
+	const struct foreign *own = find_foreign(evidence);
 	char bytes[UNITS_MAX], rss[UNITS_MAX];
 	int r;
 

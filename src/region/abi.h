@@ -60,6 +60,16 @@ enum mt_allocator {
 	MT_ALLOCATOR_OTHER,
 };
 
+/*
+ * What tells allocators apart: a function of each one's own interface. The first that a module defines says
+ * which one it is. X(the end of its name in enum mt_allocator, the function)
+ */
+#define MT_ALLOCATOR_MARKS(X)    \
+	X(JEMALLOC, "mallctl")   \
+	X(MIMALLOC, "mi_malloc") \
+	X(TCMALLOC, "tc_malloc") \
+	X(GLIBC, "__libc_malloc")
+
 enum mt_sampling { MT_SAMPLING_AUTO, MT_SAMPLING_ALL, MT_SAMPLING_INTERVAL, MT_SAMPLING_OFF };
 
 enum mt_state {

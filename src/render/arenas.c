@@ -214,7 +214,8 @@ static void add_head(struct strbuf *buffer, const struct profile *profile,
 	words_add_bytes(buffer, options, sum->free_resident, 0);
 	strbuf_adds(buffer, " free.\n");
 	if (sum->trimmable != ARENAS_UNKNOWN) {
-		strbuf_adds(buffer, "  malloc_trim(0) would give back ");
+		strbuf_addf(buffer, "  %s would give back ",
+			    arenas_trim_name(profile->arenas->arenas[0].allocator));
 		words_add_bytes(buffer, options, sum->trimmable, 0);
 		strbuf_adds(buffer, ".\n");
 	}

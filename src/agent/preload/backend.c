@@ -57,16 +57,11 @@ static const struct {
 	{"malloc_stats", offsetof(struct backend, print_stats), false},
 };
 
-/* Allocators are told apart by a function of their own interface. */
+#define MARK(kind, function) {function, MT_ALLOCATOR_##kind},
 static const struct {
 	const char *name;
 	uint32_t kind;
-} marks[] = {
-	{"mallctl", MT_ALLOCATOR_JEMALLOC},
-	{"mi_malloc", MT_ALLOCATOR_MIMALLOC},
-	{"tc_malloc", MT_ALLOCATOR_TCMALLOC},
-	{"__libc_malloc", MT_ALLOCATOR_GLIBC},
-};
+} marks[] = {MT_ALLOCATOR_MARKS(MARK)};
 
 uint32_t backend_identify(const struct link_map *module)
 {
