@@ -98,8 +98,9 @@ int inject_image_init(struct inject_image *ret)
 			lay_out_segment(&image, &segments[i]);
 	image.header_offset = find_header();
 	/* behind the first segment, which is a few tables */
-	image.park_offset = IMAGE_PAGE - REGS_PARK_SIZE;
-	if (segments[0].p_memsz > image.park_offset || segments[1].p_vaddr < IMAGE_PAGE) {
+	image.front_size = ALIGN_UP(segments[0].p_memsz + REGS_PARK_SIZE, (uint64_t)IMAGE_PAGE);
+	image.park_offset = image.front_size - REGS_PARK_SIZE;
+	if (segments[1].p_vaddr < image.front_size) {
 		free(image.bytes);
 		return -ENOSYS;
 	}

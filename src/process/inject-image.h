@@ -27,6 +27,7 @@ struct inject_image {
 	uint64_t data_offset, data_size; /* what can be written to; data_size without zeros */
 	uint64_t text_offset, text_size;
 	uint64_t eh_frame_hdr_offset;
+	uint64_t front_size;    /* of the pages of the first segment: tables, and the park */
 	uint64_t park_offset;   /* where a thread of ours stands until it is sent somewhere */
 	uint64_t header_offset; /* of struct inject_header */
 	uint64_t total;         /* with stack and lists */

@@ -10,7 +10,7 @@
  *
  * Memory for the image is mapped readable and executable, and only its data made writable: memory that is
  * both, or becomes executable later, is what hardened systems deny. The code is then written the way
- * debuggers write: first the page by which an image is known and where a new thread stands, so that a tool
+ * debuggers write: first the pages by which an image is known and where a new thread stands, so that a tool
  * that comes after one that was killed finds the memory again; the rest when the program is going on.
  */
 #include <errno.h>
@@ -38,7 +38,7 @@ static void settle(struct injection *injection, uint64_t base)
 		injection->slots.patches[i].value += base;
 }
 
-/* Memory, and its first page. */
+/* Memory, and its first pages. */
 static int map_image(struct injection *injection, struct remote *remote)
 {
 	struct inject_image *image = &injection->image;
@@ -56,7 +56,7 @@ static int map_image(struct injection *injection, struct remote *remote)
 	if (result < 0 && result > -4096)
 		return result == -EPERM ? -EACCES : (int)result;
 	settle(injection, (uint64_t)result);
-	return remote_write(remote, injection->base, image->bytes, IMAGE_PAGE);
+	return remote_write(remote, injection->base, image->bytes, image->front_size);
 }
 
 /* The rest of it. */

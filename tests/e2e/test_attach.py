@@ -101,9 +101,17 @@ def test_a_process_that_may_have_no_more_threads(memtrace, compile_c, tmp_path):
     leak_is_named(memtrace, compile_c(text, "-g"), tmp_path)
 
 
+def settled_threads(pid):
+    """The threads of a process that is through with starting them."""
+    threads = None
+    while threads != (threads := sorted(os.listdir(f"/proc/{pid}/task"))):
+        time.sleep(0.3)
+    return threads
+
+
 def test_no_thread_of_ours_stays(memtrace):
     with running(STORM, "calls") as process:
-        before = sorted(os.listdir(f"/proc/{process.pid}/task"))
+        before = settled_threads(process.pid)
         rounds(process, 3, memtrace)
         assert sorted(os.listdir(f"/proc/{process.pid}/task")) == before
 
