@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/inspect.h"
+#include "cli/java-inspect.h"
 #include "cli/recent.h"
 #include "process/procinfo.h"
 #include "profile/build.h"
@@ -203,7 +204,7 @@ static int capture_plain(const struct origin *origin, struct profile **ret, stru
 	return r;
 }
 
-int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error)
+static int capture_silent(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error)
 {
 	_cleanup_(origin_deinit) struct origin origin = {.root_fd = -EBADF};
 	_cleanup_(names_deinit) struct names names = {};
@@ -223,6 +224,20 @@ int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *
 	if (r < 0)
 		strbuf_addf(error, "%d: its region cannot be read: %s; try again", (int)pid,
 			    strerror(-r));
+	return r;
+}
+
+int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error)
+{
+	int r = capture_silent(pid, symbolize, ret, error);
+
+	if (r >= 0 && symbolize) {
+		r = java_inspect(pid, *ret);
+		if (r < 0) {
+			*ret = profile_free(*ret);
+			strbuf_addf(error, "%d: %s", (int)pid, strerror(-r));
+		}
+	}
 	return r;
 }
 

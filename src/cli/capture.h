@@ -29,7 +29,10 @@ int capture_named(const struct region_snapshot *snapshot, const struct origin *o
 int capture(struct region *region, const struct origin *origin, bool live, struct names *names,
 	    struct profile **ret);
 
-/* A profile of a living process, with the agent or without. On failure error says what, why and the way out. */
+/*
+ * A profile of a living process, with the agent or without; a Java machine is asked if names are wanted. On
+ * failure error says what, why and the way out.
+ */
 int capture_pid(pid_t pid, bool symbolize, struct profile **ret, struct strbuf *error);
 
 /* Opens the region of a living process; the same about error. */

@@ -22,6 +22,7 @@
 #include "base/macro.h"
 #include "cli/capture.h"
 #include "cli/control.h"
+#include "cli/java-inspect.h"
 #include "cli/observe.h"
 #include "cli/print.h"
 #include "cli/record-options.h"
@@ -262,6 +263,8 @@ static int observe_with_signals(const struct values *values, struct observation 
 	else
 		origin_refresh(origin);
 	r = capture_snapshot(&observation->snapshot, origin, !observation->ended, &names, ret);
+	if (r >= 0 && !observation->ended)
+		r = java_inspect(origin->pid, *ret);
 	if (r >= 0 && observation->series && series_finish(observation->series, *ret) < 0)
 		log_warning("attach: no memory for the course of %d; the session goes without",
 			    (int)origin->pid);

@@ -16,6 +16,7 @@
 #include "base/macro.h"
 #include "cli/capture.h"
 #include "cli/control.h"
+#include "cli/java-inspect.h"
 #include "cli/observe.h"
 
 /* A region that is new is looked at anew: what was seen of another program says nothing. */
@@ -267,6 +268,7 @@ void followed_stop(struct follower *follower, struct followed *process)
 		origin_refresh(&process->origin);
 		r = capture(process->region, &process->origin, true, &follower->names, &profile);
 		if (r >= 0) {
+			(void)java_inspect(process->origin.pid, profile);
 			give_series(process, profile);
 			leave_session(follower, process, profile);
 		}

@@ -20,6 +20,7 @@
 
 #include "base/grow.h"
 #include "profile/estimate.h"
+#include "profile/label.h"
 #include "profile/locator.h"
 #include "profile/subject.h"
 
@@ -71,6 +72,25 @@ static uint64_t find_moment(const struct region_snapshot *snapshot)
 static double age_s(const struct builder *builder, uint64_t time_ns)
 {
 	return (double)(builder->moment_ns - time_ns) / 1e9;
+}
+
+/*
+ * A Java machine reserves gigabytes for its heap, its classes and its code, of which little is ever used. As
+ * the mappings of malloc for its heap they are no place of the program; the ledger has what is resident.
+ */
+static bool is_machines_own(const struct profile *profile, const struct profile_site *site)
+{
+	static const char *const names[] = {"libjvm.so", "libj9", "libjimage.so"};
+	const struct profile_location *location;
+
+	if (site->kind != MT_SITE_MMAP || site->n_locations == 0)
+		return false;
+	location = profile_location_get(profile, site, 0);
+	for (size_t i = 0; location->module != PROFILE_NO_MODULE && i < ARRAY_SIZE(names); i++)
+		if (strncmp(label_base_name(profile->modules[location->module].path), names[i],
+			    strlen(names[i])) == 0)
+			return true;
+	return false;
 }
 
 static int add_site(struct builder *builder, const struct mt_site *from, uint32_t *ret_index)
@@ -125,6 +145,8 @@ static int build_sites(struct builder *builder)
 			return r;
 		builder->sites[i] = index;
 		builder->profile->sites[index].flags |= from->flags;
+		if (is_machines_own(builder->profile, &builder->profile->sites[index]))
+			builder->profile->sites[index].flags |= MT_STACK_BACKING;
 		builder->profile->sites[index].allocated_bytes += from->alloc_bytes;
 		builder->sums[index].allocated_blocks += from->alloc_blocks;
 	}
@@ -223,7 +245,9 @@ static int build_maps(struct builder *builder)
 			if (map->flags & MT_MAP_BACKING)
 				profile->sites[block.site].flags |= MT_STACK_BACKING;
 		}
-		if (!(map->flags & (MT_MAP_FILE | MT_MAP_BACKING)))
+		if (!(map->flags & (MT_MAP_FILE | MT_MAP_BACKING)) &&
+		    (block.site == PROFILE_NO_SITE ||
+		     !(profile->sites[block.site].flags & MT_STACK_BACKING)))
 			profile->heap.mapped_bytes += map->size;
 	}
 	return 0;

@@ -63,6 +63,7 @@ struct profile *profile_free(struct profile *profile)
 	free(profile->areas);
 	free(profile->moments);
 	free(profile->points);
+	free(profile->java);
 	free(profile->recorded_sites);
 	free(profile->maps_text);
 	string_pool_free(profile->strings);
@@ -145,6 +146,14 @@ static bool course_is_valid(const struct profile *profile)
 	return true;
 }
 
+static bool java_is_valid(const struct profile *profile)
+{
+	for (size_t i = 0; i < profile->n_java; i++)
+		if (profile->java[i].kind >= PROFILE_JAVA_N_KINDS || !profile->java[i].name)
+			return false;
+	return true;
+}
+
 void profile_count_before_attach(struct profile *profile)
 {
 	/* what glibc's block takes beside what was asked for: its header and half of its alignment */
@@ -190,5 +199,5 @@ bool profile_is_valid(const struct profile *profile)
 	for (size_t i = 0; i < profile->n_sites; i++)
 		if (!site_is_valid(profile, &profile->sites[i]))
 			return false;
-	return indices_are_valid(profile) && course_is_valid(profile);
+	return indices_are_valid(profile) && course_is_valid(profile) && java_is_valid(profile);
 }

@@ -143,6 +143,21 @@ struct profile_point {
 	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks;
 };
 
+/* What a Java machine said, in its words; profile/java.h reads it. */
+enum profile_java_kind {
+	PROFILE_JAVA_FACT, /* name: an option or the like; first: its value */
+	PROFILE_JAVA_CLASS, /* first: objects, with those that no collection has seen; second: bytes of the heap */
+	PROFILE_JAVA_NMT, /* name: a category of Native Memory Tracking; bytes reserved, committed */
+	PROFILE_JAVA_THREAD,  /* name: all of it; first: the thread's id */
+	PROFILE_JAVA_MISSING, /* name: what could not be found out, and why */
+	PROFILE_JAVA_N_KINDS,
+};
+struct profile_java {
+	uint32_t kind;    /* enum profile_java_kind */
+	const char *name; /* in the profile's pool; never NULL */
+	uint64_t first, second;
+};
+
 struct profile {
 	struct profile_process process;
 	struct profile_agent agent;
@@ -171,6 +186,8 @@ struct profile {
 	struct profile_point *points; /* by site, then by moment */
 	size_t n_points;
 	char *maps_text; /* /proc/PID/smaps as it was, owned; NULL if unknown */
+	struct profile_java *java;
+	size_t n_java;
 	struct string_pool *strings;
 	uint32_t n_damaged; /* entries of the region that could not be read */
 	/* index in sites by the region's number of a site, or PROFILE_NO_SITE; not kept in session files */

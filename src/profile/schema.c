@@ -133,6 +133,13 @@ static const struct schema_field point_fields[] = {
 	FIELD(profile_point, allocated_blocks, U64),
 };
 
+static const struct schema_field java_fields[] = {
+	FIELD(profile_java, kind, U32),
+	FIELD(profile_java, name, NAME),
+	FIELD(profile_java, first, U64),
+	FIELD(profile_java, second, U64),
+};
+
 static const struct schema_field arenas_head_fields[] = {
 	FIELD(flat_arenas_head, mmap_threshold, U64),
 	FIELD(flat_arenas_head, trim_threshold, U64),
@@ -222,6 +229,7 @@ const struct schema_table schema_tables[] = {
 	MANY(SCHEMA_TAG('A', 'R', 'E', 'A'), struct area, area_fields, 8, areas),
 	MANY(SCHEMA_TAG('M', 'O', 'M', 'T'), struct profile_moment, moment_fields, 7, moments),
 	MANY(SCHEMA_TAG('P', 'N', 'T', 'S'), struct profile_point, point_fields, 6, points),
+	MANY(SCHEMA_TAG('J', 'A', 'V', 'A'), struct profile_java, java_fields, 4, java),
 };
 const size_t schema_n_tables = ARRAY_SIZE(schema_tables);
 

@@ -15,12 +15,13 @@ struct verdict_rule {
 	uint64_t (*stake)(const struct evidence *evidence);
 	/* Writes code, confidence, because and advice; called only with a stake. 0 or -ENOMEM. */
 	int (*judge)(const struct evidence *evidence, struct verdict *verdict);
-	const char *also; /* "besides, 40.0 MiB " goes on with this */
+	const char *also;                  /* "besides, 40.0 MiB " goes on with this */
+	const struct verdict_rule *covers; /* whose bytes are among this one's; NULL */
 };
 
 extern const struct verdict_rule verdict_rule_leak, verdict_rule_cache, verdict_rule_retention,
 	verdict_rule_holes, verdict_rule_pages, verdict_rule_rounding, verdict_rule_mapped,
-	verdict_rule_stacks, verdict_rule_runtime, verdict_rule_shared;
+	verdict_rule_stacks, verdict_rule_runtime, verdict_rule_shared, verdict_rule_java;
 
 /* Where no rule applies: healthy, or why that cannot be said. */
 int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict);

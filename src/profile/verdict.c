@@ -93,9 +93,9 @@ const char *verdict_ran(const struct evidence *evidence)
 
 /* In the order of their precedence where stakes are equal. */
 static const struct verdict_rule *const rules[] = {
-	&verdict_rule_leak,    &verdict_rule_retention, &verdict_rule_holes,  &verdict_rule_pages,
-	&verdict_rule_cache,   &verdict_rule_rounding,  &verdict_rule_mapped, &verdict_rule_stacks,
-	&verdict_rule_runtime, &verdict_rule_shared,
+	&verdict_rule_java,   &verdict_rule_leak,    &verdict_rule_retention, &verdict_rule_holes,
+	&verdict_rule_pages,  &verdict_rule_cache,   &verdict_rule_rounding,  &verdict_rule_mapped,
+	&verdict_rule_stacks, &verdict_rule_runtime, &verdict_rule_shared,
 };
 
 /* What else there is to say, behind what the first rule said. */
@@ -107,7 +107,8 @@ static int say_also(const struct evidence *evidence, const uint64_t *stakes, siz
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		int r;
 
-		if (i == winner || stakes[i] == 0 || !rules[i]->also)
+		if (i == winner || stakes[i] == 0 || !rules[i]->also ||
+		    rules[i] == rules[winner]->covers)
 			continue;
 		r = verdict_say(verdict, "besides, %s %s", units_format_bytes(stakes[i], bytes),
 				rules[i]->also);

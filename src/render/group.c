@@ -14,6 +14,7 @@
 #include "base/grow.h"
 #include "base/map.h"
 #include "base/units.h"
+#include "profile/java.h"
 #include "profile/label.h"
 
 static const struct {
@@ -116,11 +117,11 @@ static int group_of_site(struct grouper *grouper, uint32_t index, size_t *ret)
 static int group_of_thread(struct grouper *grouper, uint32_t index, size_t *ret)
 {
 	const struct profile_thread *thread = &grouper->profile->threads[index];
-	char name[48] = "(unknown)";
+	char name[128] = "(unknown)";
 
 	if (thread->tid != 0)
-		snprintf(name, sizeof(name), "%s (%u)%s", thread->name, thread->tid,
-			 thread->ended ? ", ended" : "");
+		snprintf(name, sizeof(name), "%s (%u)%s", java_name_of(grouper->profile, thread),
+			 thread->tid, thread->ended ? ", ended" : "");
 	return find_group(grouper, name, 0, ret);
 }
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "profile/java.h"
 #include "profile/pins.h"
 #include "render/arenas.h"
 #include "render/json.h"
@@ -22,6 +23,10 @@ static json_t *hex(uint64_t value)
 
 const char *arenas_thread_name(const struct profile *profile, uint32_t tid)
 {
+	const char *name = java_thread_name(profile, tid);
+
+	if (name)
+		return name;
 	for (size_t i = 0; tid && i < profile->n_threads; i++)
 		if (profile->threads[i].tid == tid && profile->threads[i].name[0])
 			return profile->threads[i].name;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/java.h"
 #include "profile/verdict.h"
 #include "render/arenas.h"
 #include "render/maps.h"
@@ -201,7 +202,7 @@ static json_t *make_threads(const struct profile *profile, const struct profile_
 
 		json_array_append_new(threads,
 				      json_pack("{s:I, s:o}", "tid", (json_int_t)thread->tid,
-						"name", text(thread->name)));
+						"name", text(java_name_of(profile, thread))));
 	}
 	return threads;
 }
@@ -381,12 +382,12 @@ int json_make_report(const struct profile *profile, const struct render_options 
 	if (r < 0)
 		return r;
 	*ret = json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
 		"memtrace/1", "version", MEMTRACE_VERSION, "process", make_process(profile),
 		"agent", make_agent(profile), "heap", make_heap(&profile->heap), "sites", sites,
 		"arenas", json_make_arenas(profile), "allocator", json_make_allocator(profile),
 		"memory", make_memory(&profile->process, ledger), "mappings", make_mappings(ledger),
-		"verdict", make_verdict(&verdict), "course", json_make_course(profile));
+		"verdict", make_verdict(&verdict), "course", json_make_course(profile), "java", json_make_java(profile));
 	return *ret ? 0 : -ENOMEM;
 }
 

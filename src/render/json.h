@@ -39,5 +39,7 @@ json_t *json_make_arenas(const struct profile *profile);
 json_t *json_make_allocator(const struct profile *profile);
 /* The member "course": null if nobody watched. NULL: no memory. */
 json_t *json_make_course(const struct profile *profile);
+/* What is known of the Java machine; null if it is none. */
+json_t *json_make_java(const struct profile *profile);
 
 #endif

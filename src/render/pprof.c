@@ -13,6 +13,7 @@
 
 #include "base/grow.h"
 #include "profile/estimate.h"
+#include "profile/java.h"
 #include "profile/label.h"
 #include "render/pprof-form.h"
 #include "render/view.h"
@@ -220,6 +221,7 @@ static void add_held(struct pprof *pprof, const struct holding *holding)
 {
 	const struct profile_site *site = &pprof->profile->sites[holding->site];
 	const struct profile_thread *thread = &pprof->profile->threads[holding->thread];
+	const char *name = java_name_of(pprof->profile, thread);
 	Pprof__Sample *sample = add_sample(pprof, site);
 
 	if (!sample || !(sample->label = pprof_form_take(&pprof->form, 3, sizeof(Pprof__Label *))))
@@ -228,7 +230,7 @@ static void add_held(struct pprof *pprof, const struct holding *holding)
 	sample->value[INUSE_SPACE] = (int64_t)estimate_round(holding->live.bytes);
 	add_label(pprof, sample, "kind", site->kind == MT_SITE_MMAP ? "mmap" : "malloc");
 	if (holding->thread > 0 && thread->tid > 0)
-		add_label(pprof, sample, "thread", thread->name[0] ? thread->name : "(no name)");
+		add_label(pprof, sample, "thread", name[0] ? name : "(no name)");
 	add_label(pprof, sample, "age", ages[holding->age].name);
 }
 

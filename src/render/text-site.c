@@ -10,6 +10,7 @@
 
 #include "base/units.h"
 #include "profile/estimate.h"
+#include "profile/java.h"
 #include "profile/label.h"
 #include "render/text.h"
 #include "render/words.h"
@@ -200,7 +201,7 @@ static int add_threads(struct strbuf *buffer, const struct profile *profile,
 
 		if (i > 0)
 			strbuf_adds(buffer, i + 1 == n ? " and " : ", ");
-		label_add_clean(buffer, thread->name);
+		label_add_clean(buffer, java_name_of(profile, thread));
 	}
 	if (n > shown)
 		strbuf_addf(buffer, " and %u more", n - shown);

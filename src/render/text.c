@@ -299,6 +299,9 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 		add_ledger(buffer, options, &ledger);
 		strbuf_addc(buffer, '\n');
 	}
+	r = text_add_java(buffer, profile, options);
+	if (r < 0)
+		return r;
 	if (profile->agent.mode != MT_MODE_NONE)
 		add_sampling(buffer, profile, options);
 	else

@@ -22,6 +22,10 @@ int text_add_item(struct strbuf *buffer, const struct render_options *options, c
 int text_add_verdict(struct strbuf *buffer, const struct render_options *options,
 		     const struct verdict *verdict);
 
+/* What is known of the Java machine, and an empty line behind it; nothing if it is none. */
+int text_add_java(struct strbuf *buffer, const struct profile *profile,
+		  const struct render_options *options);
+
 /* How it went over time; nothing if nobody watched. */
 int text_add_course(struct strbuf *buffer, const struct profile *profile,
 		    const struct render_options *options);

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Java programs: one stack from the C function to the Java method, compiled or not, and what is asked of the machine."""
 
+import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
 import leaks
+from stages import code, read_rss, says, staged
 
 pytestmark = pytest.mark.skipif(not shutil.which("javac"), reason="no JDK")
 
@@ -75,3 +79,92 @@ def test_a_machine_that_runs_already_is_read_the_same_way(tmp_path):
             assert best[1:6] == ["Java_JniLeak_keep", "JniLeak.keep", "JniLeak.handle", "JniLeak.serve", "JniLeak.main"]
         finally:
             process.kill()
+
+
+def inflaters(*options):
+    return ["java", "-Xmx128m", "-XX:+UseSerialGC", *options, "-cp", leaks.VICTIMS, "CaseInflaters", "4", "500"]
+
+
+@pytest.mark.parametrize("agent", ["fast", "system"])
+def test_streams_that_nobody_closed_are_named_and_counted(tmp_path, agent):
+    """4,000 Inflaters in 2,000 streams; then they are dropped and collected."""
+    with staged([*inflaters("-XX:NativeMemoryTracking=summary"), "hold"], run=["--sample=64K", f"--allocator={agent}"],
+                folder=tmp_path) as stage:
+        report, text = stage.report(), stage.text()
+        stage.tell("gc")
+        after = stage.report()
+    inflater = [row for row in report["java"]["classes"] if row["name"] == "java.util.zip.Inflater"][0]
+    assert inflater["objects"] == 4000
+    assert inflater["native_objects"] == pytest.approx(4000, rel=0.2)
+    assert inflater["native_bytes"] > 100 << 20
+    assert report["java"]["version"] >= 11 and report["java"]["collector"] == "Serial"
+    assert report["java"]["missing"] == []
+    assert any(row["category"] == "Java Heap" for row in report["java"]["tracking"])
+    assert code(report) == "leak"
+    assert says(report, "4,000 java.util.zip.Inflater hold") and says(report, "CaseInflaters.openNested")
+    assert "4,000 java.util.zip.Inflater hold" in text
+    sites = [site for site in report["sites"] if not site["backing"]]
+    heaviest = [frame["function"] for frame in sites[0]["stack"]]
+    assert "inflate" in heaviest or "inflateInit2_" in heaviest
+    assert "CaseInflaters.openNested" in heaviest
+    names = {thread["name"] for site in sites[:5] for thread in site["threads"]}
+    assert names & {f"unpacker-{i}" for i in range(4)}
+    still = [row for row in after["java"]["classes"] if row["name"] == "java.util.zip.Inflater"][0]
+    assert still["native_bytes"] < 5 << 20
+
+
+def test_threads_have_the_names_that_java_gave_them(tmp_path):
+    (tmp_path / "Named.java").write_text("""
+        public class Named {
+            public static void main(String[] arguments) throws Exception {
+                Thread thread = new Thread(() -> {
+                    java.util.zip.Deflater deflater = new java.util.zip.Deflater();
+                    try { Thread.sleep(100000); } catch (InterruptedException e) { }
+                    deflater.end();
+                }, "http-nio-8080-exec-\\"7\\" of many");
+                thread.setDaemon(true);
+                thread.start();
+                Thread.sleep(500);
+                System.out.println("ready live=0 freed=0");
+                System.in.read();
+            }
+        }""")
+    subprocess.run(["javac", "-d", str(tmp_path), str(tmp_path / "Named.java")], check=True, timeout=60)
+    with staged(["java", "-Xmx64m", "-cp", str(tmp_path), "Named"], run=["--sample=all"], folder=tmp_path) as stage:
+        report = stage.report()
+    names = {thread["name"] for site in report["sites"] for thread in site["threads"]
+             if any(frame["function"] == "deflateInit2_" for frame in site["stack"])}
+    assert names == {'http-nio-8080-exec-"7" of many'}
+
+
+def report_of(pid, limit=60):
+    began = time.monotonic()
+    done = subprocess.run([leaks.MEMTRACE, "report", "--format=json", str(pid)], capture_output=True, text=True,
+                          timeout=limit, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), time.monotonic() - began
+
+
+def test_a_machine_that_was_told_not_to_answer_is_not_asked(tmp_path):
+    with staged(inflaters("-XX:+DisableAttachMechanism"), folder=tmp_path) as stage:
+        report = stage.report()
+        # SIGQUIT would have made it print its threads
+        stage.process.stdin.close()
+        assert stage.process.stdout.read() == ""
+    assert code(report) == "retention"
+    assert any("DisableAttachMechanism" in text for text in report["java"]["missing"])
+    assert report["java"]["collector"] == "Serial"
+
+
+def test_a_machine_that_does_not_answer_costs_a_second(tmp_path):
+    with staged(inflaters(), folder=tmp_path) as stage:
+        stage.report()
+        os.kill(stage.pid, signal.SIGSTOP)
+        try:
+            report, took = report_of(stage.pid)
+        finally:
+            os.kill(stage.pid, signal.SIGCONT)
+        assert read_rss(stage.pid) > 0
+    assert any("within 1 s" in text for text in report["java"]["missing"])
+    assert report["memory"]["rss_bytes"] > 0 and code(report) == "retention"
+    assert took < 20

@@ -15,7 +15,8 @@ import java.util.jar.JarOutputStream;
  * A service that looks into jars within jars and does not close what it opened: each stream holds an
  * Inflater, whose native memory only the garbage collector ends. Worker threads open thousands of streams,
  * read a little of each, and drop them; then comes System.gc(). The native memory is freed, and stays
- * resident. Threads and streams a thread can be given as arguments. Stands still as stage.h says; "gc" collects.
+ * resident. Threads and streams a thread can be given as arguments; with a third one, "hold", the streams
+ * are dropped only at the first "gc". Stands still as stage.h says; "gc" collects.
  */
 public final class CaseInflaters {
     private static final int ENTRY_BYTES = 300_000;
@@ -70,6 +71,13 @@ public final class CaseInflaters {
         }
     }
 
+    private static void drop() throws InterruptedException {
+        synchronized (OPEN) {
+            OPEN.clear();
+        }
+        collect();
+    }
+
     public static void main(String[] arguments) throws IOException, InterruptedException {
         int threads = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 8;
         int streams = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 400;
@@ -93,15 +101,14 @@ public final class CaseInflaters {
         }
         done.await();
         System.out.println("opened " + threads * streams);
-        synchronized (OPEN) {
-            OPEN.clear();
+        if (arguments.length < 3) {
+            drop();
         }
-        collect();
         System.out.println("ready live=0 freed=0");
         System.out.flush();
         for (int c = System.in.read(); c >= 0; c = System.in.read()) {
             if (c == '\n') {
-                collect();
+                drop();
                 System.out.println("done");
             }
         }

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * java-inspect.c: answers of jcmd are text for people. Of each only the lines that are understood count, by
+ * what they begin with; they have been the same from JDK 11 to 25, but for the number of a thread, which
+ * is hex in older versions and decimal since 21.
+ */
+#include "cli/java-inspect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/macro.h"
+#include "base/strbuf.h"
+#include "base/units.h"
+#include "process/hotspot.h"
+#include "process/jvm-attach.h"
+#include "profile/java.h"
+
+enum { NAME_SIZE = 256, STATUS_MAX = 64 << 10 };
+/* Walking more would stop the machine for more than about a second. */
+static const uint64_t COUNTED_HEAP_MAX = 1ull << 30;
+
+/* Options that say what memory is for; true or false, or bytes. */
+static const struct {
+	const char *name;
+	unsigned size;
+} options[] = {
+	{"UseG1GC", 1},           {"UseParallelGC", 1},
+	{"UseSerialGC", 1},       {"UseZGC", 1},
+	{"UseShenandoahGC", 1},   {"UseEpsilonGC", 1},
+	{"UseCompressedOops", 1}, {"PreserveFramePointer", 1},
+	{"MaxHeapSize", 8},       {"MaxDirectMemorySize", 8},
+	{"MaxMetaspaceSize", 8},  {"ReservedCodeCacheSize", 8},
+	{"ThreadStackSize", 8},   {"TrimNativeHeapInterval", 4},
+};
+
+static const char *const counted_classes[] = {"java.util.zip.Inflater",    "java.util.zip.Deflater",
+					      "java.nio.DirectByteBuffer", "java.util.zip.ZipFile",
+					      "java.lang.Thread",          "java.lang.ref.Cleaner",
+					      "jdk.internal.ref.Cleaner"};
+
+static int add_options(struct hotspot *hotspot, struct profile *profile)
+{
+	const uint64_t at = hotspot_static(hotspot, "Abstract_VM_Version", "_vm_major_version");
+	uint64_t value = 0;
+	int r = 0;
+
+	if (hotspot_read(hotspot, at, &value, 4))
+		r = java_add(profile, PROFILE_JAVA_FACT, "version", value, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(options) && r >= 0; i++) {
+		if (!hotspot_flag(hotspot, options[i].name, &value))
+			continue;
+		if (options[i].size < 8)
+			value &= (1ull << (8 * options[i].size)) - 1;
+		r = java_add(profile, PROFILE_JAVA_FACT, options[i].name, value, 0);
+	}
+	return r;
+}
+
+/* Whether Native Memory Tracking is on. */
+static bool has_tracking(struct hotspot *hotspot)
+{
+	char text[8] = "";
+	uint64_t at;
+
+	return hotspot_flag(hotspot, "NativeMemoryTracking", &at) &&
+	       hotspot_read(hotspot, at, text, sizeof(text) - 1) && strcmp(text, "off") != 0;
+}
+
+/* A thread's id in the outermost namespace; the machine knows that of its own. */
+struct translation {
+	pid_t inner, outer;
+};
+
+static pid_t read_inner(pid_t pid, pid_t tid)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *line, *last;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, (int)tid);
+	if (file_read(path, STATUS_MAX, &text, NULL) < 0)
+		return tid;
+	line = strstr(text, "\nNSpid:");
+	if (!line)
+		return tid;
+	line++;
+	last = line + strcspn(line, "\n");
+	while (last > line && last[-1] >= '0' && last[-1] <= '9')
+		last--;
+	return (pid_t)strtol(last, NULL, 10);
+}
+
+/* The ids of all threads; NULL if they are the same inside and outside, or there is no memory. */
+static struct translation *translate(pid_t pid, size_t *ret_n)
+{
+	_cleanup_free_ struct procinfo_thread *threads = NULL;
+	struct translation *all;
+	size_t n;
+
+	*ret_n = 0;
+	if (read_inner(pid, pid) == pid || procinfo_read_threads(pid, &threads, &n) < 0)
+		return NULL;
+	all = calloc(n + 1, sizeof(*all));
+	for (size_t i = 0; all && i < n; i++)
+		all[i] = (struct translation){read_inner(pid, threads[i].tid), threads[i].tid};
+	*ret_n = all ? n : 0;
+	return all;
+}
+
+/* "name" #12 … nid=0x622c …; the name may hold anything. */
+static int add_thread(struct profile *profile, const char *line, size_t length,
+		      const struct translation *ids, size_t n_ids)
+{
+	_cleanup_free_ char *copy = strndup(line, length);
+	char name[NAME_SIZE], *nid, *end;
+	pid_t tid;
+
+	if (!copy)
+		return -ENOMEM;
+	nid = strstr(copy, " nid=");
+	if (copy[0] != '"' || !nid)
+		return 0;
+	*nid = 0;
+	end = strrchr(copy, '"');
+	if (end == copy)
+		return 0;
+	*end = 0;
+	tid = (pid_t)strtol(nid + strlen(" nid="), NULL, 0);
+	for (size_t i = 0; i < n_ids; i++)
+		if (ids[i].inner == tid) {
+			tid = ids[i].outer;
+			break;
+		}
+	snprintf(name, sizeof(name), "%s", copy + 1);
+	return tid > 0 ? java_add(profile, PROFILE_JAVA_THREAD, name, (uint64_t)tid, 0) : 0;
+}
+
+static int add_threads(struct profile *profile, const char *text)
+{
+	_cleanup_free_ struct translation *ids = NULL;
+	size_t n_ids;
+	int r = 0;
+
+	ids = translate((pid_t)profile->process.pid, &n_ids);
+	while (*text && r >= 0) {
+		const size_t length = strcspn(text, "\n");
+
+		if (*text == '"')
+			r = add_thread(profile, text, length, ids, n_ids);
+		text += length + (text[length] != 0);
+	}
+	return r;
+}
+
+/* "  12:   16000   640000  java.util.zip.Inflater (java.base@17)" */
+static int add_classes(struct profile *profile, const char *text)
+{
+	int r = 0;
+
+	while (*text && r >= 0) {
+		unsigned long long count, bytes;
+		char name[NAME_SIZE];
+
+		if (sscanf(text, " %*u: %llu %llu %255s", &count, &bytes, name) == 3)
+			for (size_t i = 0; i < ARRAY_SIZE(counted_classes); i++)
+				if (strcmp(name, counted_classes[i]) == 0)
+					r = java_add(profile, PROFILE_JAVA_CLASS, name, count,
+						     bytes);
+		text += strcspn(text, "\n");
+		text += *text != 0;
+	}
+	return r;
+}
+
+/* "-                 Java Heap (reserved=8388608KB, committed=524288KB)", and "Total: reserved=…". */
+static int add_tracking(struct profile *profile, const char *text)
+{
+	int r = 0;
+
+	while (*text && r >= 0) {
+		unsigned long long reserved, committed;
+		char name[NAME_SIZE];
+
+		if (sscanf(text, "-%*[ ]%255[^(](reserved=%lluKB, committed=%lluKB", name,
+			   &reserved, &committed) == 3) {
+			for (size_t n = strlen(name); n > 0 && name[n - 1] == ' '; n--)
+				name[n - 1] = 0;
+			r = java_add(profile, PROFILE_JAVA_NMT, name, reserved << 10,
+				     committed << 10);
+		} else if (sscanf(text, "Total: reserved=%lluKB, committed=%lluKB", &reserved,
+				  &committed) == 2) {
+			r = java_add(profile, PROFILE_JAVA_NMT, "Total", reserved << 10,
+				     committed << 10);
+		}
+		text += strcspn(text, "\n");
+		text += *text != 0;
+	}
+	return r;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct profile_java *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->kind != PROFILE_JAVA_NMT || x->second == y->second)
+		return x->first < y->first ? -1 : x->first > y->first;
+	return x->second > y->second ? -1 : 1;
+}
+
+static int note_missing(struct profile *profile, const char *what, const char *why)
+{
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+
+	strbuf_addf(&text, "%s: %s", what, why);
+	return java_add(profile, PROFILE_JAVA_MISSING, strbuf_text(&text), 0, 0);
+}
+
+static const struct question {
+	const char *command, *what;
+	int (*add)(struct profile *profile, const char *text);
+} questions[] = {
+	{"Thread.print", "the threads' own names", add_threads},
+	{"GC.class_histogram -all", "counts of Java objects", add_classes},
+	{"VM.native_memory summary", "Native Memory Tracking", add_tracking},
+};
+enum { THREADS, CLASSES, TRACKING };
+
+static uint64_t resident_heap(const struct profile *profile)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < profile->n_areas; i++)
+		if (profile->areas[i].kind == AREA_JVM_HEAP)
+			bytes += profile->areas[i].resident;
+	return bytes;
+}
+
+/* Whether it is asked at all. 0 if it is not, and that is noted; -errno. */
+static int is_wanted(size_t number, struct hotspot *hotspot, struct profile *profile)
+{
+	const uint64_t heap = resident_heap(profile);
+	char bytes[UNITS_MAX];
+	_cleanup_(strbuf_deinit) struct strbuf why = {};
+	int r;
+
+	if (number == TRACKING)
+		return has_tracking(hotspot);
+	if (number != CLASSES || heap <= COUNTED_HEAP_MAX)
+		return 1;
+	strbuf_addf(&why,
+		    "to count them stops the machine while it walks its heap of %s; \"jcmd %u "
+		    "GC.class_histogram -all\" does",
+		    units_format_bytes(heap, bytes), profile->process.pid);
+	r = note_missing(profile, questions[number].what, strbuf_text(&why));
+	return r < 0 ? r : 0;
+}
+
+/* What stands in the way of one question stands in the way of all, unless the machine says otherwise. */
+static int ask_all(const struct space *space, struct hotspot *hotspot, struct profile *profile)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		_cleanup_(strbuf_deinit) struct strbuf why = {};
+		_cleanup_free_ char *text = NULL;
+		int r = is_wanted(i, hotspot, profile), asked;
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		asked = jvm_attach_ask(space, questions[i].command, JVM_ATTACH_LIMIT_NS, &text,
+				       &why);
+		if (asked == -ENOMEM)
+			return asked;
+		if (asked >= 0)
+			r = questions[i].add(profile, text);
+		else
+			r = note_missing(profile,
+					 asked == -EBADMSG || i > 0
+						 ? questions[i].what
+						 : "names of threads and counts of objects",
+					 strbuf_text(&why));
+		if (r < 0)
+			return r;
+		if (asked < 0 && asked != -EBADMSG)
+			break;
+	}
+	return 0;
+}
+
+static bool has_library(const struct maps *maps, const char *prefix)
+{
+	for (size_t i = 0; i < maps->n_mappings; i++) {
+		const char *slash = strrchr(maps->mappings[i].path, '/');
+
+		if (slash && strncmp(slash + 1, prefix, strlen(prefix)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int inspect(const struct space *space, struct profile *profile)
+{
+	_cleanup_(hotspot_freep) struct hotspot *hotspot = NULL;
+	int r;
+
+	if (has_library(space->maps, "libj9vm"))
+		return note_missing(profile, "what the Java machine says of itself",
+				    "it is an OpenJ9, which is asked in another way");
+	if (!has_library(space->maps, "libjvm.so"))
+		return 0;
+	r = hotspot_open(space, &hotspot);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return note_missing(profile, "what the Java machine says of itself",
+				    r == -EAGAIN ? "it has just been started"
+						 : "its tables cannot be read");
+	r = add_options(hotspot, profile);
+	return r < 0 ? r : ask_all(space, hotspot, profile);
+}
+
+int java_inspect(pid_t pid, struct profile *profile)
+{
+	_cleanup_(space_deinit) struct space space = {};
+	int r;
+
+	free(profile->java);
+	profile->java = NULL;
+	profile->n_java = 0;
+	r = space_open_pid(pid, false, &space);
+	if (r >= 0)
+		r = inspect(&space, profile);
+	/* the categories that have most come first */
+	if (profile->n_java > 0)
+		qsort(profile->java, profile->n_java, sizeof(*profile->java), compare_rows);
+	return r == -ENOMEM ? r : 0;
+}
