@@ -77,7 +77,10 @@ static int add_ranges(const struct space *space, const struct hotspot *hotspot, 
 	if (r >= 0 && read_static(hotspot, "CodeCache", "_low_bound", &low) &&
 	    read_static(hotspot, "CodeCache", "_high_bound", &high))
 		r = add(areas, low, high, AREA_JVM_CODE);
-	if (r >= 0 && read_static(hotspot, "CompressedKlassPointers", "_narrow_klass._base", &base))
+	/* JDK 22 calls it otherwise */
+	if (r >= 0 &&
+	    (read_static(hotspot, "CompressedKlassPointers", "_narrow_klass._base", &base) ||
+	     read_static(hotspot, "CompressedKlassPointers", "_base", &base)))
 		r = add_classes(space, base, areas);
 	return r;
 }

@@ -25,6 +25,9 @@ static const uint64_t go_heap = 0xc000000000, go_heap_end = 0xd000000000;
 
 enum runtime { JVM, V8, PYTHON, PHP, RUBY, LIBC, N_RUNTIMES };
 
+/* ZGC's heap is shared memory, which it maps at several addresses at once: each counts as resident. */
+static const char zgc_heap[] = "/memfd:java_heap";
+
 /* Beginnings of the names of files without their folders. */
 static const struct {
 	const char *prefix;
@@ -175,6 +178,10 @@ int runtimes_find(const struct space *space, struct areas *areas)
 	for (size_t i = 0; i < maps->n_mappings && r >= 0; i++) {
 		const struct mapping *mapping = &maps->mappings[i];
 
+		if (has[JVM] && begins_with(mapping->path, zgc_heap)) {
+			r = add(areas, mapping, AREA_JVM_HEAP, "");
+			continue;
+		}
 		if (is_anonymous(mapping) ||
 		    (allocator >= 0 && strcmp(mapping->path, "[heap]") == 0))
 			r = add_rest(mapping, has, is_go, allocator, areas);
