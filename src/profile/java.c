@@ -160,6 +160,17 @@ static bool is_java(const struct profile_location *location, const struct profil
 	       strchr(frame->function, '.');
 }
 
+bool java_is_own(const struct profile_location *location, const struct profile_frame *frame)
+{
+	if (location->module != PROFILE_NO_MODULE || !frame->function)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(jdk); i++)
+		if (begins_with(frame->function, jdk[i]))
+			return true;
+	return strcmp(frame->function, "call_stub") == 0 ||
+	       strcmp(frame->function, "Interpreter") == 0;
+}
+
 bool java_find_caller(const struct profile *profile, const struct profile_site *site,
 		      const struct profile_location **ret_location,
 		      const struct profile_frame **ret_frame)
@@ -170,13 +181,8 @@ bool java_find_caller(const struct profile *profile, const struct profile_site *
 		for (uint32_t k = 0; k < location->n_frames; k++) {
 			const struct profile_frame *frame =
 				&profile->frames[location->first_frame + k];
-			bool is_jdk = false;
 
-			if (!is_java(location, frame))
-				continue;
-			for (size_t j = 0; j < ARRAY_SIZE(jdk); j++)
-				is_jdk |= begins_with(frame->function, jdk[j]);
-			if (is_jdk)
+			if (!is_java(location, frame) || java_is_own(location, frame))
 				continue;
 			*ret_location = location;
 			*ret_frame = frame;

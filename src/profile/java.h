@@ -42,6 +42,9 @@ enum java_native_class { JAVA_INFLATER, JAVA_DEFLATER, JAVA_BUFFER };
 
 void java_find_natives(const struct profile *profile, struct java_native ret[JAVA_NATIVES]);
 
+/* Whether a frame is Java's own: a method that comes with the machine, or a stub that it has made. */
+bool java_is_own(const struct profile_location *location, const struct profile_frame *frame);
+
 /*
  * The innermost Java frame of a stack that is not the JDK's own: who asked for it. False if there is none.
  */

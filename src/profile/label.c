@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "profile/cxx-name.h"
+#include "profile/java.h"
 
 int label_add_clean(struct strbuf *buffer, const char *text)
 {
@@ -114,12 +115,20 @@ static bool is_of_system(const struct profile *profile, const struct profile_loc
 			 const struct profile_frame *frame)
 {
 	static const char *const directories[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"};
+	/* a JDK may stand anywhere */
+	static const char *const jdk[] = {"libjvm.so", "libjli.so", "libjava.so",  "libzip.so",
+					  "libnio.so", "libnet.so", "libjimage.so"};
 
+	if (java_is_own(location, frame))
+		return true;
 	if (frame->file && begins_with(frame->file, "/usr/include/"))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(directories) && location->module != PROFILE_NO_MODULE;
 	     i++)
 		if (begins_with(profile->modules[location->module].path, directories[i]))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(jdk) && location->module != PROFILE_NO_MODULE; i++)
+		if (strcmp(label_base_name(profile->modules[location->module].path), jdk[i]) == 0)
 			return true;
 	return false;
 }
