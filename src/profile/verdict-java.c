@@ -131,6 +131,16 @@ static int judge_java(const struct evidence *evidence, struct verdict *verdict)
 		verdict_target(evidence, target));
 }
 
+int verdict_java_advise_trim(const struct evidence *evidence, struct verdict *verdict)
+{
+	/* 0: it has the option, and it is off */
+	if (java_fact(evidence->profile, "TrimNativeHeapInterval", 1) != 0)
+		return 0;
+	return verdict_advise(verdict, PROFILE_UNKNOWN,
+			      "or have the Java machine do it each minute: start it with "
+			      "-XX:+UnlockDiagnosticVMOptions -XX:TrimNativeHeapInterval=60000");
+}
+
 const struct verdict_rule verdict_rule_java = {
 	stake_java, judge_java, "of native memory are held by objects of the Java heap",
 	&verdict_rule_leak};

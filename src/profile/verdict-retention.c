@@ -324,6 +324,8 @@ static int judge_retention(const struct evidence *evidence, struct verdict *verd
 	if (r >= 0)
 		r = advise_trim(evidence, verdict);
 	if (r >= 0)
+		r = verdict_java_advise_trim(evidence, verdict);
+	if (r >= 0)
 		r = cause_advise_threshold(evidence, verdict);
 	if (r >= 0)
 		r = cause_advise_pin(evidence, verdict);
