@@ -54,8 +54,8 @@ static int name_caller(const struct evidence *evidence, const struct java_native
 	return strbuf_addc(text, ')');
 }
 
-static int say_objects(const struct evidence *evidence, const struct java_native *native,
-		       const char *caller, struct verdict *verdict)
+static int say_objects(const struct java_native *native, const char *caller,
+		       struct verdict *verdict)
 {
 	const uint64_t n =
 		native->n_objects != PROFILE_UNKNOWN ? native->n_objects : native->n_native;
@@ -69,8 +69,7 @@ static int say_objects(const struct evidence *evidence, const struct java_native
 	return r;
 }
 
-static int judge_buffers(const struct evidence *evidence, const struct java_native *native,
-			 struct verdict *verdict)
+static int judge_buffers(const struct evidence *evidence, struct verdict *verdict)
 {
 	const uint64_t option = java_fact(evidence->profile, "MaxDirectMemorySize", 0);
 	const uint64_t heap = java_fact(evidence->profile, "MaxHeapSize", 0);
@@ -118,9 +117,9 @@ static int judge_java(const struct evidence *evidence, struct verdict *verdict)
 	find_largest(evidence, &class, &native);
 	r = name_caller(evidence, &native, &caller);
 	if (r >= 0)
-		r = say_objects(evidence, &native, strbuf_text(&caller), verdict);
+		r = say_objects(&native, strbuf_text(&caller), verdict);
 	if (r >= 0)
-		r = class == JAVA_BUFFER ? judge_buffers(evidence, &native, verdict)
+		r = class == JAVA_BUFFER ? judge_buffers(evidence, verdict)
 					 : judge_streams(&native, strbuf_text(&caller), verdict);
 	if (r < 0 || !evidence->running)
 		return r;
