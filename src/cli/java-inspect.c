@@ -7,6 +7,7 @@
 #include "cli/java-inspect.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,50 +158,91 @@ static int add_threads(struct profile *profile, const char *text)
 	return r;
 }
 
+/* Takes what stands before the number off the text, and then the number. False if it is not there. */
+static bool take_number(const char **text, const char *before, uint64_t *ret)
+{
+	const size_t length = strlen(before);
+	char *end;
+
+	*text += strspn(*text, " ");
+	if (strncmp(*text, before, length) != 0)
+		return false;
+	*ret = strtoull(*text + length, &end, 10);
+	if (end == *text + length)
+		return false;
+	*text = end;
+	return true;
+}
+
 /* "  12:   16000   640000  java.util.zip.Inflater (java.base@17)" */
-static int add_classes(struct profile *profile, const char *text)
+static int add_class(struct profile *profile, const char *line)
+{
+	uint64_t rank, count, bytes;
+	size_t length;
+
+	if (!take_number(&line, "", &rank) || !take_number(&line, ":", &count) ||
+	    !take_number(&line, "", &bytes))
+		return 0;
+	line += strspn(line, " ");
+	length = strcspn(line, " \n");
+	for (size_t i = 0; i < ARRAY_SIZE(counted_classes); i++)
+		if (strlen(counted_classes[i]) == length &&
+		    strncmp(line, counted_classes[i], length) == 0)
+			return java_add(profile, PROFILE_JAVA_CLASS, counted_classes[i], count,
+					bytes);
+	return 0;
+}
+
+/*
+ * "-                 Java Heap (reserved=8388608KB, committed=524288KB)", and
+ * "Total: reserved=9732190KB, committed=679450KB"
+ */
+static int add_category(struct profile *profile, const char *line)
+{
+	const char *open = line + strcspn(line, "(\n");
+	uint64_t reserved, committed;
+	char name[NAME_SIZE];
+	size_t length;
+
+	if (line[0] == '-' && *open == '(') {
+		line += 1 + strspn(line + 1, " ");
+		length = MIN((size_t)(open - line), sizeof(name) - 1);
+		while (length > 0 && line[length - 1] == ' ')
+			length--;
+		snprintf(name, sizeof(name), "%.*s", (int)length, line);
+		line = open + 1;
+	} else {
+		snprintf(name, sizeof(name), "Total");
+		length = strncmp(line, "Total:", 6) == 0 ? 6 : 0;
+		line += length;
+	}
+	if (length == 0 || !take_number(&line, "reserved=", &reserved) ||
+	    !take_number(&line, "KB, committed=", &committed))
+		return 0;
+	return java_add(profile, PROFILE_JAVA_NMT, name, reserved << 10, committed << 10);
+}
+
+static int for_each_line(struct profile *profile, const char *text,
+			 int (*add)(struct profile *profile, const char *line))
 {
 	int r = 0;
 
 	while (*text && r >= 0) {
-		unsigned long long count, bytes;
-		char name[NAME_SIZE];
-
-		if (sscanf(text, " %*u: %llu %llu %255s", &count, &bytes, name) == 3)
-			for (size_t i = 0; i < ARRAY_SIZE(counted_classes); i++)
-				if (strcmp(name, counted_classes[i]) == 0)
-					r = java_add(profile, PROFILE_JAVA_CLASS, name, count,
-						     bytes);
+		r = add(profile, text);
 		text += strcspn(text, "\n");
 		text += *text != 0;
 	}
 	return r;
 }
 
-/* "-                 Java Heap (reserved=8388608KB, committed=524288KB)", and "Total: reserved=…". */
+static int add_classes(struct profile *profile, const char *text)
+{
+	return for_each_line(profile, text, add_class);
+}
+
 static int add_tracking(struct profile *profile, const char *text)
 {
-	int r = 0;
-
-	while (*text && r >= 0) {
-		unsigned long long reserved, committed;
-		char name[NAME_SIZE];
-
-		if (sscanf(text, "-%*[ ]%255[^(](reserved=%lluKB, committed=%lluKB", name,
-			   &reserved, &committed) == 3) {
-			for (size_t n = strlen(name); n > 0 && name[n - 1] == ' '; n--)
-				name[n - 1] = 0;
-			r = java_add(profile, PROFILE_JAVA_NMT, name, reserved << 10,
-				     committed << 10);
-		} else if (sscanf(text, "Total: reserved=%lluKB, committed=%lluKB", &reserved,
-				  &committed) == 2) {
-			r = java_add(profile, PROFILE_JAVA_NMT, "Total", reserved << 10,
-				     committed << 10);
-		}
-		text += strcspn(text, "\n");
-		text += *text != 0;
-	}
-	return r;
+	return for_each_line(profile, text, add_category);
 }
 
 static int compare_rows(const void *a, const void *b)

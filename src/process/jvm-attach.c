@@ -68,12 +68,20 @@ static const char *find_line(const char *status, const char *name)
 	return line ? line + strlen(name) : NULL;
 }
 
+/* Of ids the effective one: real, effective, saved, of the file system. */
+static unsigned second_number(const char *text)
+{
+	char *end;
+
+	(void)strtoul(text, &end, 10);
+	return (unsigned)strtoul(end, NULL, 10);
+}
+
 static int read_status(struct target *target)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *uids, *gids, *caught, *pids;
 	char path[64];
-	unsigned uid, gid;
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)target->pid);
@@ -84,11 +92,10 @@ static int read_status(struct target *target)
 	gids = find_line(text, "\nGid:");
 	caught = find_line(text, "\nSigCgt:");
 	pids = find_line(text, "\nNSpid:");
-	if (!uids || !gids || !caught || sscanf(uids, "%*u %u", &uid) != 1 ||
-	    sscanf(gids, "%*u %u", &gid) != 1)
+	if (!uids || !gids || !caught)
 		return -EBADMSG;
-	target->uid = uid;
-	target->gid = gid;
+	target->uid = second_number(uids);
+	target->gid = second_number(gids);
 	target->handles_quit = strtoull(caught, NULL, 16) & 1ull << (SIGQUIT - 1);
 	target->ns_pid = target->pid;
 	/* one number for each namespace, its own last */

@@ -52,8 +52,10 @@ static void serve(int listener, const char *answer)
 			zeros += !request[size + (size_t)i];
 		size += (size_t)n;
 	}
-	if (!answer)
+	if (!answer) {
 		pause();
+		return;
+	}
 	if (answer[0] == '0') {
 		for (size_t i = 0; i < size; i++)
 			request[i] = request[i] ? request[i] : '|';
