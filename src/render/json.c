@@ -381,13 +381,14 @@ int json_make_report(const struct profile *profile, const struct render_options 
 	r = make_sites(profile, options, &sites);
 	if (r < 0)
 		return r;
-	*ret = json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-		"memtrace/1", "version", MEMTRACE_VERSION, "process", make_process(profile),
-		"agent", make_agent(profile), "heap", make_heap(&profile->heap), "sites", sites,
-		"arenas", json_make_arenas(profile), "allocator", json_make_allocator(profile),
-		"memory", make_memory(&profile->process, ledger), "mappings", make_mappings(ledger),
-		"verdict", make_verdict(&verdict), "course", json_make_course(profile), "java", json_make_java(profile));
+	*ret = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "schema", "memtrace/1", "version", MEMTRACE_VERSION, "process",
+			 make_process(profile), "agent", make_agent(profile), "heap",
+			 make_heap(&profile->heap), "sites", sites, "arenas",
+			 json_make_arenas(profile), "allocator", json_make_allocator(profile),
+			 "memory", make_memory(&profile->process, ledger), "mappings",
+			 make_mappings(ledger), "verdict", make_verdict(&verdict), "course",
+			 json_make_course(profile), "java", json_make_java(profile));
 	return *ret ? 0 : -ENOMEM;
 }
 

@@ -168,3 +168,58 @@ def test_a_machine_that_does_not_answer_costs_a_second(tmp_path):
     assert any("within 1 s" in text for text in report["java"]["missing"])
     assert report["memory"]["rss_bytes"] > 0 and code(report) == "retention"
     assert took < 20
+
+
+def compiled(folder, name, text):
+    (folder / f"{name}.java").write_text(text)
+    subprocess.run(["javac", "-nowarn", "-d", str(folder), str(folder / f"{name}.java")], check=True, timeout=60,
+                   capture_output=True)
+    return ["java", "-Xmx128m", "-XX:+UseSerialGC", "-cp", str(folder), name]
+
+
+def test_direct_buffers_that_are_kept(tmp_path):
+    command = compiled(tmp_path, "Buffers", """
+        public class Buffers {
+            static final java.util.List<Object> kept = new java.util.ArrayList<>();
+            static void cache() {
+                java.nio.ByteBuffer buffer = java.nio.ByteBuffer.allocateDirect(64 << 10);
+                for (int i = 0; i < buffer.capacity(); i += 4096) buffer.put(i, (byte) 1);
+                kept.add(buffer);
+            }
+            public static void main(String[] arguments) throws Exception {
+                for (int i = 0; i < 1200; i++) { cache(); if (i % 40 == 0) Thread.sleep(20); }
+                System.out.println("ready live=0 freed=0");
+                System.in.read();
+            }
+        }""")
+    with staged(command, run=["--sample=64K"], folder=tmp_path) as stage:
+        report = stage.report()
+    buffers = [row for row in report["java"]["classes"] if row["name"] == "java.nio.DirectByteBuffer"][0]
+    assert buffers["objects"] >= 1200
+    assert buffers["native_bytes"] == pytest.approx(1200 << 16, rel=0.15)
+    assert code(report) == "leak"
+    assert says(report, "java.nio.DirectByteBuffer hold") and says(report, "Buffers.cache (Buffers.java:")
+    assert says(report, "MaxDirectMemorySize")
+
+
+def test_memory_of_unsafe_is_the_program_s_own_place(tmp_path):
+    command = compiled(tmp_path, "Off", """
+        public class Off {
+            static sun.misc.Unsafe unsafe;
+            static void store() {
+                long address = unsafe.allocateMemory(8192);
+                unsafe.setMemory(address, 8192, (byte) 1);
+            }
+            public static void main(String[] arguments) throws Exception {
+                java.lang.reflect.Field field = sun.misc.Unsafe.class.getDeclaredField("theUnsafe");
+                field.setAccessible(true);
+                unsafe = (sun.misc.Unsafe) field.get(null);
+                for (int i = 0; i < 6000; i++) { store(); if (i % 200 == 0) Thread.sleep(20); }
+            }
+        }""")
+    session = tmp_path / "session.memtrace"
+    subprocess.run([leaks.MEMTRACE, "run", "--quiet", "--sample=64K", "-o", session, "--", *command], check=True,
+                   stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+    report = leaks.report(session)
+    assert code(report) == "leak"
+    assert says(report, "for Off.store (Off.java:6)")
