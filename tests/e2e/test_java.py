@@ -222,4 +222,4 @@ def test_memory_of_unsafe_is_the_program_s_own_place(tmp_path):
                    stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
     report = leaks.report(session)
     assert code(report) == "leak"
-    assert says(report, "for Off.store (Off.java:6)")
+    assert says(report, "for Off.store (Off.java:5)")
