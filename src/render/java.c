@@ -3,12 +3,11 @@
  * java.c: what the Java machine is and what of its heap holds memory outside of it. A class gets a line only if
  * it holds enough for anybody to care.
  */
-#include "profile/java.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "base/units.h"
+#include "profile/java.h"
 #include "profile/label.h"
 #include "render/json.h"
 #include "render/text.h"
