@@ -5,6 +5,7 @@
  */
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "profile/java.h"
 #include "profile/label.h"
 #include "profile/verdict-rule.h"
 
@@ -177,8 +178,13 @@ static uint64_t stake_runtime(const struct evidence *evidence)
 static int judge_runtime(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct runtime *runtime = largest_runtime(evidence);
+	const uint64_t most = java_fact(evidence->profile, "MaxHeapSize", 0);
 	int r = begin(evidence, evidence_owned(evidence, runtime->owner), runtime->what, verdict);
+	char bytes[UNITS_MAX];
 
+	if (r >= 0 && runtime->owner == LEDGER_JVM_HEAP && most)
+		r = verdict_say(verdict, "it may have up to %s (-Xmx, or what the machine chose)",
+				units_format_bytes(most, bytes));
 	if (r >= 0)
 		r = verdict_say(verdict, "whether it is too much, its own tools tell");
 	return r < 0 ? r : verdict_advise(verdict, PROFILE_UNKNOWN, "%s", runtime->advice);
