@@ -5,7 +5,8 @@
  * Works on the copy alone, from what is named to what names it: strings, modules, frames, threads, sites,
  * then blocks, mappings and events. What can be mended without guessing is mended (a frame that names no
  * module keeps its address, a block of an unknown thread keeps its site); what cannot is left out and
- * counted. Figures are not judged: a counter may hold anything.
+ * counted. Figures are not judged: a counter may hold anything. Only what threads have allocated and
+ * not yet added to a site's counters is filled in as far as live blocks and frees show it.
  */
 #include "region/validate.h"
 
@@ -179,6 +180,41 @@ static void validate_events(struct region_snapshot *snapshot)
 	}
 }
 
+/* Takes a site's live blocks that were recorded exactly out of what it allocated, or puts them back. */
+static void move_live(struct region_snapshot *snapshot, uint64_t sign)
+{
+	for (uint32_t i = 0; i < snapshot->n_live; i++) {
+		const struct mt_live *live = &snapshot->live[i];
+		struct mt_site *site = &snapshot->sites[live->site];
+
+		if (live->interval)
+			continue;
+		site->alloc_bytes += sign * live->size;
+		site->alloc_blocks += sign * MT_BLOCKS_ONE;
+		site->alloc_samples += sign;
+	}
+}
+
+/* What is left of a counter when what was freed is taken away, as if it had not been below that. */
+static uint64_t at_least_freed(uint64_t allocated, uint64_t freed)
+{
+	return (int64_t)(allocated - freed) < 0 ? freed : allocated;
+}
+
+/* Counters lag, blocks do not: nothing is live or freed that was not allocated. */
+static void complete_counters(struct region_snapshot *snapshot)
+{
+	move_live(snapshot, -1ull);
+	for (uint32_t i = 1; i < snapshot->n_sites; i++) {
+		struct mt_site *site = &snapshot->sites[i];
+
+		site->alloc_bytes = at_least_freed(site->alloc_bytes, site->freed_bytes);
+		site->alloc_blocks = at_least_freed(site->alloc_blocks, site->freed_blocks);
+		site->alloc_samples = at_least_freed(site->alloc_samples, site->freed_samples);
+	}
+	move_live(snapshot, 1);
+}
+
 void validate_counters(struct region_snapshot *snapshot)
 {
 	validate_header(&snapshot->header);
@@ -207,4 +243,5 @@ void validate_snapshot(struct region_snapshot *snapshot)
 	validate_live(snapshot);
 	validate_maps(snapshot);
 	validate_events(snapshot);
+	complete_counters(snapshot);
 }

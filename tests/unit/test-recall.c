@@ -51,14 +51,13 @@ static __attribute__((noinline)) void check(void)
 {
 	const bool is_skipping = skip_end > skip_start;
 	const unsigned skipped = is_skipping ? 1 : 0, own = 2 - skipped;
-	const struct recall_request request = {&stack, skip_start, skip_end, MAX_RECORDED, true};
 	unsigned flags = 0, n;
 	struct recall_stack found;
 
 	n_checks++;
 	n = unwind_trace(&stack, 0, 0, theirs, FRAMES_MAX, &flags);
 	assert_int_equal(flags, 0);
-	if (!recall_trace(recall, &request, &found))
+	if (!recall_trace(recall, &stack, true, &found))
 		return;
 	n_served++;
 	n -= skipped;
@@ -160,24 +159,23 @@ static void walk_about(void)
 
 static void test_stacks_that_come_and_go(void **state)
 {
-	skip_start = skip_end = 0;
 	walk_about();
 }
 
 static void test_leading_frames_are_left_out(void **state)
 {
+	struct recall *whole = recall;
 	struct recall_stack found;
 
-	skip_start = skip_end = 0;
-	while (!recall_trace(recall, &(struct recall_request){.stack = &stack, .max = MAX_RECORDED},
-			     &found))
+	while (!recall_trace(recall, &stack, false, &found))
 		;
 	recall_copy(recall, ours, found.n_frames);
 	skip_start = MT_FRAME_PC(ours[0]) - 256;
 	skip_end = MT_FRAME_PC(ours[0]) + 256;
-	recall_forget(recall);
+	recall = recall_new(skip_start, skip_end, MAX_RECORDED);
 	walk_about();
 	skip_start = skip_end = 0;
+	recall = whole;
 }
 
 static void test_the_same_stack_is_told(void **state)
@@ -252,6 +250,6 @@ int main(void)
 	oracle_find_loader(&loader);
 	modules_init(&loader);
 	note_stack();
-	recall = recall_new();
+	recall = recall_new(0, 0, MAX_RECORDED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

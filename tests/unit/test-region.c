@@ -417,6 +417,43 @@ static void entries_may_have_grown(void **state)
 	region_maker_deinit(&maker);
 }
 
+static void counters_that_lag_are_filled_in(void **state)
+{
+	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {0};
+	const uint64_t frames[] = {0x1000, 0x2000};
+	struct region_maker maker;
+	struct mt_site *site;
+	struct mt_live *sampled;
+
+	region_maker_init(&maker);
+	for (unsigned i = 1; i <= 2; i++)
+		region_maker_add_site(&maker, MT_SITE_MALLOC, frames, i);
+	region_maker_add_live(&maker, 0x5000, 10, 1, 0);
+	region_maker_add_live(&maker, 0x6000, 30, 1, 0);
+	site = region_maker_entry(&maker, &maker.header->sites, 1);
+	/* one block was added and is live, the other one was not; a third one was freed by another thread */
+	site->alloc_bytes = 10;
+	site->alloc_blocks = MT_BLOCKS_ONE;
+	site->alloc_samples = 1;
+	site->freed_bytes = 7;
+	site->freed_blocks = MT_BLOCKS_ONE;
+	site->freed_samples = 1;
+	/* a site that has allocated more, and a block that stands for others */
+	region_maker_add_live(&maker, 0x7000, 5, 2, 0);
+	region_maker_add_live(&maker, 0x8000, 50, 2, 0);
+	sampled = region_maker_entry(&maker, &maker.header->live, 4);
+	sampled->interval = 512;
+	site = region_maker_entry(&maker, &maker.header->sites, 2);
+	site->alloc_bytes = 20;
+	snapshot_made(&maker, 0, &snapshot);
+	assert_int_equal(snapshot.n_live, 4);
+	assert_int_equal(snapshot.sites[1].alloc_bytes, 47);
+	assert_int_equal(snapshot.sites[1].alloc_blocks, 3 * MT_BLOCKS_ONE);
+	assert_int_equal(snapshot.sites[1].alloc_samples, 3);
+	assert_int_equal(snapshot.sites[2].alloc_bytes, 20);
+	region_maker_deinit(&maker);
+}
+
 static void events_come_in_order_and_missed_ones_are_counted(void **state)
 {
 	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {0};
@@ -635,6 +672,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(strings_end_somewhere, set_up, tear_down),
 		cmocka_unit_test(entries_may_have_grown),
+		cmocka_unit_test(counters_that_lag_are_filled_in),
 		cmocka_unit_test_setup_teardown(events_come_in_order_and_missed_ones_are_counted,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_busy_writer_never_gives_a_torn_entry, set_up,

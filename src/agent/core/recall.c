@@ -71,7 +71,9 @@ struct recall_given {
 };
 
 struct recall {
-	uint64_t epoch; /* rules were those of this one */
+	uintptr_t skip_start, skip_end;
+	unsigned max;
+	uint64_t epoch; /* rules were those of this one; 0: none */
 	uintptr_t end;  /* of the stack that frames are of */
 	uint64_t last_id;
 	uint32_t n;
@@ -88,12 +90,16 @@ struct recall {
 
 static uint64_t recall_bytes;
 
-struct recall *recall_new(void)
+struct recall *recall_new(uintptr_t skip_start, uintptr_t skip_end, unsigned max)
 {
 	struct recall *recall = sys_map_private(sizeof(struct recall));
 
-	if (recall)
-		__atomic_fetch_add(&recall_bytes, sizeof(struct recall), __ATOMIC_RELAXED);
+	if (!recall)
+		return NULL;
+	__atomic_fetch_add(&recall_bytes, sizeof(struct recall), __ATOMIC_RELAXED);
+	recall->skip_start = skip_start;
+	recall->skip_end = skip_end;
+	recall->max = max;
 	return recall;
 }
 
@@ -285,25 +291,33 @@ static bool recall_fail(struct recall *recall)
 }
 
 /* What was kept is good only for the same rules and the same stack. */
-static _always_inline_ void recall_enter(struct recall *recall, uint64_t epoch, uintptr_t end)
+static _noinline_ void recall_begin_anew(struct recall *recall, uint64_t epoch, uintptr_t end)
 {
-	if (unlikely(recall->epoch != epoch)) {
+	if (recall->epoch != epoch) {
 		recall->epoch = epoch;
-		recall->n = recall->note = 0;
 		recall_chain_forget(&recall->chains);
 		for (unsigned i = 0; i < ARRAY_SIZE(recall->rules); i++)
 			recall->rules[i].frame = 0;
 	}
-	if (unlikely(recall->end != end)) {
-		recall->end = end;
-		recall->n = recall->note = 0;
-	}
+	recall->end = end;
+	recall_forget(recall);
+}
+
+/* The epoch is entered once; what was found out in it is then good as long as it is the same. */
+static _always_inline_ void recall_enter(struct recall *recall, uintptr_t end)
+{
+	const bool is_same = modules_has_counters() && modules_epoch() == recall->epoch;
+	const uint64_t epoch = likely(is_same) ? recall->epoch : unwind_enter_epoch();
+
+	if (unlikely(recall->epoch != epoch || recall->end != end))
+		recall_begin_anew(recall, epoch, end);
 }
 
 /* By unwinding as far as needed. */
 static _noinline_ bool recall_find_stack(struct recall *recall, struct recall_walk *walk,
-					 unsigned max, struct recall_stack *ret)
+					 struct recall_stack *ret)
 {
+	const unsigned max = recall->max;
 	unsigned bottom;
 	int n = recall_unwind(recall, walk, &bottom);
 	bool is_new;
@@ -326,8 +340,8 @@ static _noinline_ bool recall_find_stack(struct recall *recall, struct recall_wa
 	return true;
 }
 
-_noinline_ bool recall_trace(struct recall *recall, const struct recall_request *request,
-			     struct recall_stack *ret)
+_noinline_ bool recall_trace(struct recall *recall, const struct unwind_stack *stack,
+			     bool wants_note, struct recall_stack *ret)
 {
 	struct unwind_regs regs;
 	struct recall_walk walk;
@@ -336,21 +350,21 @@ _noinline_ bool recall_trace(struct recall *recall, const struct recall_request 
 		recall->pause--;
 		return false;
 	}
-	walk.epoch = unwind_enter_epoch();
-	recall_enter(recall, walk.epoch, request->stack->end);
+	recall_enter(recall, stack->end);
 	unwind_capture(&regs);
 	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): captured by assembly */
 	walk.sp = regs.value[UNWIND_SP];
 	walk.fp = regs.value[UNWIND_FP];
 	walk.key = regs.value[UNWIND_PC] + 1;
-	walk.end = request->stack->end;
-	walk.skip_start = request->skip_start;
-	walk.skip_size = request->skip_end - request->skip_start;
+	walk.end = stack->end;
+	walk.epoch = recall->epoch;
+	walk.skip_start = recall->skip_start;
+	walk.skip_size = recall->skip_end - recall->skip_start;
 	walk.rules = recall->rules;
 	if (unlikely(!recall_chain_leave(&recall->chains, &walk)))
 		return recall_fail(recall);
-	ret->note = request->wants_note ? recall_find_note(recall, &walk) : 0;
-	return likely(ret->note) || recall_find_stack(recall, &walk, request->max, ret);
+	ret->note = wants_note ? recall_find_note(recall, &walk) : 0;
+	return likely(ret->note) || recall_find_stack(recall, &walk, ret);
 }
 
 void recall_copy(const struct recall *recall, uint64_t *ret_frames, unsigned n_frames)

@@ -19,13 +19,6 @@
 
 struct recall;
 
-struct recall_request {
-	const struct unwind_stack *stack; /* the thread's own; the caller is on it */
-	uintptr_t skip_start, skip_end;   /* the inner frames in here are left out */
-	unsigned max;                     /* frames; outer ones are left out */
-	bool wants_note;                  /* which is enough if there is one */
-};
-
 /* A stack that was found. */
 struct recall_stack {
 	uint32_t note; /* what recall_set_note said of it; if there is one, nothing else is told */
@@ -34,17 +27,21 @@ struct recall_stack {
 	bool is_truncated; /* there were more */
 };
 
-/* An empty one; NULL without memory. It is never given back. */
-struct recall *recall_new(void);
+/*
+ * An empty one; NULL without memory. It is never given back. Inner frames in [skip_start, skip_end) are
+ * left out, and outer ones beyond max.
+ */
+struct recall *recall_new(uintptr_t skip_start, uintptr_t skip_end, unsigned max);
 
 /* The stack that it remembers is gone: the thread is another one, or the process. */
 void recall_forget(struct recall *recall);
 
 /*
- * Finds the caller's stack as unwind_trace does. False if it has to be left to that. Not reentrant, but
- * may be abandoned by a longjmp.
+ * Finds the caller's stack as unwind_trace does. stack is the thread's own, and the caller is on it. False
+ * if it has to be left to unwind_trace. If wants_note, the note is enough where there is one. Not
+ * reentrant, but may be abandoned by a longjmp.
  */
-bool recall_trace(struct recall *recall, const struct recall_request *request,
+bool recall_trace(struct recall *recall, const struct unwind_stack *stack, bool wants_note,
 		  struct recall_stack *ret);
 
 /* The frames of the stack that was found last, by more than its note, innermost first. */

@@ -9,7 +9,7 @@
  *
  * so live never exceeds allocated − freed, and the tool takes live from the slots.
  *
- * What recording costs is measured at the first samples of each thread and then at each 16th: two
+ * What recording costs is measured at the first samples of each thread and then at each 32nd: two
  * readings of the vdso's clock. A reading far above the running mean was interrupted, and is cut.
  *
  * Context: any thread, inside malloc and free, signal handlers. No locks. About half a kilobyte of
@@ -33,7 +33,7 @@ enum {
 	RECORDER_TICK_EACH = 8,
 	RECORDER_RECALL_AFTER = 32, /* samples */
 	RECORDER_COST_FIRST = 64,
-	RECORDER_COST_EACH = 16,
+	RECORDER_COST_EACH = 32, /* a power of two */
 	RECORDER_COST_MAX_NS = 8000,
 };
 
@@ -55,10 +55,10 @@ static void recorder_count_truncated(void)
 }
 
 /* By walking the whole stack. */
-static _noinline_ uint32_t recorder_site_anew(struct thread *thread, struct unwind_stack *stack,
-					      enum mt_site_kind kind, unsigned flags,
-					      uint64_t now_ns)
+static _noinline_ uint32_t recorder_site_anew(struct thread *thread, enum mt_site_kind kind,
+					      unsigned flags, uint64_t now_ns)
 {
+	struct unwind_stack scratch, *stack = thread_stack_get(thread, &scratch);
 	uint64_t *frames = thread_take_frames(thread);
 	unsigned n = 0;
 	uint32_t site;
@@ -101,65 +101,60 @@ static _noinline_ uint32_t recorder_site_found(struct thread *thread,
 	return site;
 }
 
-uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned flags,
-		       uint64_t now_ns)
+static _always_inline_ uint32_t recorder_find_site(struct thread *thread, enum mt_site_kind kind,
+						   unsigned flags, uint64_t now_ns)
 {
-	struct unwind_stack scratch, *stack = thread_stack_get(thread, &scratch);
-	const struct recall_request request = {
-		.stack = stack,
-		.skip_start = recorder_text_start,
-		.skip_end = recorder_text_end,
-		.max = THREAD_FRAMES,
-		.wants_note = kind == MT_SITE_MALLOC,
-	};
 	struct recall_stack found;
 
 	/* handlers and coroutines have stacks of which nothing is remembered */
-	if (unlikely(stack != &thread->stack || !thread->recall ||
-		     !recall_trace(thread->recall, &request, &found)))
-		return recorder_site_anew(thread, stack, kind, flags, now_ns);
+	if (unlikely(!thread->recall || !thread_is_on_own_stack(thread) ||
+		     !recall_trace(thread->recall, &thread->stack, kind == MT_SITE_MALLOC, &found)))
+		return recorder_site_anew(thread, kind, flags, now_ns);
 	if (likely(found.note))
 		return found.note;
 	return recorder_site_found(thread, &found, kind, flags, now_ns);
 }
 
-/* How many events the cost of this one stands for; 0 if it is not measured. */
-static unsigned recorder_cost_factor(struct thread *thread)
+uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned flags,
+		       uint64_t now_ns)
 {
-	if (thread->depth > 1)
-		return 0;
-	if (++thread->n_events <= RECORDER_COST_FIRST)
-		return 1;
-	return thread->n_events % RECORDER_COST_EACH == 0 ? RECORDER_COST_EACH : 0;
+	return recorder_find_site(thread, kind, flags, now_ns);
 }
 
-static void recorder_count_cost(struct thread *thread, unsigned factor, uint64_t began_ns)
+/* How many events the cost of this one stands for; 0 if it is not measured. */
+static _always_inline_ unsigned recorder_cost_factor(struct thread *thread)
 {
-	uint64_t cost_ns;
+	if (unlikely(thread->depth > 1))
+		return 0;
+	thread->n_events++;
+	if (unlikely(thread->n_events <= RECORDER_COST_FIRST))
+		return 1;
+	return likely(thread->n_events % RECORDER_COST_EACH) ? 0 : RECORDER_COST_EACH;
+}
 
-	if (!factor)
-		return;
-	cost_ns = MIN(sys_clock_ns() - began_ns, (uint64_t)RECORDER_COST_MAX_NS);
+static _noinline_ void recorder_count_cost(struct thread *thread, unsigned factor,
+					   uint64_t began_ns)
+{
+	uint64_t cost_ns = MIN(sys_clock_ns() - began_ns, (uint64_t)RECORDER_COST_MAX_NS);
 	if (factor > 1)
 		cost_ns = MIN(cost_ns, 4 * thread->cost_ns);
 	thread->cost_ns = (thread->cost_ns * 15 + cost_ns) / 16 + 1;
 	tally_own_ns(thread, factor * cost_ns);
 }
 
-/*
- * Puts an event, unless the thread has put enough in this tick of the clock: a program that allocates
- * quickly would turn the whole ring over within a tick, and nobody could follow.
- */
-static _always_inline_ void recorder_put_event(struct thread *thread, enum mt_event_type type,
-					       uint64_t now_ns, uintptr_t addr,
-					       const struct live_block *block)
+/* The coarse clock has moved since the thread's last event. */
+static _noinline_ void recorder_begin_tick(struct thread *thread, uint64_t now_ns)
 {
-	if (unlikely(thread->tick_ns != now_ns)) {
-		thread->tick_ns = now_ns;
-		thread->tick_left = RECORDER_TICK_EVENTS;
-	}
-	if (likely(thread->tick_left == 0))
-		return;
+	thread->tick_ns = now_ns;
+	thread->tick_left = RECORDER_TICK_EVENTS;
+	if (thread->interval == 0 && thread->depth == 1)
+		tally_flush(thread);
+}
+
+static _noinline_ void recorder_put_event(struct thread *thread, enum mt_event_type type,
+					  uint64_t now_ns, uintptr_t addr,
+					  const struct live_block *block)
+{
 	thread->tick_left--;
 	writer_put_event(&(struct mt_event){.type = (uint16_t)type,
 					    .time_ns = now_ns,
@@ -167,6 +162,20 @@ static _always_inline_ void recorder_put_event(struct thread *thread, enum mt_ev
 					    .size = block->size,
 					    .site = block->site,
 					    .thread = (uint16_t)thread->index});
+}
+
+/*
+ * Puts an event, unless the thread has put enough in this tick of the clock: a program that allocates
+ * quickly would turn the whole ring over within a tick, and nobody could follow.
+ */
+static _always_inline_ void recorder_tell(struct thread *thread, enum mt_event_type type,
+					  uint64_t now_ns, uintptr_t addr,
+					  const struct live_block *block)
+{
+	if (unlikely(thread->tick_ns != now_ns))
+		recorder_begin_tick(thread, now_ns);
+	if (unlikely(thread->tick_left > 0))
+		recorder_put_event(thread, type, now_ns, addr, block);
 }
 
 /* The address was recorded and never seen to be freed: it was, or it could not be given out again. */
@@ -179,49 +188,44 @@ static _noinline_ void recorder_drop_stale(struct thread *thread, uintptr_t addr
 		recorder_freed(thread, addr, slot);
 }
 
-static _always_inline_ struct sites_weight recorder_weigh(uint64_t size, uint32_t interval)
+/* For allocators without tags. */
+static _noinline_ bool recorder_add_to_index(struct thread *thread, uintptr_t addr, uint32_t slot)
 {
-	if (likely(interval == 0))
-		return (struct sites_weight){.bytes = size, .blocks = MT_BLOCKS_ONE};
-	return sites_weigh(size, interval);
+	if (unlikely(blockindex_has(addr)))
+		recorder_drop_stale(thread, addr);
+	return blockindex_add(addr, slot);
 }
 
 /* Puts a block into the tables. Returns its slot, or 0 if some table is full. */
-static uint32_t recorder_record(struct thread *thread, uintptr_t addr, uint64_t size,
-				uint32_t interval, uint64_t now_ns)
+static _always_inline_ uint32_t recorder_record(struct thread *thread, uintptr_t addr,
+						uint64_t size, uint32_t interval, uint64_t now_ns)
 {
 	struct live_block block = {.size = size, .interval = interval};
-	struct sites_weight weight = recorder_weigh(size, interval);
 	uint32_t slot = live_take(thread);
 
 	if (unlikely(!slot))
 		return 0;
-	block.site = recorder_site(thread, MT_SITE_MALLOC, 0, now_ns);
-	if (unlikely(!block.site)) {
+	block.site = recorder_find_site(thread, MT_SITE_MALLOC, 0, now_ns);
+	if (unlikely(!block.site) ||
+	    unlikely(!recorder_tags && !recorder_add_to_index(thread, addr, slot))) {
 		live_drop(thread, slot);
 		return 0;
 	}
-	if (!recorder_tags) {
-		if (unlikely(blockindex_has(addr)))
-			recorder_drop_stale(thread, addr);
-		if (unlikely(!blockindex_add(addr, slot))) {
-			live_drop(thread, slot);
-			return 0;
-		}
-	}
-	/* before the slot: live never exceeds what was allocated */
-	tally_allocated(thread, block.site, &weight, now_ns);
+	tally_allocated(thread, block.site, size, interval, now_ns);
 	live_publish(slot, addr, &block, thread->index, now_ns);
-	recorder_put_event(thread, MT_EVENT_ALLOC, now_ns, addr, &block);
-	/* a thread with few samples does without */
-	if (unlikely(thread->n_samples % 4096 == RECORDER_RECALL_AFTER && !thread->recall &&
-		     thread->depth == 1))
-		thread->recall = recall_new();
+	recorder_tell(thread, MT_EVENT_ALLOC, now_ns, addr, &block);
 	return slot;
 }
 
+/* A thread with few samples does without. */
+static _noinline_ void recorder_begin_to_recall(struct thread *thread)
+{
+	if (!thread->recall && thread->depth == 1)
+		thread->recall = recall_new(recorder_text_start, recorder_text_end, THREAD_FRAMES);
+}
+
 /* The next distance; handlers draw theirs from the same state, which at worst repeats a number. */
-static int64_t recorder_draw(struct thread *thread)
+static _always_inline_ int64_t recorder_draw(struct thread *thread)
 {
 	uint32_t interval = sampler_interval();
 
@@ -237,48 +241,54 @@ int64_t recorder_arm(struct thread *thread)
 	return recorder_draw(thread);
 }
 
+/* The thread's first call, made because it had no distance yet. Whether the block is to be recorded. */
+static _noinline_ bool recorder_arm_for(struct thread *thread, uint64_t size, int64_t *ret_next)
+{
+	int64_t distance = recorder_arm(thread);
+
+	if (distance < (int64_t)size)
+		return true;
+	*ret_next = distance - (int64_t)size;
+	return false;
+}
+
 uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size, int64_t *ret_next)
 {
 	unsigned factor = recorder_cost_factor(thread);
-	uint64_t began_ns = factor ? sys_clock_ns() : 0;
+	uint64_t began_ns = unlikely(factor) ? sys_clock_ns() : 0;
 	uint32_t slot;
 
-	if (unlikely(!thread->armed)) {
-		/* the thread's first call, made because it had no distance yet */
-		int64_t distance = recorder_arm(thread);
-
-		if (distance >= (int64_t)MAX(size, 1)) {
-			*ret_next = distance - (int64_t)MAX(size, 1);
-			return 0;
-		}
-	}
+	if (unlikely(!thread->armed) && !recorder_arm_for(thread, MAX(size, 1), ret_next))
+		return 0;
 	slot = recorder_record(thread, addr, size, thread->interval, sys_clock_coarse_ns());
 	if (unlikely(!slot)) {
 		writer_count_lost(&writer.header->lost_allocations);
 		sampler_table_full();
 	}
+	if (unlikely(thread->n_samples % 4096 == RECORDER_RECALL_AFTER))
+		recorder_begin_to_recall(thread);
 	*ret_next = recorder_draw(thread);
-	recorder_count_cost(thread, factor, began_ns);
+	if (unlikely(factor))
+		recorder_count_cost(thread, factor, began_ns);
 	return slot;
 }
 
 void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
 {
 	unsigned factor = recorder_cost_factor(thread);
-	uint64_t began_ns = factor ? sys_clock_ns() : 0;
-	struct sites_weight weight;
+	uint64_t began_ns = unlikely(factor) ? sys_clock_ns() : 0;
 	struct live_block block;
 
 	if (unlikely(!live_remove(thread, slot, addr, &block))) {
 		writer_count_lost(&writer.header->lost_frees);
 		return;
 	}
-	weight = recorder_weigh(block.size, block.interval);
-	tally_freed(thread, block.site, &weight);
+	tally_freed(thread, block.site, block.size, block.interval);
 	/* where events are left out, the clock is read now and then only */
 	if (unlikely(thread->tick_left || thread->n_events % RECORDER_TICK_EACH == 0))
-		recorder_put_event(thread, MT_EVENT_FREE, sys_clock_coarse_ns(), addr, &block);
-	recorder_count_cost(thread, factor, began_ns);
+		recorder_tell(thread, MT_EVENT_FREE, sys_clock_coarse_ns(), addr, &block);
+	if (unlikely(factor))
+		recorder_count_cost(thread, factor, began_ns);
 }
 
 static void recorder_inherit(uint32_t slot, uintptr_t addr, const struct live_block *block)

@@ -223,30 +223,30 @@ static void sites_add_variance(uint64_t *bits, double variance)
 
 void sites_add_allocated(uint32_t id, const struct sites_weight *weight)
 {
-	sites_add_size(id, weight);
-	__atomic_fetch_add(&writer.sites[id].alloc_samples, 1, __ATOMIC_RELAXED);
-}
-
-void sites_add_size(uint32_t id, const struct sites_weight *weight)
-{
 	struct mt_site *site = &writer.sites[id];
 
 	__atomic_fetch_add(&site->alloc_bytes, weight->bytes, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&site->alloc_blocks, weight->blocks, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->alloc_samples, 1, __ATOMIC_RELAXED);
 	sites_add_variance(&site->alloc_variance, weight->variance);
 }
 
-void sites_add_lagging(uint32_t id, uint32_t n_allocated, uint32_t n_freed, uint64_t freed_bytes)
+void sites_add_gathered(uint32_t id, const struct thread_tally *tally)
 {
 	struct mt_site *site = &writer.sites[id];
 
-	if (n_allocated)
-		__atomic_fetch_add(&site->alloc_samples, n_allocated, __ATOMIC_RELAXED);
-	if (!n_freed)
-		return;
-	__atomic_fetch_add(&site->freed_bytes, freed_bytes, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&site->freed_blocks, n_freed * MT_BLOCKS_ONE, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&site->freed_samples, n_freed, __ATOMIC_RELAXED);
+	if (tally->n_allocated) {
+		__atomic_fetch_add(&site->alloc_bytes, tally->allocated, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&site->alloc_blocks, tally->n_allocated * MT_BLOCKS_ONE,
+				   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&site->alloc_samples, tally->n_allocated, __ATOMIC_RELAXED);
+	}
+	if (tally->n_freed) {
+		__atomic_fetch_add(&site->freed_bytes, tally->freed, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&site->freed_blocks, tally->n_freed * MT_BLOCKS_ONE,
+				   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&site->freed_samples, tally->n_freed, __ATOMIC_RELAXED);
+	}
 }
 
 void sites_add_freed(uint32_t id, const struct sites_weight *weight)

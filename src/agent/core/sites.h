@@ -35,10 +35,8 @@ uint32_t sites_find(enum mt_site_kind kind, unsigned flags, uint64_t stack_hash)
 struct sites_weight sites_weigh(uint64_t size, uint64_t interval);
 
 void sites_add_allocated(uint32_t site, const struct sites_weight *weight);
-/* The same but for the number of samples. */
-void sites_add_size(uint32_t site, const struct sites_weight *weight);
-/* The counters that may lag: samples allocated, and frees of blocks that were recorded exactly. */
-void sites_add_lagging(uint32_t site, uint32_t n_allocated, uint32_t n_freed, uint64_t freed_bytes);
+/* What was gathered of blocks that were recorded exactly. */
+void sites_add_gathered(uint32_t site, const struct thread_tally *tally);
 void sites_add_freed(uint32_t site, const struct sites_weight *weight);
 /* In a forked child: the block was there at the fork. */
 void sites_add_inherited(uint32_t site, const struct sites_weight *weight);

@@ -2,15 +2,17 @@
 /*
  * tally.c: batches of counts.
  *
- * The header's counters are added to after TALLY_BATCH events of a thread, or after fewer when its
- * share of live bytes matters. At exit, and when a thread ends, all are added. So that the peak is right
- * all the same, a thread keeps the highest of its share since it was last added.
+ * Of blocks that were recorded exactly each thread gathers what it counts for the sites that it used last,
+ * in a table by site, and adds an entry when another site needs its place. All are added after
+ * TALLY_BATCH events, at the first allocation in another tick of the coarse clock, and when the thread or
+ * the process ends. So the counters of a site lag by what threads did lately; readers know what is live
+ * from the slots, and never believe less to have been allocated. A thread's first events are added at
+ * once: what hardly recorded anything tells it right.
  *
- * Of a site's counters the bytes and blocks that were allocated are added at once: reports show them, also
- * of a process that was killed. What was freed is the difference to the live slots, so the counters of
- * frees and of samples can lag. Each thread keeps them for the sites that it used last, in a small table
- * by site, and adds an entry's when another site needs it, or when the thread or process ends. A thread's first events
- * are added at once: what hardly recorded anything tells it right.
+ * A sample that stands for more than itself is added at once: such are few.
+ *
+ * The header's figure of live bytes is moved when a thread's share of it matters. So that the peak is right
+ * all the same, a thread keeps the highest of its share since it was last added.
  *
  * Context: any thread, inside malloc and free, signal handlers. No locks.
  */
@@ -25,12 +27,10 @@
 #include "agent/core/writer.h"
 
 enum {
-	TALLY_BATCH = 64,
-	TALLY_BATCH_MIN = 8,
-	TALLY_FIRST = 64,      /* events of a thread that are added at once */
+	TALLY_FEW = 64,        /* samples that are added at once reach the header so often */
 	TALLY_LIVE_SHIFT = 9,  /* 1/512 of live bytes matters */
 	TALLY_LIVE_MIN = 4096, /* bytes; less never does */
-	TALLY_WEIGHTY = 65536, /* bytes; samples that stand for more are added at once */
+	TALLY_WEIGHTY = 65536, /* bytes; samples that stand for more reach the header at once */
 };
 
 /* Of all threads; may be below zero for a moment, the header's copy is not. */
@@ -76,44 +76,44 @@ static void tally_write_own_bytes(void)
 	__atomic_store_n(&writer.header->own_bytes, bytes, __ATOMIC_RELAXED);
 }
 
-/* The owner's half of a counter that tally_flush may take from another thread at exit. */
-#define tally_bump(counter, n)                                                            \
-	__atomic_store_n(&(counter), __atomic_load_n(&(counter), __ATOMIC_RELAXED) + (n), \
-			 __ATOMIC_RELAXED)
-
 #define tally_take(counter) __atomic_exchange_n(&(counter), 0, __ATOMIC_RELAXED)
 
-static void tally_flush_site(struct thread_tally *tally)
+static void tally_flush_site(struct thread *thread, struct thread_tally *tally)
 {
-	uint32_t n_allocated = tally_take(tally->n_allocated), n_freed = tally_take(tally->n_freed);
-	uint64_t freed_bytes = tally_take(tally->freed_bytes);
+	struct mt_thread *entry = &writer.threads[thread->index];
+	const struct thread_tally taken = {
+		.n_allocated = tally_take(tally->n_allocated),
+		.n_freed = tally_take(tally->n_freed),
+		.allocated = tally_take(tally->allocated),
+		.freed = tally_take(tally->freed),
+	};
 
-	sites_add_lagging(tally->site, n_allocated, n_freed, freed_bytes);
+	sites_add_gathered(tally->site, &taken);
+	tally_bump(thread->pending_samples, taken.n_allocated);
+	tally_bump(thread->pending_allocated, taken.allocated);
+	tally_bump(thread->pending_freed, taken.n_freed);
+	if (likely(thread->index)) {
+		__atomic_fetch_add(&entry->alloc_bytes, taken.allocated, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&entry->samples, taken.n_allocated, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&entry->freed_bytes, taken.freed, __ATOMIC_RELAXED);
+	}
 }
 
 static void tally_flush_sites(struct thread *thread)
 {
-	uint32_t used = tally_take(thread->tallies_used);
+	for (unsigned i = 0; i < THREAD_TALLIES; i++) {
+		struct thread_tally *tally = &thread->tallies[i];
 
-	for (; used; used &= used - 1)
-		tally_flush_site(&thread->tallies[__builtin_ctz(used)]);
+		if (tally->n_allocated || tally->n_freed)
+			tally_flush_site(thread, tally);
+	}
 }
 
-/* The thread's counts for a site. */
-static _always_inline_ struct thread_tally *tally_get(struct thread *thread, uint32_t site)
+_noinline_ void tally_change_site(struct thread *thread, struct thread_tally *tally, uint32_t site)
 {
-	struct thread_tally *tally = &thread->tallies[site % THREAD_TALLIES];
-
-	if (unlikely(tally->site != site)) {
-		if (tally->site)
-			tally_flush_site(tally);
-		tally->site = site;
-	}
-	__atomic_store_n(&thread->tallies_used,
-			 __atomic_load_n(&thread->tallies_used, __ATOMIC_RELAXED) |
-				 1u << (site % THREAD_TALLIES),
-			 __ATOMIC_RELAXED);
-	return tally;
+	if (tally->n_allocated || tally->n_freed)
+		tally_flush_site(thread, tally);
+	tally->site = site;
 }
 
 static void tally_flush_header(struct thread *thread)
@@ -135,6 +135,8 @@ static void tally_flush_header(struct thread *thread)
 		__atomic_fetch_add(&writer.header->samples_freed, freed, __ATOMIC_RELAXED);
 	if (live || variance || peak)
 		tally_add_live(live, variance, peak);
+	live = __atomic_load_n(&tally_live, __ATOMIC_RELAXED) >> TALLY_LIVE_SHIFT;
+	thread->live_limit = MAX(live, (int64_t)TALLY_LIVE_MIN);
 	sampler_add(&account);
 	tally_write_own_bytes();
 }
@@ -145,87 +147,74 @@ void tally_flush(struct thread *thread)
 	tally_flush_header(thread);
 }
 
-static _always_inline_ void tally_flush_if_due(struct thread *thread,
-					       const struct sites_weight *weight)
+_noinline_ void tally_flush_due(struct thread *thread)
 {
-	int64_t live, threshold;
+	const uint32_t n_pending = thread->n_pending;
 
-	tally_bump(thread->n_pending, 1);
-	/* at wide intervals samples are few, and each is worth much */
-	if (unlikely(weight->variance > 0 && weight->bytes >= TALLY_WEIGHTY)) {
-		tally_flush_header(thread);
+	if (n_pending >= TALLY_BATCH) {
+		tally_flush(thread);
 		return;
 	}
-	if (likely(thread->n_pending < TALLY_BATCH_MIN))
-		return;
-	live = __atomic_load_n(&thread->pending_live, __ATOMIC_RELAXED);
-	threshold = __atomic_load_n(&tally_live, __ATOMIC_RELAXED) >> TALLY_LIVE_SHIFT;
-	threshold = MAX(threshold, (int64_t)TALLY_LIVE_MIN);
-	if (thread->n_pending >= TALLY_BATCH || live > threshold || -live > threshold)
+	/* live bytes alone cannot wait; the others go on waiting */
+	tally_flush_header(thread);
+	__atomic_store_n(&thread->n_pending, n_pending, __ATOMIC_RELAXED);
+}
+
+/* At wide intervals samples are few, and each is worth much. */
+static void tally_flush_if_due(struct thread *thread, const struct sites_weight *weight)
+{
+	const int64_t live = thread->pending_live, limit = thread->live_limit;
+
+	tally_bump(thread->n_pending, 1);
+	if ((weight->variance > 0 && weight->bytes >= TALLY_WEIGHTY) || live > limit ||
+	    -live > limit || thread->n_pending % TALLY_FEW == 0)
 		tally_flush_header(thread);
 }
 
-/* Whether the counts are added at once. */
-static _always_inline_ bool tally_is_direct(const struct thread *thread,
-					    const struct sites_weight *weight)
+_noinline_ void tally_allocated_at_once(struct thread *thread, uint32_t site, uint64_t size,
+					uint32_t interval, uint64_t now_ns)
 {
-	return weight->variance > 0 || thread->depth > 1 || thread->n_events <= TALLY_FIRST;
-}
-
-void tally_allocated(struct thread *thread, uint32_t site, const struct sites_weight *weight,
-		     uint64_t now_ns)
-{
+	const struct sites_weight weight = sites_weigh(size, interval);
 	struct mt_thread *entry = &writer.threads[thread->index];
 
-	sites_add_size(site, weight);
-	if (unlikely(tally_is_direct(thread, weight)))
-		sites_add_lagging(site, 1, 0, 0);
-	else
-		tally_bump(tally_get(thread, site)->n_allocated, 1);
+	sites_add_allocated(site, &weight);
 	if (unlikely(thread->depth > 1)) {
 		__atomic_fetch_add(&writer.header->samples, 1, __ATOMIC_RELAXED);
-		tally_add_live((int64_t)weight->bytes, tally_variance(weight), 0);
+		tally_add_live((int64_t)weight.bytes, tally_variance(&weight), 0);
 		return;
 	}
 	tally_bump(thread->pending_samples, 1);
-	tally_bump(thread->pending_allocated, weight->bytes);
-	tally_bump(thread->pending_live, (int64_t)weight->bytes);
-	if (unlikely(thread->pending_live > thread->pending_peak))
+	tally_bump(thread->pending_allocated, weight.bytes);
+	tally_bump(thread->pending_live, (int64_t)weight.bytes);
+	if (thread->pending_live > thread->pending_peak)
 		__atomic_store_n(&thread->pending_peak, thread->pending_live, __ATOMIC_RELAXED);
-	if (unlikely(weight->variance > 0))
-		tally_bump(thread->pending_variance, tally_variance(weight));
+	tally_bump(thread->pending_variance, tally_variance(&weight));
 	if (likely(thread->index)) {
-		tally_bump(entry->alloc_bytes, weight->bytes);
+		tally_bump(entry->alloc_bytes, weight.bytes);
 		tally_bump(entry->samples, 1);
 	}
 	thread_count_sample(thread, now_ns);
-	tally_flush_if_due(thread, weight);
+	tally_flush_if_due(thread, &weight);
 }
 
-void tally_freed(struct thread *thread, uint32_t site, const struct sites_weight *weight)
+_noinline_ void tally_freed_at_once(struct thread *thread, uint32_t site, uint64_t size,
+				    uint32_t interval)
 {
+	const struct sites_weight weight = sites_weigh(size, interval);
 	struct mt_thread *entry = &writer.threads[thread->index];
 
-	if (unlikely(tally_is_direct(thread, weight))) {
-		sites_add_freed(site, weight);
-	} else {
-		struct thread_tally *tally = tally_get(thread, site);
-
-		tally_bump(tally->n_freed, 1);
-		tally_bump(tally->freed_bytes, weight->bytes);
-	}
+	sites_add_freed(site, &weight);
 	if (unlikely(thread->depth > 1)) {
 		__atomic_fetch_add(&writer.header->samples_freed, 1, __ATOMIC_RELAXED);
-		tally_add_live(-(int64_t)weight->bytes, -tally_variance(weight), 0);
+		tally_add_live(-(int64_t)weight.bytes, -tally_variance(&weight), 0);
 		return;
 	}
 	tally_bump(thread->pending_freed, 1);
-	tally_bump(thread->pending_live, -(int64_t)weight->bytes);
-	if (unlikely(weight->variance > 0))
-		tally_bump(thread->pending_variance, -tally_variance(weight));
+	tally_bump(thread->pending_live, -(int64_t)weight.bytes);
+	tally_bump(thread->pending_variance, -tally_variance(&weight));
 	if (likely(thread->index))
-		tally_bump(entry->freed_bytes, weight->bytes);
-	tally_flush_if_due(thread, weight);
+		tally_bump(entry->freed_bytes, weight.bytes);
+	tally_flush_if_due(thread, &weight);
 }
 
 void tally_own_ns(struct thread *thread, uint64_t ns)

@@ -16,10 +16,14 @@
 /* In a process that begins, or begins anew after a fork: nothing is live. */
 void tally_init(void);
 
-/* A block was recorded, or a recorded one freed: counts it for its site, the thread and the header. */
-void tally_allocated(struct thread *thread, uint32_t site, const struct sites_weight *weight,
-		     uint64_t now_ns);
-void tally_freed(struct thread *thread, uint32_t site, const struct sites_weight *weight);
+/*
+ * A block was recorded, or a recorded one freed: counts it for its site, the thread and the header.
+ * interval is the one that it was sampled with.
+ */
+static inline void tally_allocated(struct thread *thread, uint32_t site, uint64_t size,
+				   uint32_t interval, uint64_t now_ns);
+static inline void tally_freed(struct thread *thread, uint32_t site, uint64_t size,
+			       uint32_t interval);
 
 /* In a forked child: the block was there before. tally_publish when all are counted. */
 void tally_inherited(const struct sites_weight *weight);
@@ -30,5 +34,77 @@ void tally_own_ns(struct thread *thread, uint64_t ns);
 
 /* Adds what a thread has gathered. Also by another thread at exit, when the owner may be stopped anywhere. */
 _hidden_ void tally_flush(struct thread *thread); /* hidden: its address is taken */
+
+/* private to the inline functions; tally.c explains it */
+enum {
+	TALLY_BATCH = 512, /* events */
+	TALLY_FIRST = 64,  /* events of a thread that are added at once */
+};
+
+/* The owner's half of a counter that tally_flush may take from another thread at exit. */
+#define tally_bump(counter, n)                                                            \
+	__atomic_store_n(&(counter), __atomic_load_n(&(counter), __ATOMIC_RELAXED) + (n), \
+			 __ATOMIC_RELAXED)
+
+void tally_allocated_at_once(struct thread *thread, uint32_t site, uint64_t size, uint32_t interval,
+			     uint64_t now_ns);
+void tally_freed_at_once(struct thread *thread, uint32_t site, uint64_t size, uint32_t interval);
+void tally_change_site(struct thread *thread, struct thread_tally *tally, uint32_t site);
+void tally_flush_due(struct thread *thread);
+
+static _always_inline_ bool tally_is_gathered(const struct thread *thread, uint32_t interval)
+{
+	return likely(interval == 0 && thread->depth == 1 && thread->n_events > TALLY_FIRST);
+}
+
+/* The thread's counts for a site. */
+static _always_inline_ struct thread_tally *tally_get(struct thread *thread, uint32_t site)
+{
+	struct thread_tally *tally = &thread->tallies[site % THREAD_TALLIES];
+
+	if (unlikely(tally->site != site))
+		tally_change_site(thread, tally, site);
+	return tally;
+}
+
+static _always_inline_ void tally_allocated(struct thread *thread, uint32_t site, uint64_t size,
+					    uint32_t interval, uint64_t now_ns)
+{
+	struct thread_tally *tally;
+
+	if (!tally_is_gathered(thread, interval)) {
+		tally_allocated_at_once(thread, site, size, interval, now_ns);
+		return;
+	}
+	tally = tally_get(thread, site);
+	tally_bump(tally->n_allocated, 1);
+	tally_bump(tally->allocated, size);
+	tally_bump(thread->pending_live, (int64_t)size);
+	tally_bump(thread->n_pending, 1);
+	if (unlikely(thread->pending_live > thread->pending_peak))
+		__atomic_store_n(&thread->pending_peak, thread->pending_live, __ATOMIC_RELAXED);
+	thread_count_sample(thread, now_ns);
+	if (unlikely(thread->n_pending >= TALLY_BATCH || thread->pending_live > thread->live_limit))
+		tally_flush_due(thread);
+}
+
+static _always_inline_ void tally_freed(struct thread *thread, uint32_t site, uint64_t size,
+					uint32_t interval)
+{
+	struct thread_tally *tally;
+
+	if (!tally_is_gathered(thread, interval)) {
+		tally_freed_at_once(thread, site, size, interval);
+		return;
+	}
+	tally = tally_get(thread, site);
+	tally_bump(tally->n_freed, 1);
+	tally_bump(tally->freed, size);
+	tally_bump(thread->pending_live, -(int64_t)size);
+	tally_bump(thread->n_pending, 1);
+	if (unlikely(thread->n_pending >= TALLY_BATCH ||
+		     thread->pending_live < -thread->live_limit))
+		tally_flush_due(thread);
+}
 
 #endif

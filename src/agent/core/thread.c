@@ -30,20 +30,12 @@
 #include "agent/core/thread-entry.h"
 #include "agent/core/writer.h"
 
-enum thread_status { THREAD_NEW, THREAD_ACTIVE, THREAD_ENDED };
-
 enum {
 	THREAD_WINDOW = 32,
 	THREAD_NESTED = 16, /* buffers for handlers, of the whole process */
 };
 
-struct thread_place {
-	uintptr_t tp;         /* 0: empty; stored by compare-and-swap */
-	struct thread *state; /* NULL while the owner is setting it up */
-};
-
-static struct thread_place *thread_places;
-static uint32_t thread_mask;
+struct thread_table thread_table;
 static struct thread *thread_states;
 static uint32_t thread_n_states, thread_max_states;
 
@@ -54,17 +46,17 @@ int thread_init(uint32_t max_threads, uintptr_t main_stack_end)
 {
 	uint32_t places = 64;
 
-	if (thread_places)
+	if (thread_table.places)
 		return 0;
 	max_threads = MAX(max_threads, 16);
 	while (places < max_threads * 2)
 		places *= 2;
 	thread_states = sys_map_private((size_t)max_threads * sizeof(struct thread));
-	thread_places = sys_map_private((size_t)places * sizeof(struct thread_place));
-	if (!thread_states || !thread_places)
+	thread_table.places = sys_map_private((size_t)places * sizeof(struct thread_place));
+	if (!thread_states || !thread_table.places)
 		return -SYS_ENOMEM;
 	thread_max_states = max_threads;
-	thread_mask = places - 1;
+	thread_table.mask = places - 1;
 	thread_stack_init(main_stack_end);
 	thread_entry_init();
 	return 0;
@@ -137,11 +129,6 @@ static bool thread_take_over(struct thread *thread)
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-static uint32_t thread_hash(uintptr_t tp)
-{
-	return (uint32_t)(((tp >> 6) * 0x9e3779b97f4a7c15ull) >> 32);
-}
-
 static struct thread *thread_new_state(void)
 {
 	uint32_t n = __atomic_load_n(&thread_n_states, __ATOMIC_RELAXED);
@@ -161,7 +148,7 @@ static _noinline_ struct thread *thread_register(uintptr_t tp)
 	struct thread *state = NULL;
 
 	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
-		struct thread_place *place = &thread_places[(hash + i) & thread_mask];
+		struct thread_place *place = &thread_table.places[(hash + i) & thread_table.mask];
 		struct thread *none = NULL;
 
 		if (__atomic_load_n(&place->state, __ATOMIC_RELAXED))
@@ -179,7 +166,7 @@ static _noinline_ struct thread *thread_register(uintptr_t tp)
 		return state;
 	}
 	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
-		struct thread_place *place = &thread_places[(hash + i) & thread_mask];
+		struct thread_place *place = &thread_table.places[(hash + i) & thread_table.mask];
 
 		state = __atomic_load_n(&place->state, __ATOMIC_ACQUIRE);
 		if (!state || !thread_take_over(state))
@@ -207,7 +194,7 @@ static struct thread *thread_find(uintptr_t tp, bool make)
 	uint32_t hash = thread_hash(tp);
 
 	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
-		struct thread_place *place = &thread_places[(hash + i) & thread_mask];
+		struct thread_place *place = &thread_table.places[(hash + i) & thread_table.mask];
 		uintptr_t found = __atomic_load_n(&place->tp, __ATOMIC_RELAXED);
 		struct thread *thread;
 
@@ -247,10 +234,9 @@ bool thread_is_known(void)
 	return thread_find(sys_thread_pointer(), false) != NULL;
 }
 
-struct thread *thread_enter(void)
+_noinline_ struct thread *thread_enter_slow(uintptr_t tp, uintptr_t sp)
 {
-	struct thread *thread = thread_find(sys_thread_pointer(), true);
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	struct thread *thread = thread_find(tp, true);
 	uint32_t depth;
 
 	if (unlikely(!thread))
@@ -267,13 +253,10 @@ struct thread *thread_enter(void)
 	return thread;
 }
 
-void thread_leave(struct thread *thread)
+_noinline_ void thread_leave_ended(struct thread *thread)
 {
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	thread->depth--;
-	if (unlikely(thread->ended) && thread->depth == 0)
-		/* it allocates after it ended; release pairs with thread_take_over */
-		__atomic_store_n(&thread->status, THREAD_ENDED, __ATOMIC_RELEASE);
+	/* it allocates after it ended; release pairs with thread_take_over */
+	__atomic_store_n(&thread->status, THREAD_ENDED, __ATOMIC_RELEASE);
 }
 
 uint64_t *thread_take_frames(struct thread *thread)
@@ -303,13 +286,10 @@ void thread_drop_frames(struct thread *thread, uint64_t *frames)
 				   __ATOMIC_RELEASE);
 }
 
-void thread_count_sample(struct thread *thread, uint64_t now_ns)
+_noinline_ void thread_read_name(struct thread *thread, uint64_t now_ns)
 {
-	thread->n_samples++;
-	if (unlikely(thread->n_samples >= thread->next_name)) {
-		thread->next_name *= 2;
-		thread_entry_read_name(thread->index, thread->tid, true, now_ns);
-	}
+	thread->next_name *= 2;
+	thread_entry_read_name(thread->index, thread->tid, true, now_ns);
 }
 
 void thread_check_identity(struct thread *thread)
@@ -347,7 +327,7 @@ void thread_after_fork(struct thread *thread)
 		other->n_pending = other->pending_samples = other->pending_freed = 0;
 		other->pending_live = other->pending_variance = other->pending_peak = 0;
 		other->pending_allocated = other->pending_own_ns = 0;
-		other->n_events = other->tallies_used = 0;
+		other->n_events = 0;
 		memset(other->tallies, 0, sizeof(other->tallies));
 		if (other != thread && other->status == THREAD_ACTIVE) {
 			other->depth = 0;
@@ -375,5 +355,5 @@ uint64_t thread_own_bytes(void)
 	uint64_t n = __atomic_load_n(&thread_n_states, __ATOMIC_RELAXED);
 
 	return n * sizeof(struct thread) +
-	       MIN(n * sys_page_size(), (thread_mask + 1) * sizeof(struct thread_place));
+	       MIN(n * sys_page_size(), (thread_table.mask + 1) * sizeof(struct thread_place));
 }

@@ -14,14 +14,15 @@
 #include <stdint.h>
 
 #include "agent/core/maps.h"
+#include "agent/core/sys.h"
 #include "agent/core/unwind.h"
 
 enum {
-	THREAD_FRAMES = 128, /* longest stack that is recorded */
-	THREAD_DEPTH = 4,    /* handlers within handlers that are served */
-	THREAD_SLOTS = 32,   /* free slots of the live table kept at hand */
-	THREAD_MAP_OPS = 8,  /* mapping calls of handlers that are put off */
-	THREAD_TALLIES = 32, /* sites whose counts are gathered */
+	THREAD_FRAMES = 128,  /* longest stack that is recorded */
+	THREAD_DEPTH = 4,     /* handlers within handlers that are served */
+	THREAD_SLOTS = 32,    /* free slots of the live table kept at hand */
+	THREAD_MAP_OPS = 8,   /* mapping calls of handlers that are put off */
+	THREAD_TALLIES = 128, /* sites whose counts are gathered */
 };
 
 /* A site that was prepared and then not needed, because another thread was first. */
@@ -35,8 +36,10 @@ struct thread_spare_site {
 struct thread_tally {
 	uint32_t site;
 	uint32_t n_allocated, n_freed;
-	uint64_t freed_bytes;
+	uint64_t allocated, freed; /* bytes */
 };
+
+enum thread_status { THREAD_NEW, THREAD_ACTIVE, THREAD_ENDED };
 
 struct recall;
 struct thread_place;
@@ -60,26 +63,27 @@ struct thread {
 	bool maps_busy; /* holds the lock of the maps; handlers then put their calls into map_ops */
 	uint8_t n_map_ops;
 
-	/* outermost: what is not yet added to the header */
+	/* outermost: what is not yet added to counters that are shared (tally.c) */
 	uint32_t n_pending; /* events since the last flush */
 	uint32_t pending_samples, pending_freed;
-	int64_t pending_live, pending_variance;
+	int64_t pending_live;
 	int64_t pending_peak; /* the highest of pending_live, 0 if it never was above */
+	int64_t live_limit;   /* pending_live may be as far from 0 */
+	int64_t pending_variance;
 	uint64_t pending_allocated;
 	uint64_t pending_own_ns;
-	uint64_t cost_ns;      /* running mean of what an event costs */
-	uint64_t tick_ns;      /* coarse time of the events that are put at present */
-	uint32_t tick_left;    /* how many more may be put in that time */
-	uint32_t tallies_used; /* bit i: tallies[i] holds something */
-	struct thread_tally tallies[THREAD_TALLIES];
 
 	/* outermost */
 	uint64_t n_samples;
 	uint64_t n_events;  /* samples and their frees */
 	uint64_t next_name; /* n_samples at which the name is read again */
+	uint64_t cost_ns;   /* running mean of what an event costs */
+	uint64_t tick_ns;   /* coarse time of the events that are put at present */
+	uint32_t tick_left; /* how many more may be put in that time */
 	uint32_t n_slots;
 	uint32_t slots[THREAD_SLOTS];
 	struct thread_spare_site spare;
+	struct thread_tally tallies[THREAD_TALLIES];
 
 	struct unwind_stack stack; /* outermost: the thread's own stack */
 	struct unwind_stack other; /* outermost: for stacks of unknown extent */
@@ -95,8 +99,8 @@ int thread_init(uint32_t max_threads, uintptr_t main_stack_end);
  * The calling thread's state, made at its first call; depth is one more. NULL if there is no room or it
  * is nested too deep: nothing can be recorded then.
  */
-struct thread *thread_enter(void);
-void thread_leave(struct thread *thread);
+static inline struct thread *thread_enter(void);
+static inline void thread_leave(struct thread *thread);
 
 /* Whether the calling thread has a state. */
 bool thread_is_known(void);
@@ -108,9 +112,11 @@ void thread_drop_frames(struct thread *thread, uint64_t *frames);
 /* What is known of the stack the caller runs on (thread-stack.c). scratch is for handlers. */
 void thread_stack_init(uintptr_t main_stack_end);
 struct unwind_stack *thread_stack_get(struct thread *thread, struct unwind_stack *scratch);
+/* Whether the caller is where thread->stack is known to be readable. False at first, and in handlers. */
+static inline bool thread_is_on_own_stack(const struct thread *thread);
 
 /* Counts an allocation for the thread and reads its name at the 1st, 2nd, 4th, 8th... */
-void thread_count_sample(struct thread *thread, uint64_t now_ns);
+static inline void thread_count_sample(struct thread *thread, uint64_t now_ns);
 
 /* If the thread that has this thread pointer is another one than before, starts it anew. */
 void thread_check_identity(struct thread *thread);
@@ -128,5 +134,67 @@ uint64_t thread_own_bytes(void);
 
 /* xorshift64*: never 0 */
 uint64_t thread_random(uint64_t *state);
+
+/* private to the inline functions */
+struct thread_place {
+	uintptr_t tp;         /* 0: empty; stored by compare-and-swap */
+	struct thread *state; /* NULL while the owner is setting it up */
+};
+
+struct thread_table {
+	struct thread_place *places;
+	uint32_t mask;
+};
+extern _hidden_ struct thread_table thread_table;
+
+struct thread *thread_enter_slow(uintptr_t tp, uintptr_t sp);
+void thread_leave_ended(struct thread *thread);
+void thread_read_name(struct thread *thread, uint64_t now_ns);
+
+static _always_inline_ uint32_t thread_hash(uintptr_t tp)
+{
+	return (uint32_t)(((tp >> 6) * 0x9e3779b97f4a7c15ull) >> 32);
+}
+
+static _always_inline_ struct thread *thread_enter(void)
+{
+	const uintptr_t tp = sys_thread_pointer(), sp = sys_stack_pointer();
+	const struct thread_place *place =
+		&thread_table.places[thread_hash(tp) & thread_table.mask];
+	struct thread *thread;
+
+	if (unlikely(__atomic_load_n(&place->tp, __ATOMIC_RELAXED) != tp))
+		return thread_enter_slow(tp, sp);
+	thread = __atomic_load_n(&place->state, __ATOMIC_RELAXED);
+	if (unlikely(__atomic_load_n(&thread->status, __ATOMIC_RELAXED) != THREAD_ACTIVE ||
+		     thread->depth > 0))
+		return thread_enter_slow(tp, sp);
+	thread->entry_sp[0] = sp;
+	thread->depth = 1;
+	/* handlers from here on see the new depth */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return thread;
+}
+
+static _always_inline_ void thread_leave(struct thread *thread)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	thread->depth--;
+	if (unlikely(thread->ended) && thread->depth == 0)
+		thread_leave_ended(thread);
+}
+
+static _always_inline_ bool thread_is_on_own_stack(const struct thread *thread)
+{
+	const uintptr_t sp = sys_stack_pointer();
+
+	return thread->depth == 1 && sp >= thread->stack.start && sp < thread->stack.end;
+}
+
+static _always_inline_ void thread_count_sample(struct thread *thread, uint64_t now_ns)
+{
+	if (unlikely(++thread->n_samples >= thread->next_name))
+		thread_read_name(thread, now_ns);
+}
 
 #endif
