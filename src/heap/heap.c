@@ -23,6 +23,7 @@
 #include "heap/os.h"
 #include "heap/pageheap.h"
 #include "heap/place.h"
+#include "heap/recorded.h"
 #include "heap/sample.h"
 #include "heap/tagged.h"
 
@@ -43,9 +44,10 @@ static void *alloc(const struct request *request, bool *ret_zero)
 _noinline_ void *heap_alloc_slow(size_t size)
 {
 	const struct request request = {.asked = size, .size = MAX(size, 1), .align = 1};
+	void *block = recorded_alloc(size);
 	bool zero;
 
-	return alloc(&request, &zero);
+	return block ? block : alloc(&request, &zero);
 }
 
 void *heap_alloc_grown(size_t size)
@@ -135,7 +137,7 @@ _noinline_ bool heap_free_owned_slow(void *block)
 		return true;
 	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
 	if (!class)
-		return free_other(block);
+		return (pagemap_has(offset) && recorded_free(block, offset)) || free_other(block);
 	cache = threadcache_enter_to_give();
 	if (cache) {
 		threadcache_give(cache, class, block);
