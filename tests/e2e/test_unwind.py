@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """In real programs our unwinder finds the frames that libunwind finds, to the last one.
 
-tests/support/unwind-check.c, preloaded, takes both on every Nth malloc and counts.
+tests/support/unwind-check.c, preloaded, takes both on every Nth malloc and counts. It also recalls every stack, as
+the recorder does, and what it recalls has to be what unwinding finds.
 """
 
 import glob
@@ -51,8 +52,8 @@ int main()
 """
 
 
-def run(command, directory, every, expected, loader=0, env=()):
-    """Runs it and returns the figures of all its processes, added up."""
+def count(command, directory, every, expected, loader=0, env=()):
+    """Runs it and returns the figures of all its processes, added up, and the traces that differ."""
     out = os.path.join(directory, "out")
     environ = os.environ | {"LD_PRELOAD": LIBRARY, "UNWIND_CHECK_EVERY": str(every), "UNWIND_CHECK_OUT": out,
                             "UNWIND_CHECK_LOADER": str(loader)} | dict(env)
@@ -67,8 +68,15 @@ def run(command, directory, every, expected, loader=0, env=()):
             figures[name] = figures.get(name, 0) + int(number)
     print(figures)
     assert figures["traces"] >= expected, figures
+    assert figures["wrong"] == 0, shown
+    assert figures["noted"] > 100 or loader, figures
+    return figures, shown
+
+
+def run(command, directory, every, expected, loader=0, env=()):
+    """The same for programs that have tables for every function: not even where libunwind gives up is there more."""
+    figures, shown = count(command, directory, every, expected, loader, env)
     assert figures["different"] == 0, shown
-    # not even where libunwind gives up earlier: these programs have tables for every function
     assert figures["longer"] == figures["truncated"] == figures["fp"] == 0, figures
     return figures
 
@@ -95,3 +103,9 @@ def test_git(tmp_path):
 
 def test_program_with_gaps_between_its_segments(tmp_path):
     run([os.path.join(leaks.BUILD, "tests", "support", "gaps")], tmp_path, 1, 900)
+
+
+@pytest.mark.parametrize("kind", ["stack-tricks", "stack-tricks-fp"])
+def test_stacks_that_are_left_in_every_way(tmp_path, kind):
+    # libunwind does not see where a coroutine begins
+    count([os.path.join(leaks.BUILD, "tests", "victims", kind)], tmp_path, 3, 1000)

@@ -2,7 +2,8 @@
 /*
  * unwind-check.c: a preloaded library that, in any program, compares our stacks with libunwind's.
  *
- * On every Nth malloc it takes both and counts. At exit it writes one line of figures and the first
+ * Every malloc of a thread on its own stack is recalled (agent/core/recall.h), as the recorder does it. On every Nth
+ * it takes the stack in all three ways and counts. At exit it writes one line of figures and the first
  * traces that differed to $UNWIND_CHECK_OUT.PID. Only for tests: libunwind must never be in a program
  * that is not one.
  *
@@ -21,24 +22,31 @@
 #include <unistd.h>
 
 #include "agent/core/modules.h"
+#include "agent/core/recall.h"
+#include "agent/core/stack-hash.h"
 #include "agent/core/sys.h"
 #include "agent/core/unwind.h"
 #include "region/abi.h"
 #include "tests/support/oracle.h"
 
-enum { FRAMES_MAX = 400, SHOWN = 5, SHOWN_EACH = 64 * 1024 };
+enum { FRAMES_MAX = 400, RECALLED_MAX = 128, SHOWN = 5, SHOWN_EACH = 64 * 1024 };
 
 extern void *__libc_malloc(size_t size);
 void *malloc(size_t size);
 
 static unsigned every;
 static unsigned long calls, traces, different, truncated, frame_pointers, signals, frames, longer;
+static unsigned long recalled, noted, wrong;
 static unsigned long our_ns, their_ns, warm_ns;
 static char shown[SHOWN * SHOWN_EACH];
 static size_t shown_size;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread struct unwind_stack stack __attribute__((tls_model("initial-exec")));
 static __thread int is_inside __attribute__((tls_model("initial-exec")));
+static __thread struct recall *recall __attribute__((tls_model("initial-exec")));
+/* this library */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
 static uint64_t ours[FRAMES_MAX], again[FRAMES_MAX], theirs[FRAMES_MAX];
 
 static void note_stack(void)
@@ -112,6 +120,50 @@ static __attribute__((noinline)) void compare(void)
 		show(n, m, flags);
 }
 
+/* The test's note for a stack. */
+static uint32_t note_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
+static void show_recalled(const struct recall_stack *found, unsigned n)
+{
+	shown_size += (size_t)snprintf(shown + shown_size, sizeof(shown) - shown_size,
+				       "wrong: note %#x, %u frames; unwound %u: %#x\n", found->note,
+				       found->n_frames, n, note_of(stack_hash(ours, n)));
+}
+
+/* Recalls the stack of the program's call; if it is one to compare, unwinds it. */
+static __attribute__((noinline)) void remember(bool is_compared)
+{
+	const uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	unsigned flags = 0, n;
+	struct recall_stack found;
+
+	if (!stack.end)
+		note_stack();
+	if (!recall)
+		recall = recall_new((uintptr_t)__ehdr_start, (uintptr_t)etext, RECALLED_MAX);
+	if (!recall || sp < stack.start || sp >= stack.end ||
+	    !recall_trace(recall, &stack, true, &found))
+		return;
+	if (!found.note && !found.is_truncated)
+		recall_set_note(recall, note_of(found.hash));
+	if (!is_compared)
+		return;
+	recalled++;
+	noted += found.note != 0;
+	n = unwind_trace(&stack, (uintptr_t)__ehdr_start, (uintptr_t)etext, ours, RECALLED_MAX,
+			 &flags);
+	if (found.note ? found.note == note_of(stack_hash(ours, n))
+		       : found.n_frames == n && found.hash == stack_hash(ours, n) &&
+				 found.is_truncated == !!(flags & MT_STACK_TRUNCATED))
+		return;
+	wrong++;
+	if (shown_size + SHOWN_EACH < sizeof(shown))
+		show_recalled(&found, n);
+}
+
 __attribute__((constructor)) static void start(void)
 {
 	const char *number = getenv("UNWIND_CHECK_EVERY"), *mask = getenv("UNWIND_CHECK_LOADER");
@@ -145,9 +197,10 @@ __attribute__((destructor)) static void finish(void)
 		return;
 	fprintf(file,
 		"traces %lu different %lu longer %lu truncated %lu fp %lu signal %lu frames %lu "
+		"recalled %lu noted %lu wrong %lu "
 		"ns %lu warm_ns %lu libunwind_ns %lu own_bytes %lu\n",
-		traces, different, longer, truncated, frame_pointers, signals, frames, our_ns,
-		warm_ns, their_ns, unwind_own_bytes());
+		traces, different, longer, truncated, frame_pointers, signals, frames, recalled,
+		noted, wrong, our_ns, warm_ns, their_ns, unwind_own_bytes());
 	fwrite(shown, 1, shown_size, file);
 	fclose(file);
 	is_inside--;
@@ -155,9 +208,15 @@ __attribute__((destructor)) static void finish(void)
 
 __attribute__((visibility("default"))) void *malloc(size_t size)
 {
-	if (every && !is_inside && __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) % every == 0) {
+	if (every && !is_inside) {
+		const bool is_compared =
+			__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) % every == 0;
+
 		is_inside = 1;
-		if (pthread_mutex_trylock(&lock) == 0) {
+		if (!is_compared) {
+			remember(false);
+		} else if (pthread_mutex_trylock(&lock) == 0) {
+			remember(true);
 			compare();
 			pthread_mutex_unlock(&lock);
 		}
