@@ -28,8 +28,11 @@ def variants_of(build, directory):
     return variants
 
 
-def compare(workload, variants, rounds):
-    runs = [run_round(workload, variants, number) for number in range(rounds)]
+def compare(workload, variants, rounds, progress):
+    runs = []
+    for number in range(rounds):
+        progress(f"{workload.name}, round {number + 1} of {rounds}")
+        runs.append(run_round(workload, variants, number))
     row = {"workload": workload.name, "glibc_cpu_s": spread(run[GLIBC].cpu_s for run in runs)[0],
            "glibc_rss_kib": spread(run[GLIBC].rss_kib for run in runs)[0]}
     for variant in variants[1:]:
@@ -49,8 +52,7 @@ def run_all_samples(build, rounds, names, progress):
         workloads = {workload.name: workload for workload in
                      [cfrac(build), larson(build, 4), *whole_programs(build, directory), java(build, directory)]}
         for workload in chosen((workloads[kind] for kind in KINDS), names):
-            progress(workload.name)
-            rows.append(compare(workload, variants, rounds))
+            rows.append(compare(workload, variants, rounds, progress))
     there = [variant.name for variant in variants[1:]]
     return {"rounds": rounds, "rows": rows,
             "means": {name: geometric_mean(row[name]["ratio"] for row in rows) for name in there}}

@@ -41,8 +41,11 @@ def parse():
 
 
 def progress(name):
+    """Says what is being done: in one line of a terminal, or a line each."""
     if sys.stderr.isatty():
         print(f"\r\033[K{name}", end="", file=sys.stderr, flush=True)
+    elif name:
+        print(f"bench: {name}", file=sys.stderr, flush=True)
 
 
 def measure(options):
