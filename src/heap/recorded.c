@@ -50,6 +50,13 @@ static _always_inline_ struct span *recorded_span(size_t offset)
 											     : NULL;
 }
 
+size_t recorded_size(size_t offset)
+{
+	const struct span *span = recorded_span(offset);
+
+	return span ? sizeclass_get(span->class)->size : 0;
+}
+
 void *recorded_alloc(size_t size)
 {
 	const struct heap_hooks *hooks = hooks_get();

@@ -14,4 +14,7 @@ void *recorded_alloc(size_t size);
 /* Reports and takes back a block of a class with tags. False if that takes the long way; nothing is done then. */
 bool recorded_free(void *block, size_t offset);
 
+/* Usable bytes of such a block; 0 if it is none. */
+size_t recorded_size(size_t offset);
+
 #endif
