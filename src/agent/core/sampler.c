@@ -10,13 +10,13 @@
  * Control, for MT_SAMPLING_AUTO. It begins with 0, everything, and looks again whenever recording has
  * taken another SAMPLER_CHECK_NS, or time has passed by SAMPLER_LOOK_NS. Two budgets:
  *
- *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.3 % of the process's CPU
+ *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.2 % of the process's CPU
  *		time; until SAMPLER_EXACT samples are taken, SAMPLER_PATIENCE_NS plus that, so that whether
  *		a small program is recorded exactly does not depend on how busy the machine is. As long as
  *		everything is recorded, 2 % of the time passed is added, up to SAMPLER_SLOW_NS: a program
  *		that allocates slowly stays exact for longer. When it
- *		does, the interval becomes what would have cost 0.21 % since the last look: bytes allocated ·
- *		time per sample / (0.21 % of the CPU time that was not ours). It is halved again when a
+ *		does, the interval becomes what would have cost 0.14 % since the last look: bytes allocated ·
+ *		time per sample / (0.14 % of the CPU time that was not ours). It is halved again when a
  *		quarter of it would do, or a sixteenth while the budget is not yet regained. What lies
  *		between these is the hysteresis. The shares are well below the 1 % that people are
  *		promised, because a sampled block costs more again outside the recorder: a slow path of
@@ -156,7 +156,7 @@ static uint32_t sampler_memory_level(void)
 /* Whether recording has taken more than it may. */
 static bool sampler_is_over_budget(uint64_t cpu_ns)
 {
-	uint64_t allowed_ns = (cpu_ns - sampler.first_cpu_ns) / 333, passed_ns;
+	uint64_t allowed_ns = (cpu_ns - sampler.first_cpu_ns) / 500, passed_ns;
 
 	if (sampler_interval() == 0) {
 		passed_ns = sys_clock_coarse_ns() - sampler.first_ns;
@@ -184,7 +184,7 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 	/* while everything is recorded hardly any of the time is the program's own */
 	passed_ns = passed_ns > own_ns ? MAX(passed_ns - own_ns, passed_ns / 32) : passed_ns / 32;
 	wanted = (uint64_t)MIN((double)allocated * (double)sampler.cost_ns /
-				       (0.0021 * (double)passed_ns),
+				       (0.0014 * (double)passed_ns),
 			       (double)SAMPLER_MAX);
 	if (over && wanted > interval)
 		return sampler_round_up(wanted);
