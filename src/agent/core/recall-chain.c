@@ -12,31 +12,10 @@
  */
 #include "agent/core/recall-chain.h"
 
-enum { RECALL_NOT_SAVED = UINT32_MAX };
-
 void recall_chain_forget(struct recall_chains *chains)
 {
 	for (unsigned i = 0; i < RECALL_CHAINS; i++)
 		chains->chains[i].n = 0;
-}
-
-/* Goes over the agent's frames, if they are those of the chain. */
-__attribute__((no_sanitize_address)) static _always_inline_ bool
-recall_chain_follow(struct recall_walk *walk, const struct recall_chain *chain)
-{
-	const struct recall_link *first = chain->links, *last = first + chain->n - 1;
-
-	if (chain->n == 0 || walk->end - walk->sp < chain->size)
-		return false;
-	/* chains differ most at their outer ends */
-	for (const struct recall_link *link = last; link-- > first;)
-		if (recall_read(walk->sp + link->place) != link->value)
-			return false;
-	walk->key = unwind_strip(recall_read(walk->sp + last->place));
-	if (chain->saved != RECALL_NOT_SAVED)
-		walk->fp = recall_read(walk->sp + chain->saved);
-	walk->sp += chain->size;
-	return true;
 }
 
 /* Adds a frame of the agent that the walk has just gone over. */
@@ -45,14 +24,14 @@ static void recall_chain_extend(struct recall_chain *chain, const struct recall_
 {
 	uint64_t saved = recall_saved_place(walk->sp, step->saved);
 	uint64_t place = unwind_ra_place(walk->sp, saved);
-	struct recall_link *link = &chain->links[chain->n];
+	struct recall_word *link = &chain->links[chain->n];
 
 	chain->n++;
-	link->place = (uint32_t)(place - first_sp);
+	link->place = place - first_sp;
 	link->value = recall_read(place);
 	chain->size = (uint32_t)(walk->sp - first_sp);
 	if (step->saved)
-		chain->saved = (uint32_t)(saved - first_sp);
+		chain->saved = saved - first_sp;
 }
 
 /* Goes over the agent's frames one by one. What is in ret_chain is good if its n is not 0. */
@@ -78,7 +57,7 @@ static void recall_chain_walk(struct recall_walk *walk, struct recall_chain *ret
 }
 
 /* The same, and keeps them. */
-static _noinline_ bool recall_chain_learn(struct recall_chains *chains, struct recall_walk *walk)
+_noinline_ bool recall_chain_learn(struct recall_chains *chains, struct recall_walk *walk)
 {
 	struct recall_chain *place = &chains->chains[chains->next++ % RECALL_CHAINS], chain;
 	unsigned n;
@@ -91,14 +70,4 @@ static _noinline_ bool recall_chain_learn(struct recall_chains *chains, struct r
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	place->n = n;
 	return !recall_walk_is_skipped(walk);
-}
-
-bool recall_chain_leave(struct recall_chains *chains, struct recall_walk *walk)
-{
-	if (!recall_walk_is_skipped(walk))
-		return true;
-	for (unsigned i = 0; i < RECALL_CHAINS; i++)
-		if (recall_chain_follow(walk, &chains->chains[i]))
-			return !recall_walk_is_skipped(walk);
-	return recall_chain_learn(chains, walk);
 }

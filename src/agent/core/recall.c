@@ -343,19 +343,16 @@ static _noinline_ bool recall_find_stack(struct recall *recall, struct recall_wa
 _noinline_ bool recall_trace(struct recall *recall, const struct unwind_stack *stack,
 			     bool wants_note, struct recall_stack *ret)
 {
-	struct unwind_regs regs;
 	struct recall_walk walk;
+	uint64_t pc;
 
 	if (unlikely(recall->pause)) {
 		recall->pause--;
 		return false;
 	}
 	recall_enter(recall, stack->end);
-	unwind_capture(&regs);
-	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): captured by assembly */
-	walk.sp = regs.value[UNWIND_SP];
-	walk.fp = regs.value[UNWIND_FP];
-	walk.key = regs.value[UNWIND_PC] + 1;
+	unwind_capture_short(&walk.sp, &walk.fp, &pc);
+	walk.key = pc + 1;
 	walk.end = stack->end;
 	walk.epoch = recall->epoch;
 	walk.skip_start = recall->skip_start;

@@ -73,6 +73,25 @@ static _always_inline_ void unwind_capture(struct unwind_regs *ret)
 	ret->valid = UNWIND_CALLEE_SAVED;
 }
 
+/* The same, of the three that short rules need. */
+static _always_inline_ void unwind_capture_short(uint64_t *ret_sp, uint64_t *ret_fp,
+						 uint64_t *ret_pc)
+{
+	uint64_t sp, fp, pc;
+
+	/* rbp first: it may be one of the outputs where the function has saved it */
+	__asm__ volatile("movq %%rbp, %1\n\t"
+			 "movq %%rsp, %0\n\t"
+			 "leaq 0f(%%rip), %2\n"
+			 "0:\n\t"
+			 : "=&r"(sp), "=&r"(fp), "=&r"(pc)
+			 :
+			 : "memory");
+	*ret_sp = sp;
+	*ret_fp = fp;
+	*ret_pc = pc;
+}
+
 /* mov $__NR_rt_sigreturn, %rax; syscall: what a signal handler returns to */
 enum { UNWIND_SIGRETURN_SIZE = 9 };
 static inline bool unwind_is_sigreturn(const uint8_t *code)
