@@ -29,7 +29,7 @@ int allocators_read(const struct space *space, uint64_t heap_root, pid_t may_sto
 		r = glibc_arenas_read(&glibc, arenas);
 	if (r >= 0 && !heap_root)
 		r = foreign_read(space, may_stop, arenas);
-	if (r < 0 || (arenas->n_arenas == 0 && !arenas->refused)) {
+	if (r < 0 || (arenas->n_arenas == 0 && !arenas->refused && !arenas->unused)) {
 		arenas_deinit(arenas);
 		*ret = NULL;
 		return r == -ENOMEM ? r : 0;

@@ -93,6 +93,7 @@ struct arenas {
 	uint64_t mmap_threshold, trim_threshold, n_mmaps;
 	struct arena_sizes sizes; /* of all arenas together; empty if the blocks were not walked */
 	bool fixed_thresholds;    /* they were set, and do not follow what the program frees */
+	bool unused;              /* the program's allocator is there, and was never called */
 	char *refused; /* a sentence: an allocator is there that could not be read, and why; NULL */
 };
 

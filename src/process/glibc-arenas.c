@@ -288,6 +288,7 @@ int glibc_arenas_read(const struct glibc_target *target, struct arenas *arenas)
 	}
 	if (r == GLIBC_FOUND)
 		return read_all(&reader, arenas);
+	arenas->unused = r == GLIBC_UNUSED;
 	return r < 0 ? r : 0;
 }
 

@@ -29,7 +29,9 @@
 enum {
 	MIN_WINDOW = 4096,
 	MAX_WINDOW = 1 << 20,
-	SPARSE = 16384, /* bytes a chunk, from which windows become smaller */
+	PAUSE_WINDOW = 256 << 10,    /* read and looked through with the process stopped */
+	PAUSE_MAX_NS = 10 * 1000000, /* if stopping alone took longer, it is let go at once */
+	SPARSE = 16384,              /* bytes a chunk, from which windows become smaller */
 	TRIES = 3,
 	CHAIN = 8, /* chunks that have to fit together where a chain begins again */
 	FENCE_SIZE = 16,
@@ -217,8 +219,10 @@ static int try_paused(struct walker *walker, struct place *ret)
 {
 	_cleanup_(pause_end) struct pause pause = {};
 
-	if (!walker->walk->pid || pause_begin(walker->walk->pid, &pause) < 0)
+	if (!walker->walk->pid || pause_begin(walker->walk->pid, &pause) < 0 ||
+	    pause_held_ns(&pause) > PAUSE_MAX_NS)
 		return INCONSISTENT;
+	walker->window_size = MIN(walker->window_size, PAUSE_WINDOW);
 	return try_window(walker, ret);
 }
 

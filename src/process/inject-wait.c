@@ -5,12 +5,18 @@
  */
 #include "process/inject-wait.h"
 
+#include <sched.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { WAIT_ALARM_US = 20000, WAIT_NICE = -20, WAIT_SLICE_NS = 100000 };
+enum {
+	WAIT_ALARM_US = 20000,
+	WAIT_NICE = -20,
+	WAIT_SLICE_NS = 100000,
+	SCHED_FLAG_RESET = 1, /* SCHED_FLAG_RESET_ON_FORK */
+};
 
 struct schedule {
 	uint32_t size, policy;
@@ -21,18 +27,30 @@ struct schedule {
 };
 
 /*
- * While a thread waits for the tool, the tool goes before others: with the nice value of those who may, and
- * with the shortest slice, which anybody may ask for (Linux 6.12). What cannot be is done without.
+ * While a thread waits for the tool, the tool goes before others: in real time where it may, else with the
+ * nice value of those who may, and with the shortest slice, which anybody may ask for (Linux 6.12). What
+ * cannot be is done without.
  */
 void inject_wait_hurry(const struct inject_wait *wait, bool on)
 {
 	struct schedule schedule = {.size = sizeof(schedule), .runtime = on ? WAIT_SLICE_NS : 0};
+	struct schedule real_time = {.size = sizeof(real_time),
+				     .policy = SCHED_RR,
+				     .flags = SCHED_FLAG_RESET,
+				     .priority = 1};
 
+	if (on && syscall(SYS_sched_setattr, 0, &real_time, 0) == 0)
+		return;
 	schedule.nice = on ? WAIT_NICE : wait->old_nice;
 	if (syscall(SYS_sched_setattr, 0, &schedule, 0) < 0 && on) {
 		schedule.nice = wait->old_nice;
 		(void)syscall(SYS_sched_setattr, 0, &schedule, 0);
 	}
+}
+
+void inject_wait_note(struct inject_wait *wait)
+{
+	wait->old_nice = getpriority(PRIO_PROCESS, 0);
 }
 
 static void on_alarm(int signal)
@@ -46,7 +64,7 @@ void inject_wait_begin(struct inject_wait *wait)
 
 	sigaction(SIGALRM, &action, &wait->old_action);
 	setitimer(ITIMER_REAL, &timer, &wait->old_timer);
-	wait->old_nice = getpriority(PRIO_PROCESS, 0);
+	inject_wait_note(wait);
 }
 
 void inject_wait_end(struct inject_wait *wait)

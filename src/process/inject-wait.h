@@ -20,6 +20,8 @@ void inject_wait_begin(struct inject_wait *wait);
 /* As it was before. */
 void inject_wait_end(struct inject_wait *wait);
 
+/* Notes how this thread goes now, for inject_wait_hurry. inject_wait_begin does it, too. */
+void inject_wait_note(struct inject_wait *wait);
 /* While a thread of the program stands still this thread goes before others. */
 void inject_wait_hurry(const struct inject_wait *wait, bool on);
 

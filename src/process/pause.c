@@ -2,7 +2,8 @@
 /*
  * pause.c: PTRACE_SEIZE and PTRACE_INTERRUPT on each thread, which unlike PTRACE_ATTACH send no signal
  * that the process could see. A thread that is inside the kernel and cannot be interrupted makes the
- * pause fail instead of last.
+ * pause fail instead of last. On a machine whose processors others want, most of a pause is waiting for
+ * one; so the tool goes before others for as long, in real time if it may.
  */
 #include "process/pause.h"
 
@@ -55,6 +56,13 @@ static void release(struct pause *pause)
 {
 	for (size_t i = 0; pause->tids && i < pause->n_tids; i++)
 		ptrace(PTRACE_DETACH, pause->tids[i], NULL, NULL);
+	if (pause->tids)
+		inject_wait_hurry(&pause->wait, false);
+}
+
+uint64_t pause_held_ns(const struct pause *pause)
+{
+	return now_ns() - pause->begun_ns;
 }
 
 int pause_begin(pid_t pid, struct pause *ret)
@@ -70,7 +78,10 @@ int pause_begin(pid_t pid, struct pause *ret)
 	pause.tids = calloc(n_threads ?: 1, sizeof(*pause.tids));
 	if (!pause.tids)
 		return -ENOMEM;
-	deadline_ns = now_ns() + patience_ns;
+	inject_wait_note(&pause.wait);
+	inject_wait_hurry(&pause.wait, true);
+	pause.begun_ns = now_ns();
+	deadline_ns = pause.begun_ns + patience_ns;
 	for (size_t i = 0; i < n_threads; i++) {
 		if (now_ns() >= deadline_ns)
 			return -ETIMEDOUT;
@@ -87,7 +98,8 @@ int pause_begin(pid_t pid, struct pause *ret)
 		if (r < 0)
 			return r;
 	}
-	*ret = (struct pause){TAKE_PTR(pause.tids), pause.n_tids};
+	*ret = pause;
+	pause.tids = NULL;
 	return 0;
 }
 

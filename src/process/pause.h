@@ -10,13 +10,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "process/inject-wait.h"
+
 struct pause {
 	pid_t *tids; /* that are held; owned */
 	size_t n_tids;
+	struct inject_wait wait;
+	uint64_t begun_ns; /* when the first thread was told to stop; CLOCK_MONOTONIC */
 };
 
+/* How long threads have stood still so far, at most. */
+uint64_t pause_held_ns(const struct pause *pause);
+
 /*
- * Waits until the threads stand still: at most a few milliseconds, then gives up with -ETIMEDOUT. A
+ * Waits until the threads stand still: at most a few milliseconds, then gives up with -ETIMEDOUT. This
+ * thread goes before others meanwhile. A
  * thread that is made meanwhile is not held. The process goes on with pause_end, or when this one ends.
  */
 int pause_begin(pid_t pid, struct pause *ret);

@@ -22,6 +22,7 @@ struct textscan {
 	uint64_t min; /* bytes of a text that counts */
 	/* the text that may go on in the bytes that come next */
 	uint64_t hash, length;
+	uint64_t partial;  /* its last length % 8 bytes, which are not in hash yet */
 	bool has_letter;   /* it is not all blanks */
 	unsigned pending;  /* bytes that the last UTF-8 character still needs */
 	unsigned n_letter; /* bytes of it that are there */

@@ -187,6 +187,8 @@ int flat_arenas_restore(const struct flat_arenas *flat, struct arenas **ret)
 		free(arenas);
 		return r;
 	}
+	/* nothing else makes arenas without an arena */
+	arenas->unused = arenas->n_arenas == 0 && !arenas->refused;
 	*ret = arenas;
 	return 0;
 }

@@ -241,7 +241,8 @@ int ledger_claims_collect(const struct profile *profile, struct ledger_claims *r
 		return -ENOMEM;
 	claims.division = divide(profile);
 	told = find_told(profile, &areas);
-	claims.has_arenas = profile->arenas && profile->arenas->n_arenas > 0;
+	claims.has_arenas =
+		profile->arenas && (profile->arenas->n_arenas > 0 || profile->arenas->unused);
 	for (size_t i = 0; i < areas.n_areas; i++) {
 		struct ledger_claim *claim = &claims.claims[claims.n_claims++];
 

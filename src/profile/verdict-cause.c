@@ -135,7 +135,7 @@ int cause_advise_pin(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct arena_pin *pin = evidence->heap.pin;
 	_cleanup_(strbuf_deinit) struct strbuf who = {};
-	const char *what;
+	const char *what, *it;
 	int r;
 
 	if (!pin_matters(evidence))
@@ -144,17 +144,18 @@ int cause_advise_pin(const struct evidence *evidence, struct verdict *verdict)
 	if (r < 0)
 		return r;
 	what = pin->n_blocks > 1 ? "those blocks" : "the block";
+	it = pin->n_blocks > 1 ? "them" : "it";
 	if (pin->bytes / pin->n_blocks <= TCACHE_MAX)
 		return verdict_advise(
 			verdict, pin->holds,
-			"allocate %s%s before the rest, or let it be part of a larger "
-			"one: the heap then shrinks by itself (to free it is not enough: "
-			"its thread's cache keeps it where it is)",
-			what, strbuf_text(&who));
+			"allocate %s%s before the rest, or let %s be part of a larger "
+			"one: the heap then shrinks by itself (to free %s is not enough: "
+			"its thread's cache keeps %s in place)",
+			what, strbuf_text(&who), it, it, it);
 	return verdict_advise(verdict, pin->holds,
-			      "free %s%s, or allocate it before the rest: the heap then shrinks by "
+			      "free %s%s, or allocate %s before the rest: the heap then shrinks by "
 			      "itself",
-			      what, strbuf_text(&who));
+			      what, strbuf_text(&who), it);
 }
 
 /* A place whose blocks are of the size that the threshold was raised to: within a page and a header. */

@@ -84,10 +84,65 @@ static int judge_mapped(const struct evidence *evidence, struct verdict *verdict
 const struct verdict_rule verdict_rule_mapped = {stake_mapped, judge_mapped,
 						 "are mapped by the program itself"};
 
+/* Threads that have ended and were never joined: each is forgotten, whatever its stack takes. */
+struct unjoined {
+	uint64_t n, resident, virtual;
+};
+
+enum { UNJOINED_MIN = 32 };
+
+static struct unjoined find_unjoined(const struct evidence *evidence)
+{
+	const struct profile *profile = evidence->profile;
+	struct unjoined found = {};
+
+	for (size_t i = 0; i < profile->n_areas; i++) {
+		const struct area *area = &profile->areas[i];
+
+		if (area->kind != AREA_STACK_ENDED)
+			continue;
+		found.n++;
+		found.resident += area->resident;
+		found.virtual += area->end - area->start;
+	}
+	return found.n >= UNJOINED_MIN ? found : (struct unjoined){};
+}
+
+static uint64_t stake_unjoined(const struct evidence *evidence)
+{
+	return find_unjoined(evidence).resident;
+}
+
+static int judge_unjoined(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct unjoined found = find_unjoined(evidence);
+	char count[UNITS_MAX], resident[UNITS_MAX], virtual[UNITS_MAX];
+	int r;
+
+	verdict->code = VERDICT_LEAK;
+	verdict->confidence = 0.95;
+	r = verdict_say(
+		verdict,
+		"%s threads have ended and were neither joined nor detached: each keeps its "
+		"stack, %s resident and %s of addresses in all",
+		units_format_count(found.n, count), units_format_bytes(found.resident, resident),
+		units_format_bytes(found.virtual, virtual));
+	if (r < 0)
+		return r;
+	return verdict_advise(verdict, found.resident,
+			      "join them (pthread_join), or start them detached (pthread_detach)");
+}
+
+const struct verdict_rule verdict_rule_unjoined = {
+	stake_unjoined, judge_unjoined,
+	"are stacks of threads that have ended and were never joined"};
+
 static uint64_t stacks_bytes(const struct evidence *evidence)
 {
-	return evidence_owned(evidence, LEDGER_STACKS) +
-	       evidence_owned(evidence, LEDGER_STACKS_FREE);
+	const uint64_t bytes = evidence_owned(evidence, LEDGER_STACKS) +
+			       evidence_owned(evidence, LEDGER_STACKS_FREE);
+
+	return bytes - MIN(stake_unjoined(evidence), bytes);
 }
 
 static uint64_t stake_stacks(const struct evidence *evidence)
@@ -97,7 +152,8 @@ static uint64_t stake_stacks(const struct evidence *evidence)
 
 static int say_ended(const struct evidence *evidence, struct verdict *verdict)
 {
-	const uint64_t bytes = evidence_owned(evidence, LEDGER_STACKS_FREE);
+	const uint64_t all = evidence_owned(evidence, LEDGER_STACKS_FREE);
+	const uint64_t bytes = all - MIN(stake_unjoined(evidence), all);
 	char text[UNITS_MAX];
 
 	if (!evidence_is_material(evidence, bytes))
@@ -151,7 +207,8 @@ static const struct runtime {
 	 "start it with -XX:NativeMemoryTracking=summary and ask jcmd PID VM.native_memory"},
 	{LEDGER_V8, "V8's heap", "take a heap snapshot, or bound it with --max-old-space-size"},
 	{LEDGER_GO, "Go's heap", "use pprof of the program, or bound it with GOMEMLIMIT"},
-	{LEDGER_PYTHON, "Python's arenas of small objects", "use tracemalloc in the program"},
+	{LEDGER_PYTHON, "Python's arenas of small objects",
+	 "count its objects by type (memtrace objects PID), or use tracemalloc in the program"},
 	{LEDGER_PHP, "PHP's heap", "bound it with memory_limit"},
 	{LEDGER_RUBY, "Ruby's heap", "use ObjectSpace in the program"},
 	{LEDGER_CODE, "code that was compiled as the program ran", "look at it: memtrace maps"},

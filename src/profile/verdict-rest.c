@@ -20,6 +20,9 @@ static const uint64_t ARENA_RESERVATION = 64 << 20;
 static const double STANDING_SHARE = 0.05;
 /* Live blocks that are this part of RSS are what RSS is about. */
 static const double MOSTLY = 0.5;
+/* Of the bytes in use, in blocks of one size, to be worth a word. */
+static const double ONE_SIZE_SHARE = 0.25;
+static const uint64_t ONE_SIZE_BLOCKS = 10;
 
 static int say_addresses(const struct evidence *evidence, struct verdict *verdict)
 {
@@ -148,6 +151,26 @@ static int advise_look(const struct evidence *evidence, struct verdict *verdict)
 		target);
 }
 
+/* Most leaks are of one size: the class that has most of the bytes, if it has a good part of them. */
+static int say_sizes(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct arena_sizes_count *counts = evidence->arenas->sizes.in_use;
+	const uint64_t whole = arena_sizes_total(counts).bytes;
+	char count[UNITS_MAX], size[UNITS_MAX];
+	size_t most = 0;
+
+	for (size_t i = 1; i < ARENA_SIZES_CLASSES; i++)
+		if (counts[i].bytes > counts[most].bytes)
+			most = i;
+	if ((double)counts[most].bytes < ONE_SIZE_SHARE * (double)whole ||
+	    counts[most].blocks < ONE_SIZE_BLOCKS)
+		return 0;
+	units_format_count(counts[most].blocks, count);
+	units_format_bytes(counts[most].bytes / counts[most].blocks, size);
+	return verdict_say(verdict, "%.0f %% of their bytes are in %s blocks of about %s each",
+			   100.0 * (double)counts[most].bytes / (double)whole, count, size);
+}
+
 static int judge_unwatched(const struct evidence *evidence, struct verdict *verdict)
 {
 	const uint64_t live = evidence->heap.in_use_resident;
@@ -171,6 +194,8 @@ static int judge_unwatched(const struct evidence *evidence, struct verdict *verd
 			"%s of %s resident are blocks that the program has and uses, or has "
 			"forgotten",
 			units_format_bytes(live, bytes), rss);
+	if (r >= 0 && evidence->heap.known)
+		r = say_sizes(evidence, verdict);
 	if (r >= 0)
 		r = verdict_say(verdict, "a leak, a cache and a working set look the same at one "
 					 "moment without stacks");

@@ -21,7 +21,8 @@ struct verdict_rule {
 
 extern const struct verdict_rule verdict_rule_leak, verdict_rule_cache, verdict_rule_retention,
 	verdict_rule_holes, verdict_rule_pages, verdict_rule_rounding, verdict_rule_mapped,
-	verdict_rule_stacks, verdict_rule_runtime, verdict_rule_shared, verdict_rule_java;
+	verdict_rule_stacks, verdict_rule_unjoined, verdict_rule_runtime, verdict_rule_shared,
+	verdict_rule_java;
 
 /* Where no rule applies: healthy, or why that cannot be said. */
 int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict);

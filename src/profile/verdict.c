@@ -93,9 +93,9 @@ const char *verdict_ran(const struct evidence *evidence)
 
 /* In the order of their precedence where stakes are equal. */
 static const struct verdict_rule *const rules[] = {
-	&verdict_rule_java,   &verdict_rule_leak,    &verdict_rule_retention, &verdict_rule_holes,
-	&verdict_rule_pages,  &verdict_rule_cache,   &verdict_rule_rounding,  &verdict_rule_mapped,
-	&verdict_rule_stacks, &verdict_rule_runtime, &verdict_rule_shared,
+	&verdict_rule_java,     &verdict_rule_leak,   &verdict_rule_retention, &verdict_rule_holes,
+	&verdict_rule_pages,    &verdict_rule_cache,  &verdict_rule_rounding,  &verdict_rule_mapped,
+	&verdict_rule_unjoined, &verdict_rule_stacks, &verdict_rule_runtime,   &verdict_rule_shared,
 };
 
 /* What else there is to say, behind what the first rule said. */

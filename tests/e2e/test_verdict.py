@@ -92,6 +92,36 @@ def test_stacks_are_not_of_malloc(tmp_path, run):
     assert says(report, "stacks of threads")
 
 
+@pytest.mark.parametrize("run", [None, [], ["--allocator=system"]], ids=["outside", "fast", "system"])
+def test_threads_that_nobody_joins_are_a_leak(tmp_path, run):
+    with staged("unjoined", run=run, folder=tmp_path, settle=1) as stage:
+        report = stage.report()
+    assert code(report) == "leak"
+    assert says(report, "200 threads have ended and were neither joined nor detached")
+    # of a thread that ends glibc gives back all but the upper end of the stack
+    assert promise(report, "pthread_join") >= 200 * 16 << 10
+
+
+def test_a_process_without_malloc_has_mapped_it_itself(tmp_path, compile_c):
+    program = compile_c("""
+        #include <string.h>
+        #include <sys/mman.h>
+        #include <unistd.h>
+        int main(void)
+        {
+            char word[8];
+            for (int i = 0; i < 40; i++)
+                memset(mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, 1 << 20);
+            write(1, "ready live=0 freed=0\\n", 21);
+            return read(0, word, 1) < 0;
+        }
+    """)
+    with staged([program], folder=tmp_path) as stage:
+        report = stage.report()
+    assert code(report) == "not-malloc"
+    assert report["memory"]["unexplained_bytes"] == 0
+
+
 def test_objects_that_nobody_watched_can_be_looked_at(tmp_path):
     with staged("objects", folder=tmp_path) as stage:
         report = stage.report()
