@@ -95,6 +95,13 @@ static uid_t owner_of(pid_t pid)
 	return stat(path, &st) < 0 ? geteuid() : st.st_uid;
 }
 
+static bool has_no_memory(pid_t pid)
+{
+	_cleanup_(procinfo_deinit) struct procinfo info = {};
+
+	return procinfo_read_brief(pid, &info) < 0 || info.vsz == 0;
+}
+
 /* Why the kernel will not let us look, and what would help. */
 static void explain_permission(pid_t pid, struct strbuf *error)
 {
@@ -102,7 +109,10 @@ static void explain_permission(pid_t pid, struct strbuf *error)
 	long scope = ptrace_scope();
 
 	strbuf_addf(error, "%d: ", (int)pid);
-	if (owner != geteuid())
+	if (has_no_memory(pid))
+		strbuf_adds(error, "has no memory to look at: it has just ended, or is a thread of "
+				   "the kernel");
+	else if (owner != geteuid())
 		strbuf_addf(
 			error,
 			"belongs to another user (uid %u); run memtrace as that user or as root",

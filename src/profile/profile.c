@@ -201,3 +201,15 @@ bool profile_is_valid(const struct profile *profile)
 			return false;
 	return indices_are_valid(profile) && course_is_valid(profile) && java_is_valid(profile);
 }
+
+bool profile_is_static(const struct profile *profile)
+{
+	static const char *const loaders[] = {"/ld-linux", "/ld-musl", "/ld-2.", "/libc.so"};
+
+	if (!profile->maps_text)
+		return false;
+	for (size_t i = 0; i < sizeof(loaders) / sizeof(loaders[0]); i++)
+		if (strstr(profile->maps_text, loaders[i]))
+			return false;
+	return true;
+}

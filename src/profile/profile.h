@@ -223,6 +223,9 @@ void profile_count_before_attach(struct profile *profile);
 /* For how long the process was seen: all its life, or since the agent was put into it. */
 double profile_watched_s(const struct profile *profile);
 
+/* Whether its program has no dynamic loader, by its mappings: then no agent can be in it. */
+bool profile_is_static(const struct profile *profile);
+
 static inline bool profile_site_is_counted(const struct profile_site *site)
 {
 	return !(site->flags & MT_STACK_BACKING);

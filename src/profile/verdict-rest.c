@@ -139,6 +139,10 @@ static int advise_look(const struct evidence *evidence, struct verdict *verdict)
 			   target, target);
 	if (r < 0)
 		return r;
+	if (profile_is_static(evidence->profile))
+		return verdict_advise(verdict, PROFILE_UNKNOWN,
+				      "see who allocates and does not free: link it dynamically, "
+				      "and start it with memtrace run");
 	if (!evidence->running)
 		return verdict_advise(
 			verdict, PROFILE_UNKNOWN,

@@ -307,8 +307,11 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 	else
 		text_add_item(
 			buffer, options, "Agent",
-			"there is none in the process, so nobody recorded who allocates what is "
-			"live; start it with \"memtrace run PROGRAM\" for that");
+			profile_is_static(profile)
+				? "there is none in the process, and a static program can have "
+				  "none: who allocates what is live is not recorded"
+				: "there is none in the process, so nobody recorded who allocates "
+				  "what is live; start it with \"memtrace run PROGRAM\" for that");
 	return strbuf_addc(buffer, '\n');
 }
 

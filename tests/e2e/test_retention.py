@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What glibc keeps and why: the verdict, and whether its advice gives what it promises when it is followed."""
 
+import re
 import shutil
 import subprocess
 
@@ -42,6 +43,14 @@ def test_a_pinned_top_is_retention_and_trimming_gives_what_is_promised(tmp_path,
     assert_near(promise(report, "malloc_trim"), gained)
     if run is not None:
         assert says(report, "open_session (")
+
+
+def test_arenas_names_who_allocated_what_pins(tmp_path, memtrace):
+    with staged("pinned-top", run=["--allocator=system"], folder=tmp_path, settle=1) as stage:
+        done = memtrace("arenas", stage.pid)
+        assert done.returncode == 0, done.stderr
+    assert re.search(r"MiB in main, by a block of \d+ B at 0x[0-9a-f]+, from open_session "
+                     r"\(.*case-pinned-top\.c:\d+\), [1-9][\d.]* m?s old$", done.stdout, re.M), done.stdout
 
 
 @GLIBC

@@ -19,7 +19,8 @@ def same_but_for(report, pid):
 
 
 @pytest.mark.parametrize("run", [None, ["--allocator=system", "--sample=all"]], ids=["outside", "agent"])
-@pytest.mark.parametrize("name", ["pinned-top", "threshold", "holes", "slabs", "maps", "threads"])
+@pytest.mark.parametrize("name", ["pinned-top", "threshold", "holes", "slabs", "maps", "threads", "stacks",
+                                  "unjoined"])
 def test_a_core_gets_the_same_verdict(tmp_path, name, run):
     with staged(name, run=run, folder=tmp_path, settle=1) as stage:
         alive = stage.report()
