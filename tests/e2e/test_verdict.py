@@ -32,8 +32,11 @@ def test_a_leak_that_nobody_watched_is_undecided(tmp_path):
 def test_a_cache_that_turns_over_is_no_leak(tmp_path, options):
     with staged("cache", run=["--sample=all", *options], folder=tmp_path) as stage:
         report = stage.report()
+        kept = read_rss(stage.pid)
     assert code(report) == "cache"
     assert says(report, "put_entry (")
+    with staged("cache", 5000, run=["--sample=all", *options], folder=tmp_path) as stage:
+        assert_near(promise(report, "bound what put_entry"), kept - read_rss(stage.pid))
 
 
 @GLIBC
@@ -88,8 +91,11 @@ def test_mappings_of_the_program_are_not_of_malloc(tmp_path, run):
 def test_stacks_are_not_of_malloc(tmp_path, run):
     with staged("stacks", run=run, folder=tmp_path) as stage:
         report = stage.report()
+        kept = read_rss(stage.pid)
     assert code(report) == "not-malloc"
     assert says(report, "stacks of threads")
+    with staged("stacks", 24, run=run, folder=tmp_path) as stage:
+        assert_near(promise(report, "half as many threads"), kept - read_rss(stage.pid))
 
 
 @pytest.mark.parametrize("run", [None, [], ["--allocator=system"]], ids=["outside", "fast", "system"])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A cache that is bounded and does what caches do: 40 MB of entries, the oldest one replaced by each that
- * comes in. It is filled at once and turns over, on and on; nothing grows. It has done so three times when it
- * is ready.
+ * A cache that is bounded and does what caches do: 10,000 entries of 4 kB, or as many as the argument says,
+ * the oldest one replaced by each that comes in. It is filled at once and turns over, on and on; nothing grows.
+ * It has done so three times when it is ready.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -15,14 +15,14 @@ enum { STEPS = 300, ENTRIES = 10000, SIZE = 4000, STEP_MS = 10 };
 static struct stage stage;
 static sem_t is_reached;
 static void *entries[ENTRIES];
-static size_t oldest;
+static size_t oldest, n_entries = ENTRIES;
 
 static void put_entry(void)
 {
 	if (entries[oldest])
 		stage_free(&stage, entries[oldest], SIZE);
 	entries[oldest] = stage_alloc(&stage, SIZE);
-	oldest = (oldest + 1) % ENTRIES;
+	oldest = (oldest + 1) % n_entries;
 }
 
 static void serve(void)
@@ -34,7 +34,7 @@ static void serve(void)
 
 static void *serve_on(void *unused)
 {
-	for (int i = 0; i < ENTRIES; i++)
+	for (int i = 0; i < (int)n_entries; i++)
 		put_entry();
 	for (int step = 0;; step++) {
 		serve();
@@ -44,9 +44,12 @@ static void *serve_on(void *unused)
 	return unused;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	pthread_t server;
+
+	if (argc > 1)
+		n_entries = (size_t)atoi(argv[1]);
 
 	if (pthread_create(&server, NULL, serve_on, NULL) != 0)
 		abort();

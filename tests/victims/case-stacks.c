@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 48 threads that were once 4 MB deep: what a stack has touched stays resident as long as its thread. */
+/*
+ * 48 threads, or as many as the argument says, that were once 4 MB deep: what a stack has touched stays resident
+ * as long as its thread.
+ */
 #include <pthread.h>
 
 #include "stage.h"
@@ -25,10 +28,12 @@ static void *work(void *unused)
 	return unused;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	pthread_barrier_init(&all_were, NULL, THREADS + 1);
-	for (int i = 0; i < THREADS; i++) {
+	const int n_threads = argc > 1 ? atoi(argv[1]) : THREADS;
+
+	pthread_barrier_init(&all_were, NULL, (unsigned)n_threads + 1);
+	for (int i = 0; i < n_threads; i++) {
 		pthread_t thread;
 
 		if (pthread_create(&thread, NULL, work, NULL) != 0)
