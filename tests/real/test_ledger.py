@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,14 @@ def test_redis(memtrace, start, tmp_path):
     subprocess.run(["redis-cli", "-s", path, "debug", "populate", "50000", "key", "100"], check=True,
                    capture_output=True, timeout=60)
     assert explained(memtrace, pid)["heap.other"] > 5 * MIB
+    # jemalloc tells memtrace what it tells redis
+    report = memtrace.report(str(pid))
+    said = subprocess.run(["redis-cli", "-s", path, "info", "memory"], check=True, capture_output=True, text=True,
+                          timeout=60).stdout
+    allocated = int(re.search(r"^allocator_allocated:(\d+)", said, re.M)[1])
+    smaps.assert_explained(report)
+    in_use = sum(arena["in_use_bytes"] for arena in report["arenas"])
+    assert abs(in_use - allocated) <= allocated // 100 + 256 * 1024
 
 
 def test_nginx(memtrace, start, tmp_path):
