@@ -5,6 +5,9 @@
  */
 #include "profile/pins.h"
 
+/* Bytes of a block that has a mapping of its own beside what was asked for: its header, the last page. */
+static const double SIZE_DOUBT = 2 * 4096;
+
 static bool is_inside(const struct profile_block *block, const struct arena_pin *pin)
 {
 	if (block->site == PROFILE_NO_SITE)
@@ -68,4 +71,24 @@ bool pin_owner_find(const struct profile *profile, const struct arena_pin *pin,
 	describe(profile, pin, &owner);
 	*ret = owner;
 	return true;
+}
+
+const struct profile_site *pins_find_raiser(const struct profile *profile)
+{
+	double threshold;
+
+	if (!profile->arenas || profile->arenas->mmap_threshold == ARENAS_UNKNOWN)
+		return NULL;
+	threshold = (double)profile->arenas->mmap_threshold;
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		const struct profile_site *site = &profile->sites[i];
+		double mean = site->allocated_blocks ? (double)site->allocated_bytes /
+							       (double)site->allocated_blocks
+						     : 0;
+
+		if (site->kind == MT_SITE_MALLOC && site->freed_blocks > 0 && mean <= threshold &&
+		    mean >= threshold - SIZE_DOUBT)
+			return site;
+	}
+	return NULL;
 }

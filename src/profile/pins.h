@@ -24,4 +24,10 @@ struct pin_owner {
 bool pin_owner_find(const struct profile *profile, const struct arena_pin *pin,
 		    struct pin_owner *ret);
 
+/*
+ * Whose freed block raised glibc's mmap threshold: a place whose blocks are of the size that it was raised to,
+ * within two pages. NULL if that is not known.
+ */
+const struct profile_site *pins_find_raiser(const struct profile *profile);
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "profile/label.h"
+#include "profile/pins.h"
 
 /* glibc's M_MMAP_THRESHOLD before anything has raised it. */
 static const uint64_t THRESHOLD_DEFAULT = 128 << 10;
@@ -158,25 +159,6 @@ int cause_advise_pin(const struct evidence *evidence, struct verdict *verdict)
 			      what, strbuf_text(&who), it);
 }
 
-/* A place whose blocks are of the size that the threshold was raised to: within a page and a header. */
-static const struct profile_site *who_raised(const struct evidence *evidence)
-{
-	const struct profile *profile = evidence->profile;
-	const double threshold = (double)evidence->arenas->mmap_threshold;
-
-	for (size_t i = 0; i < profile->n_sites; i++) {
-		const struct profile_site *site = &profile->sites[i];
-		double mean = site->allocated_blocks ? (double)site->allocated_bytes /
-							       (double)site->allocated_blocks
-						     : 0;
-
-		if (site->kind == MT_SITE_MALLOC && site->freed_blocks > 0 && mean <= threshold &&
-		    mean >= threshold - 2 * 4096)
-			return site;
-	}
-	return NULL;
-}
-
 int cause_say_threshold(const struct evidence *evidence, struct verdict *verdict)
 {
 	const uint64_t kept = kept_by_threshold(evidence);
@@ -188,7 +170,7 @@ int cause_say_threshold(const struct evidence *evidence, struct verdict *verdict
 	if (kept == 0)
 		return 0;
 	units_format_bytes(evidence->arenas->mmap_threshold, raised);
-	site = who_raised(evidence);
+	site = pins_find_raiser(evidence->profile);
 	if (site) {
 		strbuf_adds(&who, ", from ");
 		r = label_site(evidence->profile, site, &who);

@@ -319,9 +319,22 @@ static int add_pins(struct strbuf *buffer, const struct profile *profile,
 	return 0;
 }
 
-static void add_thresholds(struct strbuf *buffer, const struct render_options *options,
-			   const struct arenas *arenas)
+static void add_raiser(struct strbuf *buffer, const struct profile *profile)
 {
+	const struct profile_site *site = pins_find_raiser(profile);
+
+	strbuf_adds(buffer, ": raised from 128.0 KiB, when the program freed such a block");
+	if (!site)
+		return;
+	strbuf_adds(buffer, " from ");
+	label_site(profile, site, buffer);
+}
+
+static void add_thresholds(struct strbuf *buffer, const struct render_options *options,
+			   const struct profile *profile)
+{
+	const struct arenas *arenas = profile->arenas;
+
 	if (arenas->mmap_threshold == ARENAS_UNKNOWN)
 		return;
 	strbuf_adds(buffer, "\n  Blocks from ");
@@ -330,7 +343,7 @@ static void add_thresholds(struct strbuf *buffer, const struct render_options *o
 	if (arenas->fixed_thresholds)
 		strbuf_adds(buffer, ", as the program or its environment asked for");
 	else if (arenas->mmap_threshold > MMAP_THRESHOLD_AT_FIRST)
-		strbuf_adds(buffer, ": raised from 128.0 KiB, when the program freed such a block");
+		add_raiser(buffer, profile);
 	if (arenas->trim_threshold < UINT64_MAX / 2) {
 		strbuf_adds(buffer, "; an arena's top goes back from ");
 		words_add_bytes(buffer, options, arenas->trim_threshold, 0);
@@ -368,7 +381,7 @@ int render_arenas_text(const struct profile *profile, const struct arenas_option
 	r = add_pins(&tail, profile, options);
 	if (r < 0)
 		return r;
-	add_thresholds(&tail, options->render, arenas);
+	add_thresholds(&tail, options->render, profile);
 	add_doubts(&tail, options->render, arenas, &sum);
 	if (head.error < 0 || tail.error < 0)
 		return -ENOMEM;

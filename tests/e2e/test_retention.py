@@ -88,6 +88,13 @@ def test_a_raised_threshold_is_found_and_setting_it_gives_what_is_promised(tmp_p
         assert_near(promise(report, "mmap_threshold=131072"), kept - read_rss(stage.pid))
 
 
+def test_arenas_names_who_raised_the_threshold(tmp_path, memtrace):
+    with staged("threshold", run=["--allocator=system"], folder=tmp_path) as stage:
+        done = memtrace("arenas", stage.pid)
+        assert done.returncode == 0, done.stderr
+    assert re.search(r"raised from 128\.0 KiB, when the program freed such a block from send_big \(", done.stdout)
+
+
 @GLIBC
 def test_holes_are_fragmentation_with_their_sizes(tmp_path, run):
     with staged("holes", run=run, folder=tmp_path, settle=1) as stage:
