@@ -6,7 +6,9 @@
  */
 #include <math.h>
 
+#include "base/strbuf.h"
 #include "base/units.h"
+#include "profile/label.h"
 #include "profile/verdict-rule.h"
 
 static const double SHORT_LIFE_S = 10;
@@ -20,6 +22,9 @@ static const uint64_t ARENA_RESERVATION = 64 << 20;
 static const double STANDING_SHARE = 0.05;
 /* Live blocks that are this part of RSS are what RSS is about. */
 static const double MOSTLY = 0.5;
+/* A place that gathered: so many blocks, for this part of the time; of what it got it freed less. */
+static const uint64_t HOARD_BLOCKS = 100;
+static const double HOARD_SHARE = 0.1, NOTHING_FREED = 0.02;
 /* Of the bytes in use, in blocks of one size, to be worth a word. */
 static const double ONE_SIZE_SHARE = 0.25;
 static const uint64_t ONE_SIZE_BLOCKS = 10;
@@ -100,12 +105,62 @@ static int judge_small(const struct evidence *evidence, struct verdict *verdict)
 	return verdict_say(verdict, "all that is resident are %s", rss);
 }
 
+/*
+ * A place that holds much, of which it freed nothing, and that did not get it at once. It may be set-up, or a
+ * leak whose work has paused: such a process is not called healthy.
+ */
+static const struct profile_site *find_hoard(const struct evidence *evidence)
+{
+	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MALLOC);
+
+	if (!site || !evidence_is_material(evidence, site->live_bytes) ||
+	    site->live_blocks < HOARD_BLOCKS || site->oldest_age_s < 0 ||
+	    (double)site->freed_bytes > NOTHING_FREED * (double)site->allocated_bytes ||
+	    site->oldest_age_s - site->youngest_age_s < HOARD_SHARE * evidence->watched_s)
+		return NULL;
+	return site;
+}
+
+static int judge_hoard(const struct evidence *evidence, const struct profile_site *site,
+		       struct verdict *verdict)
+{
+	_cleanup_(strbuf_deinit) struct strbuf name = {};
+	char bytes[UNITS_MAX], blocks[UNITS_MAX], took[UNITS_MAX], since[UNITS_MAX];
+	int r = label_site(evidence->profile, site, &name);
+
+	if (r < 0)
+		return r;
+	units_format_bytes(site->live_bytes, bytes);
+	units_format_count(site->live_blocks, blocks);
+	units_format_duration(site->oldest_age_s - site->youngest_age_s, took);
+	units_format_duration(site->youngest_age_s, since);
+	r = verdict_say(verdict, "%s gathered %s in %s blocks over %s and freed nothing of it",
+			strbuf_text(&name), bytes, blocks, took);
+	if (r >= 0 && site->youngest_age_s >= HOARD_SHARE * evidence->watched_s)
+		r = verdict_say(verdict,
+				"nothing came in the last %s: it is set-up that is over, or a leak "
+				"whose work has paused",
+				since);
+	else if (r >= 0)
+		r = verdict_say(verdict,
+				"it may be set-up that is not over, or a leak: a longer look "
+				"tells");
+	return r < 0 ? r
+		     : verdict_advise(verdict, site->live_bytes,
+				      "find out who should free what %s allocates, and look again "
+				      "when the process is at work",
+				      strbuf_text(&name));
+}
+
 static int judge_watched(const struct evidence *evidence, struct verdict *verdict)
 {
+	const struct profile_site *hoard = find_hoard(evidence);
 	char life[UNITS_MAX];
 	int r;
 
 	units_format_duration(evidence->watched_s, life);
+	if (hoard)
+		return judge_hoard(evidence, hoard, verdict);
 	if (evidence->watched_s < SHORT_LIFE_S)
 		return verdict_say(verdict,
 				   "it was watched for %s: too short to tell set-up from a leak",
