@@ -3,6 +3,10 @@
  * Memory that malloc knows nothing of: mappings of the program itself, stacks, shared memory. The ledger
  * has it by owner; who mapped it the agent knows, and without one how to find out is said instead.
  */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "profile/java.h"
@@ -11,6 +15,8 @@
 
 /* Of what is resident; less is a part of the picture and not the picture. */
 static const double MAIN_SHARE = 0.4;
+/* A path has to hold this part of what its owner has to be worth a word. */
+static const double PATH_SHARE = 0.2;
 
 static uint64_t stake_of(const struct evidence *evidence, uint64_t bytes)
 {
@@ -192,6 +198,67 @@ static int judge_stacks(const struct evidence *evidence, struct verdict *verdict
 const struct verdict_rule verdict_rule_stacks = {stake_stacks, judge_stacks,
 						 "are stacks of threads"};
 
+static int compare_paths(const void *a, const void *b)
+{
+	const struct mapping *const *x = a, *const *y = b;
+
+	return strcmp((*x)->path, (*y)->path);
+}
+
+/* Of the mappings that an owner has, the path with most resident bytes. */
+struct heaviest {
+	const char *path;
+	uint64_t bytes, n;
+};
+
+static int find_heaviest(const struct evidence *evidence, enum ledger_owner owner,
+			 struct heaviest *ret)
+{
+	const struct ledger *ledger = evidence->ledger;
+	_cleanup_free_ const struct mapping **sorted =
+		calloc(ledger->maps.n_mappings + 1, sizeof(const struct mapping *));
+	struct heaviest path = {};
+	size_t n = 0;
+
+	*ret = (struct heaviest){};
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < ledger->maps.n_mappings; i++)
+		if (ledger->mappings[i].owner == owner && ledger->mappings[i].mapping->path[0])
+			sorted[n++] = ledger->mappings[i].mapping;
+	qsort((void *)sorted, n, sizeof(*sorted), compare_paths);
+	for (size_t i = 0; i < n; i++) {
+		if (!path.path || strcmp(path.path, sorted[i]->path) != 0)
+			path = (struct heaviest){.path = sorted[i]->path};
+		path.bytes += sorted[i]->rss;
+		path.n++;
+		if (path.bytes > ret->bytes)
+			*ret = path;
+	}
+	return 0;
+}
+
+/* Which file most of it is of, where one is worth a word. */
+static int say_heaviest(const struct evidence *evidence, enum ledger_owner owner,
+			struct verdict *verdict)
+{
+	_cleanup_(strbuf_deinit) struct strbuf name = {};
+	char bytes[UNITS_MAX], count[UNITS_MAX];
+	struct heaviest path;
+	int r;
+
+	if (!evidence->ledger)
+		return 0;
+	r = find_heaviest(evidence, owner, &path);
+	if (r < 0 || (double)path.bytes < PATH_SHARE * (double)evidence_owned(evidence, owner))
+		return r;
+	label_add_clean(&name, path.path);
+	units_format_bytes(path.bytes, bytes);
+	units_format_count(path.n, count);
+	return verdict_say(verdict, "%s of it are of %s, in %s mapping%s", bytes,
+			   strbuf_text(&name), count, verdict_plural(path.n));
+}
+
 /* Owners that manage their memory beside malloc, with what to look into them with. */
 static const struct runtime {
 	enum ledger_owner owner;
@@ -242,7 +309,9 @@ static int judge_runtime(const struct evidence *evidence, struct verdict *verdic
 	if (r >= 0 && runtime->owner == LEDGER_JVM_HEAP && most)
 		r = verdict_say(verdict, "it may have up to %s (-Xmx, or what the machine chose)",
 				units_format_bytes(most, bytes));
-	if (r >= 0)
+	if (r >= 0 && runtime->owner == LEDGER_FILES)
+		r = say_heaviest(evidence, LEDGER_FILES, verdict);
+	else if (r >= 0)
 		r = verdict_say(verdict, "whether it is too much, its own tools tell");
 	return r < 0 ? r : verdict_advise(verdict, PROFILE_UNKNOWN, "%s", runtime->advice);
 }
@@ -260,6 +329,8 @@ static int judge_shared(const struct evidence *evidence, struct verdict *verdict
 	char target[16];
 	int r = begin(evidence, evidence_owned(evidence, LEDGER_SHARED), "shared memory", verdict);
 
+	if (r >= 0)
+		r = say_heaviest(evidence, LEDGER_SHARED, verdict);
 	if (r >= 0)
 		r = verdict_say(verdict,
 				"each process that maps it counts it as its own; it is there once");

@@ -128,6 +128,31 @@ def test_a_process_without_malloc_has_mapped_it_itself(tmp_path, compile_c):
     assert report["memory"]["unexplained_bytes"] == 0
 
 
+def test_shared_memory_is_named(tmp_path, compile_c):
+    program = compile_c("""
+        #include <string.h>
+        #include <sys/mman.h>
+        #include <unistd.h>
+        int main(void)
+        {
+            char word[8];
+            for (int i = 0; i < 40; i++) {
+                int fd = memfd_create("frames", 0);
+                if (ftruncate(fd, 1 << 20) < 0)
+                    return 1;
+                memset(mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), 1, 1 << 20);
+                close(fd);
+            }
+            write(1, "ready live=0 freed=0\\n", 21);
+            return read(0, word, 1) < 0;
+        }
+    """, "-D_GNU_SOURCE")
+    with staged([program], folder=tmp_path) as stage:
+        report = stage.report()
+    assert code(report) == "not-malloc"
+    assert says(report, "40.0 MiB of it are of /memfd:frames, in 40 mappings")
+
+
 def test_objects_that_nobody_watched_can_be_looked_at(tmp_path):
     with staged("objects", folder=tmp_path) as stage:
         report = stage.report()
