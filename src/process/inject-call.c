@@ -65,7 +65,6 @@ static int find_functions(const struct inject_modules *modules, struct inject_ca
 
 static int call_once(struct injection *injection, struct inject_calls *calls)
 {
-	_cleanup_free_ struct inject_range *modules = NULL;
 	struct outside outside = {};
 	int r = injection_look(injection);
 
@@ -73,16 +72,16 @@ static int call_once(struct injection *injection, struct inject_calls *calls)
 		r = find_functions(&injection->modules, calls);
 	if (r >= 0)
 		r = collect_modules(&injection->modules, &outside);
-	modules = outside.modules;
-	if (r < 0)
-		return r;
-	injection->calls = calls;
-	injection->outside = &outside;
-	injection->control.request.command = INJECT_CALL;
-	injection->control.request.session++;
-	r = injection_work(injection);
-	injection->calls = NULL;
-	injection->outside = NULL;
+	if (r >= 0) {
+		injection->calls = calls;
+		injection->outside = &outside;
+		injection->control.request.command = INJECT_CALL;
+		injection->control.request.session++;
+		r = injection_work(injection);
+		injection->calls = NULL;
+		injection->outside = NULL;
+	}
+	free(outside.modules);
 	return r;
 }
 

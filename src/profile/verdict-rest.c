@@ -211,9 +211,8 @@ static int advise_look(const struct evidence *evidence, struct verdict *verdict)
 }
 
 /* Most leaks are of one size: the class that has most of the bytes, if it has a good part of them. */
-static int say_sizes(const struct evidence *evidence, struct verdict *verdict)
+static int say_sizes(const struct arena_sizes_count *counts, struct verdict *verdict)
 {
-	const struct arena_sizes_count *counts = evidence->arenas->sizes.in_use;
 	const uint64_t whole = arena_sizes_total(counts).bytes;
 	char count[UNITS_MAX], size[UNITS_MAX];
 	size_t most = 0;
@@ -253,8 +252,8 @@ static int judge_unwatched(const struct evidence *evidence, struct verdict *verd
 			"%s of %s resident are blocks that the program has and uses, or has "
 			"forgotten",
 			units_format_bytes(live, bytes), rss);
-	if (r >= 0 && evidence->heap.known)
-		r = say_sizes(evidence, verdict);
+	if (r >= 0 && evidence->heap.known && evidence->arenas)
+		r = say_sizes(evidence->arenas->sizes.in_use, verdict);
 	if (r >= 0)
 		r = verdict_say(verdict, "a leak, a cache and a working set look the same at one "
 					 "moment without stacks");
