@@ -48,6 +48,9 @@ static const size_t WATCHED_MOMENTS = 16;
 /* Of what a place holds, in the time that its growth was taken of: less is standing still. */
 static const double GROWTH_SHARE = 0.02;
 
+/* Of what was gained, for it to count as kept. */
+static const double STILL_THERE = 0.5;
+
 enum seen { SEEN_NOTHING, SEEN_GROWING, SEEN_STEADY };
 
 /*
@@ -123,7 +126,10 @@ static enum seen watch(const struct profile *profile, const struct profile_site 
 	if (span_s < WATCHED_S || profile->n_moments < WATCHED_MOMENTS || isnan(site->growth))
 		return SEEN_NOTHING;
 	if (site->growth_low > 0 && site->growth * half_s >= least)
-		return SEEN_GROWING;
+		/* a program that frees everything before it ends has freed this, too */
+		return (double)site->live_bytes >= STILL_THERE * site->growth * half_s
+			       ? SEEN_GROWING
+			       : SEEN_NOTHING;
 	return site->growth_high * half_s < least ? SEEN_STEADY : SEEN_NOTHING;
 }
 

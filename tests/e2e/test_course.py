@@ -2,6 +2,7 @@
 """What run sees over time: growth of places, the course of RSS, peaks, and moments of a session."""
 
 import json
+import shutil
 
 import pytest
 
@@ -140,3 +141,18 @@ def test_without_a_series_there_is_no_moment(memtrace, tmp_path, compile_c):
         finally:
             leaks.subprocess.run(["kill", pid], check=True)
             tool.wait(timeout=20)
+
+
+def test_the_page_has_a_timeline(session, tmp_path):
+    browser = shutil.which("chromium")
+    if not browser:
+        pytest.skip("chromium is not installed")
+    page = tmp_path / "report.html"
+    with page.open("wb") as out:
+        leaks.subprocess.run([leaks.MEMTRACE, "report", "--format=html", session], stdout=out, check=True, timeout=60)
+    done = leaks.subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu",
+                                 f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=4000", "--dump-dom",
+                                 page.as_uri()], capture_output=True, text=True, check=True, timeout=60)
+    assert 'class="line rss" d="M' in done.stdout
+    assert 'class="line live" d="M' in done.stdout
+    assert "grew by" in done.stdout

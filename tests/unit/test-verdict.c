@@ -263,6 +263,24 @@ static void what_was_seen_to_grow_is_a_leak_whatever_its_ages(void **state)
 	assert_judged(profile, VERDICT_LEAK, 0.95);
 }
 
+static void what_grew_and_was_freed_at_the_end_is_no_leak(void **state)
+{
+	struct profile *profile = make(1000, 100, 1000);
+	struct verdict verdict;
+
+	for (unsigned i = 0; i < 100; i++)
+		profile->blocks[i].age_s = 999;
+	set_ages(profile);
+	profile->process.state = PROFILE_RUNNING;
+	watch(profile, 1000, 0, 0, 0);
+	profile->sites[0].growth = profile->sites[0].growth_low = profile->sites[0].growth_high =
+		10000;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_HEALTHY);
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 static void what_was_seen_to_stand_still_is_no_leak(void **state)
 {
 	/* of all ages, as something that is replaced at random */
@@ -311,6 +329,7 @@ int main(void)
 		cmocka_unit_test(samples_count_for_what_they_stand_for),
 		cmocka_unit_test(what_turns_over_is_a_cache),
 		cmocka_unit_test(what_was_seen_to_grow_is_a_leak_whatever_its_ages),
+		cmocka_unit_test(what_grew_and_was_freed_at_the_end_is_no_leak),
 		cmocka_unit_test(what_was_seen_to_stand_still_is_no_leak),
 		cmocka_unit_test(growth_that_was_seen_makes_surer_and_is_told),
 		cmocka_unit_test(short_watching_leaves_it_to_the_ages),

@@ -101,6 +101,71 @@
     page.append(element('h2', {}, 'Where every resident byte is: ' + bytes(whole)), element('div', { class: 'card' }, bar, legend));
   };
 
+  // ---- timeline ----
+  const kinds = [['rss_bytes', 'resident', 'rss'], ['live_bytes', 'live', 'live']];
+  const drawing = (tag, attributes, ...children) => {
+    const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  };
+  // a step of 1, 2 or 5 (of powers of two for bytes) that gives at most n lines
+  const stepOf = (whole, n, unit) => {
+    let step = unit;
+    for (let i = 0; whole / step > n; i++) step *= i % 3 === 1 ? 2.5 : 2;
+    return step;
+  };
+  const addTimeline = () => {
+    const course = report.course;
+    if (!course || course.moments.length < 3 || course.watched_s <= 0) return;
+    const known = kinds.filter(([key]) => course.moments.some((moment) => moment[key] !== null));
+    // the last look is at what the process left, which has no pages any more
+    const end = course.moments.findLastIndex((moment) => moment.rss_bytes !== null) + 1 || course.moments.length;
+    const moments = course.moments.slice(0, end), first = moments[0].at, span = moments.at(-1).at - first;
+    if (span <= 0) return;
+    const highest = Math.max(1, ...known.flatMap(([key]) => moments.map((moment) => Math.max(moment[key] ?? 0, moment['highest_' + key] ?? 0))));
+    const growth = course.rss.growth_low_bytes_per_s > 0 ? course.rss : course.live;
+    const rate = (value) => Math.abs(value) < 65536 ? bytes(Math.round(value * 3600)) + '/h' : bytes(Math.round(value)) + '/s';
+    const says = growth.growth_low_bytes_per_s > 0 ? (growth === course.rss ? 'RSS' : 'live memory') + ' grew by ' + rate(growth.growth_bytes_per_s) +
+      ' (' + rate(growth.growth_low_bytes_per_s) + ' to ' + rate(growth.growth_high_bytes_per_s) + ') in the later half' : 'it did not keep growing in the later half';
+    const chart = element('div', { id: 'timeline' });
+    const legend = element('div', { class: 'legend beside' }, ...known.map(([key, label, kind]) => element('div', {}, element('i', { class: kind }), element('span', {}, label),
+      element('b', {}, 'most ' + bytes(Math.max(...moments.map((moment) => moment['highest_' + key] ?? 0)))))));
+    const draw = () => {
+      const width = Math.max(chart.clientWidth, 200), height = 190, left = 74, right = 8, top = 8, bottom = 22;
+      const x = (at) => left + (at - first) / span * (width - left - right), y = (value) => height - bottom - value / highest * (height - top - bottom);
+      const svg = drawing('svg', { width, height, role: 'img', 'aria-label': 'memory over time: ' + says });
+      const power = 2 ** Math.max(0, Math.floor(Math.log2(highest)) - 4);
+      for (let value = 0, step = stepOf(highest, 4, power); value <= highest; value += step)
+        svg.append(drawing('line', { class: 'grid', x1: left, x2: width - right, y1: y(value), y2: y(value) }),
+          drawing('text', { x: left - 8, y: y(value) + 4, 'text-anchor': 'end' }, bytes(Math.round(value))));
+      for (const part of [0, 0.25, 0.5, 0.75, 1])
+        svg.append(drawing('text', { x: x(first + span * part), y: height - 6, 'text-anchor': part === 0 ? 'start' : part === 1 ? 'end' : 'middle' }, part ? duration(span * part) : '0'));
+      for (const [key, , kind] of known) {
+        const points = moments.filter((moment) => moment[key] !== null).map((moment) => [x(moment.at), y(moment['highest_' + key] ?? moment[key])]);
+        const line = points.map(([px, py], i) => (i ? 'L' : 'M') + px.toFixed(1) + ' ' + py.toFixed(1)).join('');
+        svg.append(drawing('path', { class: 'area ' + kind, d: line + `L${points.at(-1)[0].toFixed(1)} ${y(0)}L${points[0][0].toFixed(1)} ${y(0)}Z` }),
+          drawing('path', { class: 'line ' + kind, d: line }));
+      }
+      const cross = drawing('line', { class: 'cross', y1: top, y2: height - bottom, visibility: 'hidden' });
+      svg.append(cross);
+      svg.addEventListener('mousemove', (event) => {
+        const at = first + (event.clientX - svg.getBoundingClientRect().left - left) / (width - left - right) * span;
+        const near = moments.reduce((best, moment) => Math.abs(moment.at - at) < Math.abs(best.at - at) ? moment : best);
+        cross.setAttribute('visibility', 'visible');
+        cross.setAttribute('x1', x(near.at));
+        cross.setAttribute('x2', x(near.at));
+        showTip(event, [duration(near.at - first) + ' after the first look', bytes(near.rss_bytes) + ' resident', bytes(near.live_bytes) + ' live',
+          bytes(near.retained_bytes) + ' resident without a file, and in no live block']);
+      });
+      svg.addEventListener('mouseleave', () => { cross.setAttribute('visibility', 'hidden'); hideTip(); });
+      chart.replaceChildren(svg);
+    };
+    page.append(element('h2', {}, 'How it went: ' + says), element('div', { class: 'card' }, chart, legend));
+    draw();
+    addEventListener('resize', draw);
+  };
+
   // ---- flame graph ----
   const values = {
     live_bytes: ['bytes outstanding', bytes], live_blocks: ['blocks outstanding', count],
@@ -211,12 +276,18 @@
   };
 
   // ---- sites ----
-  const own = (site) => site.stack.find((frame) => frame.line && base(frame.module) === program) ?? site.stack.find((frame) => frame.line) ?? site.stack[0];
+  const starts = /^(_start|_dl_.*|call_init|__libc_start_.*|clone3?|start_thread)$/;
+  const own = (site) => site.stack.find((frame) => frame.line && base(frame.module) === program) ??
+    site.stack.find((frame) => frame.line && !starts.test(frame.function)) ?? site.stack[0];
+  // who called, where there are no lines to go by
+  const callers = (site) => site.stack.slice(1, 4).filter((frame) => !starts.test(frame.function)).map((frame) => ' ← ' + name(frame)).join('');
+  const grows = (site) => site.growth_low_bytes_per_s > 0 || site.growth_high_bytes_per_s < 0 ?
+    (site.growth_bytes_per_s > 0 ? '+' : '') + bytes(Math.round(site.growth_bytes_per_s)) + '/s' : '';
   const columns = [
     ['outstanding', 'live_bytes', (site) => bytes(site.live_bytes) + error(site), ''],
     ['blocks', 'live_blocks', (site) => count(site.live_blocks), ''],
     ['allocated', 'allocated_bytes', (site) => bytes(site.allocated_bytes), 'wide'],
-    ['growth', 'growth_bytes_per_s', (site) => site.growth_bytes_per_s === null ? '' : bytes(Math.round(site.growth_bytes_per_s)) + '/s', 'wide'],
+    ['growth', 'growth_bytes_per_s', grows, 'wide'],
     ['oldest', 'oldest_age_s', (site) => duration(site.oldest_age_s), 'wide'],
   ];
   const addSites = () => {
@@ -232,7 +303,8 @@
         const title = first ? name(first) + (frame !== first && frame ? ' for ' + name(frame) : '') : '(no stack)';
         const line = element('tr', { class: 'site' },
           ...columns.map(([, , text, kind]) => element('td', { class: kind }, text(site))),
-          element('td', { class: 'left' }, title + ' ', element('span', { class: 'dim' }, frame && frame.line ? base(frame.file) + ':' + frame.line : frame ? base(frame.module) : '')));
+          element('td', { class: 'left' }, title + ' ', element('span', { class: 'dim' },
+            frame && frame.line ? base(frame.file) + ':' + frame.line : frame ? callers(site) + ' ' + base(frame.module) : '')));
         line.addEventListener('click', () => {
           if (line.nextSibling?.dataset?.stack) { line.nextSibling.remove(); return; }
           const stack = site.stack.map((f) => name(f) + (f.inlined ? ' (inlined)' : '') + '  ' + place(f)).join('\n') + (site.truncated ? '\n… (the stack goes on)' : '');
@@ -263,6 +335,7 @@
   addHead();
   addVerdict();
   addFigures();
+  addTimeline();
   addLedger();
   addFlame();
   addSites();
