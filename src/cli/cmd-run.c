@@ -19,6 +19,7 @@
 #include "cli/family.h"
 #include "cli/follow.h"
 #include "cli/launch.h"
+#include "cli/leakcheck.h"
 #include "cli/print.h"
 #include "cli/recent.h"
 #include "cli/record-options.h"
@@ -30,9 +31,9 @@ struct values {
 	struct record_values record;
 	const char *allocator;
 	bool no_follow;
-	bool fail_on_leak;
-	uint64_t leak_bytes;
+	struct leakcheck leaks; /* fail, allowed, junit, github: options; the rest from them */
 	const char *suppressions;
+	bool without_known;
 	struct print_values print; /* for the short report: defaults */
 };
 
@@ -44,11 +45,17 @@ static const struct option_spec options[] = {
 	{"allocator", 0, "fast|system|LIBRARY.so", AT(allocator), &option_text,
 	 "memtrace's own (default), the program's, or a library's"},
 	{"no-follow", 0, NULL, AT(no_follow), &option_flag, "do not record child processes"},
-	{"fail-on-leak", 0, "[=SIZE]", AT(leak_bytes), &option_size,
+	{"fail-on-leak", 0, "[=SIZE]", AT(leaks.allowed), &option_size,
 	 "exit with 99 if more than SIZE (0) is outstanding at the end",
-	 .set_offset = AT(fail_on_leak)},
+	 .set_offset = AT(leaks.fail)},
 	{"suppressions", 0, "FILE", AT(suppressions), &option_text,
 	 "leave out of that what FILE names, in lines leak:PATTERN"},
+	{"no-default-suppressions", 0, NULL, AT(without_known), &option_flag,
+	 "count what libraries are known to allocate once and for good"},
+	{"junit", 0, "FILE", AT(leaks.junit), &option_text,
+	 "write the outcome to FILE as JUnit's XML"},
+	{"github", 0, NULL, AT(leaks.github), &option_flag,
+	 "print leaks as annotations of a GitHub workflow"},
 	{NULL},
 };
 
@@ -188,26 +195,19 @@ static void explain_no_record(const struct follower *follower, const char *path)
 		log_error("run: %s: left no record; MEMTRACE_DEBUG=1 lets the agent say why", path);
 }
 
-static int judge_leak(const struct values *values, const struct suppressions *suppressions,
+static int judge_leak(const struct values *values, struct suppressions *suppressions,
 		      const struct profile *profile, int status)
 {
-	char live[UNITS_MAX], hidden[UNITS_MAX], allowed[UNITS_MAX];
-	uint64_t live_bytes, suppressed_bytes;
+	struct leakcheck check = values->leaks;
 
-	if (!profile)
-		return status ?: STATUS_FAILED;
-	suppressions_apply(suppressions, profile, &live_bytes, &suppressed_bytes);
-	if (live_bytes <= values->leak_bytes)
-		return status;
-	log_error("run: %s outstanding at the end (%s suppressed), %s allowed; exit status %d",
-		  units_format_bytes(live_bytes, live),
-		  units_format_bytes(suppressed_bytes, hidden),
-		  units_format_bytes(values->leak_bytes, allowed), STATUS_LEAK);
-	return STATUS_LEAK;
+	check.quiet = values->record.quiet;
+	check.suppressed = values->suppressions;
+	suppressions->without_known = values->without_known;
+	return leakcheck_judge(&check, suppressions, profile, status);
 }
 
 /* The program is over: what is to be said, in this order. Returns the exit status. */
-static int conclude(const struct values *values, const struct preparation *preparation,
+static int conclude(const struct values *values, struct preparation *preparation,
 		    struct follower *follower)
 {
 	int status = exit_status(follower->end.status);
@@ -219,7 +219,7 @@ static int conclude(const struct values *values, const struct preparation *prepa
 	if (follower->root_path || follower->heaviest_path)
 		(void)recent_add(follower->root_path ?: follower->heaviest_path);
 	print_others(values, follower);
-	if (values->fail_on_leak)
+	if (leakcheck_is_wanted(&values->leaks))
 		status = judge_leak(values, &preparation->suppressions, follower->root_profile,
 				    status);
 	return status;
@@ -251,7 +251,7 @@ static int complain_preparation(int r)
 	return STATUS_FAILED;
 }
 
-static int run_followed(const struct values *values, const struct preparation *preparation,
+static int run_followed(const struct values *values, struct preparation *preparation,
 			char **operands, struct signals *signals)
 {
 	const struct follow_settings settings = {
@@ -275,7 +275,7 @@ static int run_followed(const struct values *values, const struct preparation *p
 	return waitpid(pid, &status, 0) == pid ? exit_status(status) : STATUS_FAILED;
 }
 
-static int run_prepared(const struct values *values, const struct preparation *preparation,
+static int run_prepared(const struct values *values, struct preparation *preparation,
 			char **operands)
 {
 	_cleanup_(signals_deinit) struct signals signals;

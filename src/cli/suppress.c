@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "profile/label.h"
 #include "region/abi.h"
 
 enum { FILE_MAX = 1024 * 1024 };
@@ -97,7 +98,8 @@ int suppressions_parse(char *text, struct suppressions *ret, struct strbuf *erro
 		n_lines += *c == '\n';
 	*ret = (struct suppressions){.text = text};
 	ret->patterns = calloc(n_lines, sizeof(*ret->patterns));
-	if (ret->patterns)
+	ret->used = calloc(n_lines, sizeof(*ret->used));
+	if (ret->patterns && ret->used)
 		r = parse_lines(ret, error);
 	if (r < 0)
 		suppressions_deinit(ret);
@@ -125,49 +127,112 @@ void suppressions_deinit(struct suppressions *suppressions)
 {
 	free(suppressions->text);
 	free(suppressions->patterns);
+	free(suppressions->used);
 	*suppressions = (struct suppressions){};
 }
 
-static bool any_matches(const struct suppressions *suppressions, const char *name)
+/* Marks each that does: two that name one leak are both in use. */
+static bool any_matches(struct suppressions *suppressions, const char *name)
 {
+	bool any = false;
+
 	for (size_t i = 0; name && i < suppressions->n_patterns; i++)
 		if (suppress_matches(suppressions->patterns[i], name))
-			return true;
-	return false;
+			any = suppressions->used[i] = true;
+	return any;
 }
 
-static bool location_matches(const struct suppressions *suppressions, const struct profile *profile,
+static bool location_matches(struct suppressions *suppressions, const struct profile *profile,
 			     const struct profile_location *location)
 {
-	if (location->module != PROFILE_NO_MODULE &&
-	    any_matches(suppressions, profile->modules[location->module].path))
-		return true;
+	bool any = false;
+
+	if (location->module != PROFILE_NO_MODULE)
+		any = any_matches(suppressions, profile->modules[location->module].path);
 	for (uint32_t i = 0; i < location->n_frames; i++) {
 		const struct profile_frame *frame = &profile->frames[location->first_frame + i];
 
-		if (any_matches(suppressions, frame->function) ||
-		    any_matches(suppressions, frame->file))
+		any |= any_matches(suppressions, frame->function);
+		any |= any_matches(suppressions, frame->file);
+	}
+	return any;
+}
+
+/* A program may have a function of any name; its libraries, and an interpreter, have theirs from elsewhere. */
+static bool is_library(const struct profile *profile, const struct profile_location *location)
+{
+	const char *path;
+
+	if (location->module == PROFILE_NO_MODULE)
+		return false;
+	path = profile->modules[location->module].path;
+	return strstr(path, ".so") || strncmp(label_base_name(path), "python", 6) == 0;
+}
+
+/* Whether the call is in a function of a library that allocates for good. */
+static bool is_known_function(const struct profile *profile,
+			      const struct profile_location *location)
+{
+	for (uint32_t i = 0; is_library(profile, location) && i < location->n_frames; i++) {
+		const char *function = profile->frames[location->first_frame + i].function;
+
+		for (size_t k = 0; function && suppress_known[k]; k++)
+			if (suppress_matches(suppress_known[k], function))
+				return true;
+	}
+	return false;
+}
+
+static bool is_of_constructor(const struct profile *profile, const struct profile_site *site)
+{
+	const struct profile_location *inner = profile_location_get(profile, site, 0);
+	bool known = false;
+
+	if (inner->module == PROFILE_NO_MODULE)
+		return false;
+	for (size_t i = 0; !known && suppress_constructors[i].module; i++)
+		known = suppress_matches(suppress_constructors[i].module,
+					 profile->modules[inner->module].path);
+	for (uint32_t i = 1; known && i < site->n_locations; i++) {
+		const struct profile_location *location = profile_location_get(profile, site, i);
+		const char *function = profile->frames[location->first_frame].function;
+
+		if (function && strcmp(function, "call_init") == 0)
 			return true;
 	}
 	return false;
 }
 
-void suppressions_apply(const struct suppressions *suppressions, const struct profile *profile,
-			uint64_t *ret_live, uint64_t *ret_suppressed)
+static bool is_suppressed(struct suppressions *suppressions, const struct profile *profile,
+			  const struct profile_site *site)
+{
+	bool matches = false;
+
+	for (uint32_t i = 0; i < site->n_locations; i++)
+		matches |= location_matches(suppressions, profile,
+					    profile_location_get(profile, site, i));
+	if (matches || suppressions->without_known || site->n_locations == 0)
+		return matches;
+	for (uint32_t i = 0; i < site->n_locations; i++)
+		if (is_known_function(profile, profile_location_get(profile, site, i)))
+			return true;
+	return is_of_constructor(profile, site);
+}
+
+void suppressions_apply(struct suppressions *suppressions, const struct profile *profile,
+			bool *hidden, uint64_t *ret_live, uint64_t *ret_suppressed)
 {
 	uint64_t live = 0, suppressed = 0;
 
 	for (size_t i = 0; i < profile->n_sites; i++) {
 		const struct profile_site *site = &profile->sites[i];
-		bool matches = false;
+		bool matches;
 
 		if (site->kind != MT_SITE_MALLOC || site->live_bytes == 0)
 			continue;
-		for (uint32_t j = 0; j < site->n_locations && !matches; j++) {
-			uint32_t ref = profile->location_refs[site->first_location + j];
-
-			matches = location_matches(suppressions, profile, &profile->locations[ref]);
-		}
+		matches = is_suppressed(suppressions, profile, site);
+		if (hidden)
+			hidden[i] = matches;
 		*(matches ? &suppressed : &live) += site->live_bytes;
 	}
 	*ret_live = live;

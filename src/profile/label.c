@@ -220,6 +220,14 @@ int label_short_function(const struct profile *profile, const struct profile_loc
 	return 0;
 }
 
+const struct profile_frame *label_site_frame(const struct profile *profile,
+					     const struct profile_site *site)
+{
+	struct call inner;
+
+	return site->n_locations > 0 ? find_place(profile, site, &inner).frame : NULL;
+}
+
 int label_site(const struct profile *profile, const struct profile_site *site,
 	       struct strbuf *buffer)
 {

@@ -43,6 +43,10 @@ int label_place(const struct profile *profile, const struct profile_location *lo
 int label_site(const struct profile *profile, const struct profile_site *site,
 	       struct strbuf *buffer);
 
+/* The call that label_site names as the place; NULL if the stack is empty. */
+const struct profile_frame *label_site_frame(const struct profile *profile,
+					     const struct profile_site *site);
+
 /* Whether a function is what starts programs and threads, which says nothing about anybody. */
 bool label_is_start(const char *function);
 

@@ -88,13 +88,85 @@ static void outstanding_bytes_are_split(void **state)
 	uint64_t live, hidden;
 
 	assert_int_equal(parse("leak:^known$\nleak:libknown", &suppressions, &error), 0);
-	suppressions_apply(&suppressions, &profile, &live, &hidden);
+	bool by_site[4] = {};
+
+	suppressions_apply(&suppressions, &profile, by_site, &live, &hidden);
 	assert_int_equal(live, 10);
 	assert_int_equal(hidden, 101);
+	assert_true(by_site[0] && !by_site[1] && by_site[2]);
 	suppressions_deinit(&suppressions);
-	suppressions_apply(&suppressions, &profile, &live, &hidden);
+	suppressions_apply(&suppressions, &profile, NULL, &live, &hidden);
 	assert_int_equal(live, 111);
 	assert_int_equal(hidden, 0);
+	strbuf_deinit(&error);
+}
+
+/* strdup in libc for main, with what stands between them. */
+static void apply_between(const char *function, const char *module,
+			  struct suppressions *suppressions, uint64_t *ret_live)
+{
+	struct profile_module modules[] = {{.path = (char *)"/usr/lib/libc.so.6"},
+					   {.path = (char *)module}};
+	struct profile_frame frames[] = {
+		{.function = "strdup"}, {.function = function}, {.function = "main"}};
+	struct profile_location locations[] = {
+		{.module = 0, .first_frame = 0, .n_frames = 1},
+		{.module = 1, .first_frame = 1, .n_frames = 1},
+		{.module = 1, .first_frame = 2, .n_frames = 1},
+	};
+	uint32_t refs[] = {0, 1, 2};
+	struct profile_site site = {.kind = MT_SITE_MALLOC, .n_locations = 3, .live_bytes = 7};
+	const struct profile profile = {.modules = modules,
+					.n_modules = 2,
+					.frames = frames,
+					.n_frames = 3,
+					.locations = locations,
+					.n_locations = 3,
+					.location_refs = refs,
+					.n_location_refs = 3,
+					.sites = &site,
+					.n_sites = 1};
+	uint64_t hidden;
+
+	suppressions_apply(suppressions, &profile, NULL, ret_live, &hidden);
+	assert_int_equal(*ret_live + hidden, 7);
+}
+
+static void what_libraries_never_free_is_left_out(void **state)
+{
+	struct suppressions none = {};
+	uint64_t live;
+
+	apply_between("setlocale", "/usr/lib/libc.so.6", &none, &live);
+	assert_int_equal(live, 0);
+	apply_between("g_type_register_static", "/usr/lib/libgobject-2.0.so.0", &none, &live);
+	assert_int_equal(live, 0);
+	/* a constructor of libc's, called by the loader */
+	apply_between("call_init", "/lib64/ld-linux-x86-64.so.2", &none, &live);
+	assert_int_equal(live, 0);
+	/* the program's own function of that name */
+	apply_between("setlocale", "/home/x/program", &none, &live);
+	assert_int_equal(live, 7);
+	apply_between("parse_line", "/home/x/libmine.so", &none, &live);
+	assert_int_equal(live, 7);
+	none.without_known = true;
+	apply_between("setlocale", "/usr/lib/libc.so.6", &none, &live);
+	assert_int_equal(live, 7);
+}
+
+static void patterns_that_match_are_marked(void **state)
+{
+	struct suppressions suppressions;
+	struct strbuf error = {};
+	uint64_t live;
+
+	assert_int_equal(parse("leak:parse\nleak:nothing\nleak:^main$", &suppressions, &error), 0);
+	apply_between("parse_line", "/home/x/program", &suppressions, &live);
+	assert_int_equal(live, 0);
+	assert_true(suppressions.used[0]);
+	assert_false(suppressions.used[1]);
+	assert_true(suppressions.used[2]);
+	suppressions_deinit(&suppressions);
 	strbuf_deinit(&error);
 }
 
@@ -105,6 +177,8 @@ int main(void)
 		cmocka_unit_test(a_star_is_anything),
 		cmocka_unit_test(files_have_comments_and_blank_lines),
 		cmocka_unit_test(outstanding_bytes_are_split),
+		cmocka_unit_test(what_libraries_never_free_is_left_out),
+		cmocka_unit_test(patterns_that_match_are_marked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
