@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/progress.h"
+
 enum { LOG_LINE_MAX = 4096 };
 
 static bool log_quiet;
@@ -30,6 +32,7 @@ void log_line(enum log_level level, const char *format, ...)
 	vsnprintf(line + length, sizeof(line) - length - 1, format, args);
 	va_end(args);
 	length = strlen(line);
+	progress_hide();
 	for (i = 0; i < length; i++)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';

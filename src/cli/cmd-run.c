@@ -21,6 +21,7 @@
 #include "cli/launch.h"
 #include "cli/leakcheck.h"
 #include "cli/print.h"
+#include "cli/progress-line.h"
 #include "cli/recent.h"
 #include "cli/record-options.h"
 #include "cli/suppress.h"
@@ -258,6 +259,7 @@ static int run_followed(const struct values *values, struct preparation *prepara
 		.output = values->record.output,
 		.duration_ns = values->record.duration_ns,
 		.verbose = values->record.verbose,
+		.quiet = values->record.quiet,
 	};
 	_cleanup_(follower_deinit) struct follower follower;
 	int r = follower_init(&follower, &settings, signals), status;
@@ -293,6 +295,8 @@ static int run_main(const void *values_, int n_operands, char **operands)
 	int status;
 
 	log_set_quiet(values->record.quiet);
+	/* the terminal is the program's, until its end */
+	progress_line_remove();
 	status = prepare(values, operands[0], &preparation);
 	if (status != STATUS_DONE)
 		return status;

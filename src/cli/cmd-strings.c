@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/macro.h"
+#include "base/progress.h"
 #include "base/strbuf.h"
 #include "cli/census-options.h"
 #include "cli/explain-core.h"
@@ -109,9 +110,12 @@ static int scan_mappings(const struct values *values, const struct space *space,
 	bool all = !strcmp(values->in, "all"), found = false;
 	int r = 0;
 
+	progress_begin("reading mappings", space->maps->n_mappings);
+
 	for (size_t i = 0; i < space->maps->n_mappings && r == 0; i++) {
 		const struct mapping *mapping = &space->maps->mappings[i];
 
+		progress_step(i);
 		/* the kernel's pages cannot be read from outside */
 		if (!mapping->read || !strncmp(mapping->path, "[v", 2))
 			continue;
@@ -121,6 +125,7 @@ static int scan_mappings(const struct values *values, const struct space *space,
 		found = true;
 		r = textscan_range(&walk->scan, &walk->window, mapping->start, mapping->end);
 	}
+	progress_end();
 	return r < 0 || found ? r : -ENOENT;
 }
 

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/print.h"
+#include "cli/progress-line.h"
 #include "cli/screen.h"
 #include "cli/top-choose.h"
 #include "cli/top-loop.h"
@@ -174,6 +175,8 @@ static int top_main(const void *values_, int n_operands, char **operands)
 	char chosen[16] = "";
 	int status;
 
+	/* the screen is its own */
+	progress_line_remove();
 	if (operands[0])
 		return watch(values, operands[0]);
 	if (!values->batch && open_screen(values) != STATUS_DONE)

@@ -31,6 +31,7 @@
 #include "cli/family.h"
 #include "cli/followed.h"
 #include "cli/observe.h"
+#include "cli/progress-line.h"
 
 enum { N_EVENTS = 16, GRACE_MS = 100, ANCESTORS_MAX = 64, STAT_FILE_MAX = 4096 };
 
@@ -321,6 +322,8 @@ int follower_watch(struct follower *follower, pid_t root)
 	}
 	epoll_ctl(follower->epoll_fd, EPOLL_CTL_DEL, follower->root_fd, NULL);
 	r = reap(follower);
+	if (!follower->settings.quiet)
+		progress_line_install();
 	if (r >= 0)
 		settle(follower);
 	return r;

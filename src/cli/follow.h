@@ -32,6 +32,7 @@ struct follow_settings {
 	const char *output;   /* -o, or NULL */
 	uint64_t duration_ns; /* record no longer than that; 0: to the end */
 	bool verbose;
+	bool quiet; /* no progress either */
 };
 
 struct followed;

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/progress-line.h"
 #include "cli/suggest.h"
 
 static const struct verb *const *all_verbs;
@@ -147,5 +148,6 @@ int verb_dispatch(const struct verb *const *verbs, int argc, char **argv)
 	verb = verb_find(argv[1]);
 	if (!verb)
 		return verb_complain_unknown(argv[1]);
+	progress_line_install();
 	return verb_main(verb, argc - 2, argv + 2);
 }

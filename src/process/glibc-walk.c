@@ -24,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
+#include "base/progress.h"
 #include "process/pause.h"
 
 enum {
@@ -337,7 +338,12 @@ int glibc_walk_region(const struct glibc_walk *walk, const struct glibc_region *
 		return -ENOMEM;
 	if (region->search)
 		r = step_over(&walker, 0);
-	while (!r)
+	progress_begin("reading the heap, MiB",
+		       (region->end - MIN(region->first, region->end)) >> 20);
+	while (!r) {
+		progress_step((walker.place.next - region->first) >> 20);
 		r = advance(&walker);
+	}
+	progress_end();
 	return r == FINISHED ? 0 : r == STOPPED ? walker.stopped : r;
 }

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "base/progress.h"
 #include "profile/estimate.h"
 #include "profile/label.h"
 #include "profile/locator.h"
@@ -137,6 +138,7 @@ static int build_sites(struct builder *builder)
 	for (uint32_t i = 0; i < snapshot->n_sites; i++) {
 		const struct mt_site *from = &snapshot->sites[i];
 
+		progress_step(i);
 		builder->sites[i] = PROFILE_NO_SITE;
 		if (from->n_frames == 0)
 			continue;
@@ -409,7 +411,9 @@ int profile_build(const struct region_snapshot *snapshot, const struct procinfo 
 	r = locator_init(&builder.locator, builder.profile, snapshot, symbolizer);
 	if (r < 0)
 		return r;
+	progress_begin("naming stacks", snapshot->n_sites);
 	r = build_sites(&builder);
+	progress_end();
 	if (r < 0)
 		return r;
 	r = build_live(&builder);
