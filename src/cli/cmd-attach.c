@@ -91,8 +91,9 @@ static int take_snapshot(struct observation *observation)
  */
 static void look(struct observation *observation)
 {
-	uint64_t began_ns = observe_now_ns(), now_ns;
-	bool copy = !region_outlives(observation->region);
+	const uint64_t spent_ns = observe_spent_ns();
+	const bool copy = !region_outlives(observation->region);
+	uint64_t now_ns;
 
 	if (copy)
 		(void)take_snapshot(observation);
@@ -103,8 +104,8 @@ static void look(struct observation *observation)
 		(void)observe_region(observation->series, observation->region,
 				     observation->origin.pid);
 	now_ns = observe_now_ns();
-	observation->next_look_ns =
-		now_ns + series_interval_ns(now_ns - observation->began_ns, now_ns - began_ns);
+	observation->next_look_ns = now_ns + series_interval_ns(now_ns - observation->began_ns,
+								observe_spent_ns() - spent_ns);
 }
 
 static void look_if_due(struct observation *observation)

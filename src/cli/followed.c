@@ -29,17 +29,18 @@ static void begin_series(struct followed *process)
 
 static uint64_t observe(struct followed *process, uint64_t now_ns)
 {
-	uint64_t cost_ns;
+	uint64_t spent_ns;
 
 	if (!process->series)
 		return UINT64_MAX;
 	if (now_ns < process->next_look_ns)
 		return process->next_look_ns;
+	spent_ns = observe_spent_ns();
 	/* without memory for another moment there is one less */
 	(void)observe_region(process->series, process->region, process->origin.pid);
-	cost_ns = observe_now_ns() - now_ns;
 	process->next_look_ns =
-		now_ns + cost_ns + series_interval_ns(now_ns - process->began_ns, cost_ns);
+		observe_now_ns() +
+		series_interval_ns(now_ns - process->began_ns, observe_spent_ns() - spent_ns);
 	return process->next_look_ns;
 }
 

@@ -17,12 +17,22 @@
 
 enum { STATM_MAX = 256, NS_PER_S = 1000000000 };
 
-uint64_t observe_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t observe_now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t observe_spent_ns(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Resident, and of that without a file; a zombie has nothing, which is not its memory. */
@@ -30,14 +40,18 @@ static void read_resident(pid_t pid, struct series_sample *sample)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	_cleanup_free_ char *text = NULL;
-	unsigned long pages, files;
-	char path[64];
+	char path[64], *rest;
+	uint64_t pages, files;
 
 	sample->rss = sample->anon = PROFILE_UNKNOWN;
 	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
 	if (file_read(path, STATM_MAX, &text, NULL) < 0)
 		return;
-	if (sscanf(text, "%*u %lu %lu", &pages, &files) != 2 || pages == 0 || files > pages)
+	/* the first is the address space */
+	(void)strtoull(text, &rest, 10);
+	pages = strtoull(rest, &rest, 10);
+	files = strtoull(rest, &rest, 10);
+	if (pages == 0 || files > pages)
 		return;
 	sample->rss = pages * page;
 	sample->anon = (pages - files) * page;
