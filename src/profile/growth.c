@@ -75,9 +75,14 @@ struct growth growth_estimate(const double *times, const double *values, size_t 
 	margin = Z_95 * sqrt(count * (count - 1) * (2 * count + 5) / 18);
 	const double below = ((double)n_slopes - margin) / 2, above = below + margin;
 
-	return (struct growth){
+	const struct growth growth = {
 		.per_s = (slopes[(n_slopes - 1) / 2] + slopes[n_slopes / 2]) / 2,
 		.low = slopes[(size_t)MAX(below, 0.0)],
 		.high = slopes[MIN((size_t)above + 1, n_slopes - 1)],
 	};
+
+	/* two readings of a damaged file may lie next to nothing apart */
+	return isfinite(growth.per_s) && isfinite(growth.low) && isfinite(growth.high)
+		       ? growth
+		       : GROWTH_UNKNOWN;
 }

@@ -128,10 +128,16 @@ static bool indices_are_valid(const struct profile *profile)
 	return true;
 }
 
+/* Seconds since the epoch that somebody may have seen: with others, differences would be no numbers. */
+static bool is_time(double at)
+{
+	return isfinite(at) && at >= 0 && at < 1e12;
+}
+
 static bool course_is_valid(const struct profile *profile)
 {
 	for (size_t i = 0; i < profile->n_moments; i++)
-		if (!isfinite(profile->moments[i].at) ||
+		if (!is_time(profile->moments[i].at) ||
 		    (i > 0 && profile->moments[i].at < profile->moments[i - 1].at))
 			return false;
 	for (size_t i = 0; i < profile->n_points; i++) {

@@ -9,6 +9,7 @@
 
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "profile/estimate.h"
 #include "profile/label.h"
 #include "profile/verdict-rule.h"
 
@@ -104,7 +105,7 @@ static int say_ages(const struct evidence *evidence, const struct profile_site *
 /* "1.5 MiB", and of which time: slow growth is said by the hour. */
 static const char *rate(double per_s, bool slow, char buffer[static UNITS_MAX])
 {
-	return units_format_bytes((uint64_t)MAX(slow ? per_s * 3600 : per_s, 0.0), buffer);
+	return units_format_bytes(estimate_round(slow ? per_s * 3600 : per_s), buffer);
 }
 
 /* As it was seen; else blocks came evenly from the oldest one up to now: that is a rate. */

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "profile/course.h"
+#include "profile/estimate.h"
 #include "profile/survival.h"
 #include "render/json.h"
 
@@ -16,7 +17,7 @@ static json_t *number(uint64_t value)
 
 static json_t *whole(double value)
 {
-	return isfinite(value) ? json_integer((json_int_t)value) : json_null();
+	return isfinite(value) ? json_integer((json_int_t)estimate_round(value)) : json_null();
 }
 
 static json_t *real(double value)

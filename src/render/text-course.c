@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "profile/course.h"
+#include "profile/estimate.h"
 #include "profile/survival.h"
 #include "render/spark.h"
 #include "render/text.h"
@@ -43,7 +44,8 @@ static int add_sentence(struct strbuf *text, const struct profile *profile,
 	}
 	words_add_duration(text, options, course_span_s(profile));
 	strbuf_adds(text, "; most was ");
-	words_add_bytes(text, options, (uint64_t)course_figure(&profile->moments[peak], figure), 0);
+	words_add_bytes(text, options,
+			estimate_round(course_figure(&profile->moments[peak], figure)), 0);
 	strbuf_adds(text, " after ");
 	return words_add_duration(
 		text, options, MAX(profile->moments[peak].at - profile->process.started_at, 0.0));

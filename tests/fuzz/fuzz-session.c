@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "profile/moment.h"
 #include "profile/payload.h"
 #include "profile/session.h"
 #include "render/render.h"
@@ -31,6 +32,7 @@ static void draw(const struct profile *profile)
 	render_short(profile, &narrow, "file", null);
 	render_json(profile, NULL, null);
 	render_folded(profile, NULL, null);
+	render_html(profile, NULL, null);
 	for (grouped.by = RENDER_BY_SITE; grouped.by <= RENDER_BY_AGE; grouped.by++)
 		render_csv(profile, &grouped, null);
 }
@@ -39,6 +41,7 @@ static void check(struct profile *profile)
 {
 	struct strbuf first = {}, second = {};
 	struct profile *again;
+	uint64_t rest;
 
 	if (payload_write(profile, &first) < 0 ||
 	    payload_read(first.text, first.length, &again) < 0 ||
@@ -46,6 +49,11 @@ static void check(struct profile *profile)
 	    memcmp(first.text, second.text, first.length) != 0)
 		abort();
 	draw(again);
+	if (again->n_moments > 0 && moment_go_to(again, again->n_moments / 2, &rest) == 0) {
+		if (!profile_is_valid(again))
+			abort();
+		draw(again);
+	}
 	profile_free(again);
 	profile_free(profile);
 	strbuf_deinit(&first);
