@@ -76,11 +76,11 @@ static int run_batch(struct top *top, const struct values *values)
 {
 	const unsigned wanted = values->n_frames ?: UINT32_MAX;
 	struct pollfd fd = {top_source_fd(top->source), POLLIN, 0};
-	bool skipped = false;
 	int r = 0;
 
 	top->options.width = BATCH_WIDTH;
 	top->rows = BATCH_ROWS;
+	top->n_wanted = SIZE_MAX;
 	for (unsigned n = 0; r >= 0 && n < wanted && !ferror(stdout);) {
 		if (poll(&fd, 1, -1) < 0 && errno != EINTR)
 			return STATUS_FAILED;
@@ -88,12 +88,9 @@ static int run_batch(struct top *top, const struct values *values)
 			continue;
 		if (top->ended)
 			break;
-		/* the first shot of a process with the agent has no names yet */
-		if (!skipped && top_source_pid(top->source) != 0 &&
-		    top->shot->profile->agent.mode != MT_MODE_NONE) {
-			skipped = true;
+		/* the first shots of a process with the agent have no names yet */
+		if (!top->shot->is_named)
 			continue;
-		}
 		r = print_frame(top, n++);
 		/* a session is what it is */
 		if (top_source_pid(top->source) == 0)

@@ -36,6 +36,7 @@ struct candidate {
 struct chooser {
 	struct process_list list;
 	struct map series; /* pid: struct top_series * */
+	struct top_looks looks;
 	struct candidate *candidates;
 	size_t n_candidates;
 	struct top_pane pane;
@@ -55,8 +56,12 @@ static void chooser_init(struct chooser *chooser)
 
 static void chooser_deinit(struct chooser *chooser)
 {
-	map_for_each (entry, &chooser->series)
-		free((void *)(uintptr_t)entry->value);
+	map_for_each (entry, &chooser->series) {
+		struct top_series *series = (void *)(uintptr_t)entry->value;
+
+		top_series_deinit(series);
+		free(series);
+	}
 	map_deinit(&chooser->series);
 	process_list_deinit(&chooser->list);
 	free(chooser->candidates);
@@ -82,9 +87,9 @@ static double observe(struct chooser *chooser, const struct procinfo *info, bool
 		}
 	}
 	if (is_new)
-		series->n = 0;
+		top_series_deinit(series);
 	top_series_add(series, time_s, info->rss);
-	return top_series_growth(series);
+	return top_series_growth(series, &chooser->looks);
 }
 
 static double rank_of(const struct candidate *candidate)
@@ -112,6 +117,7 @@ static int look(struct chooser *chooser)
 
 	if (r < 0)
 		return r;
+	top_looks_add(&chooser->looks, time_s);
 	free(chooser->candidates);
 	chooser->n_candidates = 0;
 	chooser->candidates = calloc(list.n_entries + 1, sizeof(*chooser->candidates));

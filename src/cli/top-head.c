@@ -12,11 +12,6 @@
 #include "profile/label.h"
 #include "render/words.h"
 
-const struct top_view *const top_views[TOP_N_VIEWS] = {
-	&top_sites, &top_tree,    &top_ledger,   &top_arenas,
-	&top_maps,  &top_threads, &top_timeline, &top_events,
-};
-
 static int add_process(struct top *top, struct top_lines *lines)
 {
 	const struct profile *profile = top->shot->profile;

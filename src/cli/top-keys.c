@@ -99,18 +99,14 @@ static void predict_trim(struct top *top)
 		 units_format_bytes(bytes, text), top->shot->profile->process.pid);
 }
 
-static void set_baseline(struct top *top, bool set)
+static void set_baseline(struct top *top)
 {
-	top_clear_baseline(top);
-	if (!set)
-		return;
 	if (top_set_baseline(top) < 0) {
 		snprintf(top->message, sizeof(top->message), "there is no memory for a mark");
 		return;
 	}
 	top_source_pause(top->source, false);
 	top->paused = false;
-	top_source_poke(top->source);
 	snprintf(top->message, sizeof(top->message),
 		 "figures are differences from now; M ends that");
 }
@@ -126,6 +122,7 @@ static void set_filter(struct top *top, const char *text)
 	if (top->options.grep)
 		regfree(&top->grep);
 	top->options.grep = NULL;
+	top->n_filters++;
 	top->filter[0] = '\0';
 	if (!text[0])
 		return;
@@ -167,7 +164,7 @@ static void press_for_process(struct top *top, int key)
 		detach(top);
 		break;
 	case 'm':
-		set_baseline(top, true);
+		set_baseline(top);
 		break;
 	case ' ':
 		top->paused = !top->paused;
@@ -227,7 +224,7 @@ void top_loop_press(struct top_loop *loop, int key)
 		predict_trim(top);
 		break;
 	case 'M':
-		set_baseline(top, false);
+		top_clear_baseline(top);
 		break;
 	case 'a':
 	case 'd':

@@ -117,13 +117,15 @@ int top_lines_add_gap(struct top_lines *lines)
 	return top_lines_begin(lines, TOP_NO_ITEM);
 }
 
-int top_lines_add_stub(struct top_lines *lines, uint64_t item)
+int top_lines_add_stub(struct top_lines *lines, uint64_t item, size_t index)
 {
 	int r = top_lines_begin(lines, item);
 
-	if (r >= 0)
-		lines->lines[lines->n_lines - 1].stub = true;
-	return r;
+	if (r < 0)
+		return r;
+	lines->lines[lines->n_lines - 1].stub = true;
+	lines->lines[lines->n_lines - 1].index = index;
+	return 0;
 }
 
 bool top_lines_is_stub(const struct top_lines *lines, size_t line)
@@ -133,7 +135,7 @@ bool top_lines_is_stub(const struct top_lines *lines, size_t line)
 
 int top_lines_fill(const struct top_lines *lines, size_t line, struct top_lines *into)
 {
-	return lines->fill(lines->context, lines->lines[line].item, into);
+	return lines->fill(lines->context, lines->lines[line].index, into);
 }
 
 static void print_line(const struct top_lines *lines, size_t at, size_t columns, FILE *out)

@@ -42,10 +42,11 @@ struct top_line {
 	uint32_t first_span, n_spans;
 	uint64_t item; /* what Enter opens; TOP_NO_ITEM if it cannot be selected */
 	bool stub;     /* has no text yet */
+	size_t index;  /* of a stub: its maker's own */
 };
 
-/* Adds the line that a stub with that item stands for. */
-typedef int (*top_fill)(void *context, uint64_t item, struct top_lines *lines);
+/* Adds the line that the stub with that index stands for. */
+typedef int (*top_fill)(void *context, size_t index, struct top_lines *lines);
 
 /* Zeroed is empty. */
 struct top_lines {
@@ -78,7 +79,7 @@ int top_lines_add_gap(struct top_lines *lines);
  * A line that gets its text only if it is seen: of a list of 100,000 lines a screen shows 50. What fill and
  * context say has to hold until the lines are made anew.
  */
-int top_lines_add_stub(struct top_lines *lines, uint64_t item);
+int top_lines_add_stub(struct top_lines *lines, uint64_t item, size_t index);
 bool top_lines_is_stub(const struct top_lines *lines, size_t line);
 int top_lines_fill(const struct top_lines *lines, size_t line, struct top_lines *into);
 

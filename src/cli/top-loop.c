@@ -38,6 +38,7 @@ int top_draw(struct top *top, struct top_lines *lines, size_t *ret_n_fixed)
 	if (top->detail != TOP_NO_ITEM && top->view->draw_detail)
 		return top->view->draw_detail(top, top->detail, lines);
 	*ret_n_fixed += top->view->n_heads;
+	top_source_set_eager(top->source, top->view->needs_shots);
 	return top->view->draw(top, lines);
 }
 
@@ -55,8 +56,8 @@ static void draw_bottom(const struct top_loop *loop, int row)
 	else
 		snprintf(text, sizeof(text),
 			 " every %g s%s%s%s%s   Enter opens, / filters, q leaves", top->interval_s,
-			 top->baseline ? "; since the mark" : "", top->filter[0] ? "; only /" : "",
-			 top->filter, top->filter[0] ? "/" : "");
+			 top->baseline.is_set ? "; since the mark" : "",
+			 top->filter[0] ? "; only /" : "", top->filter, top->filter[0] ? "/" : "");
 	screen_draw_text(row, top->message[0] || loop->prompt.open ? TOP_STRONG : TOP_DIM, text);
 }
 
@@ -69,6 +70,8 @@ static int draw_all(struct top_loop *loop)
 		return 0;
 	top->options.width = (unsigned)columns;
 	top->rows = rows - 5;
+	top->selected = loop->pane.selected;
+	top->n_wanted = loop->pane.scroll + 3 * (size_t)rows;
 	r = top_draw(top, &loop->pane.lines, &loop->pane.n_fixed);
 	if (r < 0)
 		return r;

@@ -45,8 +45,7 @@ static int compare_lines(const void *a, const void *b)
 static int draw_ledger(struct top *top, struct top_lines *lines)
 {
 	const struct ledger *ledger = &top->shot->ledger;
-	const struct ledger *was =
-		top->baseline && top->baseline->has_ledger ? &top->baseline->ledger : NULL;
+	const uint64_t *was = top->baseline.has_ledger ? top->baseline.resident : NULL;
 	struct line sorted[LEDGER_N_OWNERS];
 	char bytes[UNITS_MAX + 2];
 
@@ -59,7 +58,7 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 			   "SWAPPED", "RESERVED", BAR, "OF ALL", "WHAT");
 	for (unsigned i = 0; i < LEDGER_N_OWNERS; i++) {
 		const struct ledger_line *line = &ledger->lines[sorted[i].owner];
-		const uint64_t before = was ? was->lines[sorted[i].owner].resident : 0;
+		const uint64_t before = was ? was[sorted[i].owner] : 0;
 
 		if (line->virtual == 0 && before == 0 && sorted[i].owner != LEDGER_UNEXPLAINED)
 			continue;
@@ -81,7 +80,8 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 	return top_lines_add(lines, TOP_STRONG, "   %-*s  all of it", BAR, "");
 }
 
-const struct top_view top_ledger = {.name = "Ledger", .n_heads = 1, .draw = draw_ledger};
+const struct top_view top_ledger = {
+	.name = "Ledger", .n_heads = 1, .needs_shots = true, .draw = draw_ledger};
 
 /* ---- arenas ---- */
 
@@ -148,8 +148,11 @@ static int draw_arena(struct top *top, uint64_t item, struct top_lines *lines)
 	return 0;
 }
 
-const struct top_view top_arenas = {
-	.name = "Arenas", .n_heads = 1, .draw = draw_arenas, .draw_detail = draw_arena};
+const struct top_view top_arenas = {.name = "Arenas",
+				    .n_heads = 1,
+				    .needs_shots = true,
+				    .draw = draw_arenas,
+				    .draw_detail = draw_arena};
 
 /* ---- mappings ---- */
 
@@ -207,4 +210,5 @@ static int draw_maps(struct top *top, struct top_lines *lines)
 	return 0;
 }
 
-const struct top_view top_maps = {.name = "Maps", .n_heads = 1, .draw = draw_maps};
+const struct top_view top_maps = {
+	.name = "Maps", .n_heads = 1, .needs_shots = true, .draw = draw_maps};

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/units.h"
+#include "cli/top-list.h"
 #include "cli/top.h"
 #include "profile/label.h"
 #include "render/group.h"
@@ -22,13 +23,6 @@ enum {
 	SPARK_NARROW = 8,
 	SOURCE_MAX = 4 * 1024 * 1024,
 	SOURCE_AROUND = 2
-};
-
-/* What a line of the list shows. */
-struct row {
-	const struct profile_site *site;
-	int64_t live_bytes, live_blocks;
-	double growth, oldest_s;
 };
 
 /* On a narrow screen names need the room more. */
@@ -44,47 +38,6 @@ static const char *sort_name(enum render_sort sort)
 	return names[sort];
 }
 
-static void fill_row(const struct top *top, const struct view_row *from, struct row *row)
-{
-	const struct profile_site *site = &top->shot->profile->sites[from->site];
-	const struct profile_site *was = top_find_baseline(top, site->id);
-
-	*row = (struct row){
-		.site = site,
-		.live_bytes = (int64_t)from->live_bytes - (int64_t)(was ? was->live_bytes : 0),
-		.live_blocks = (int64_t)from->live_blocks - (int64_t)(was ? was->live_blocks : 0),
-		.growth = top_growth(top, site->id),
-		.oldest_s = from->oldest_age_s,
-	};
-}
-
-static double key_of(const struct row *row, enum render_sort sort)
-{
-	switch (sort) {
-	case RENDER_SORT_GROWTH:
-		return isnan(row->growth) ? -1e300 : row->growth;
-	case RENDER_SORT_ALLOCATED:
-		return (double)row->site->allocated_bytes;
-	case RENDER_SORT_BLOCKS:
-		return (double)row->live_blocks;
-	case RENDER_SORT_AGE:
-		return row->oldest_s;
-	default:
-		return (double)row->live_bytes;
-	}
-}
-
-static int compare_rows(const void *a, const void *b, void *sort)
-{
-	const struct row *x = a, *y = b;
-	const double p = key_of(x, *(enum render_sort *)sort);
-	const double q = key_of(y, *(enum render_sort *)sort);
-
-	if (p != q)
-		return p < q ? 1 : -1;
-	return x->site->id < y->site->id ? -1 : x->site->id > y->site->id;
-}
-
 static void add_duration_cell(const struct top *top, struct top_lines *lines, double seconds,
 			      size_t columns)
 {
@@ -95,24 +48,29 @@ static void add_duration_cell(const struct top *top, struct top_lines *lines, do
 	top_lines_add_cell(lines, TOP_PLAIN, strbuf_text(&text), columns, true);
 }
 
-static int draw_row(struct top *top, const struct row *row, struct top_lines *lines)
+static int draw_row(void *top_, size_t index, struct top_lines *lines)
 {
+	struct top *top = top_;
+	const struct profile_site *site = &top->shot->profile->sites[top->list->rows[index].site];
+	const struct top_was *was = top_find_was(top, site);
+	const int64_t live_bytes = (int64_t)site->live_bytes - (int64_t)(was ? was->live_bytes : 0);
+	const int64_t live_blocks =
+		(int64_t)site->live_blocks - (int64_t)(was ? was->live_blocks : 0);
 	_cleanup_(strbuf_deinit) struct strbuf text = {};
 	char bytes[UNITS_MAX + 2], blocks[UNITS_MAX + 2];
 
-	top_lines_begin(lines, row->site->id);
-	top_lines_add_cell(lines, TOP_STRONG, top_format_bytes(top, row->live_bytes, bytes), 11,
-			   true);
-	snprintf(blocks, sizeof(blocks), top->baseline ? "%+lld" : "%lld",
-		 (long long)row->live_blocks);
+	top_lines_begin(lines, site->id);
+	top_lines_add_cell(lines, TOP_STRONG, top_format_bytes(top, live_bytes, bytes), 11, true);
+	snprintf(blocks, sizeof(blocks), top->baseline.is_set ? "%+lld" : "%lld",
+		 (long long)live_blocks);
 	top_lines_add_cell(lines, TOP_PLAIN, blocks, 8, true);
-	top_add_growth_cell(lines, row->growth);
-	add_duration_cell(top, lines, row->oldest_s, 8);
+	top_add_growth_cell(lines, top_growth(top, site));
+	add_duration_cell(top, lines, top_age(top, site), 8);
 	top_lines_add(lines, TOP_PLAIN, "  ");
-	top_add_spark(top, lines, top_find_series(top, row->site->id), spark_columns(top));
-	label_site(top->shot->profile, row->site, &text);
+	top_add_spark(top, lines, top_series_of(top, site), spark_columns(top));
+	label_site(top->shot->profile, site, &text);
 	return top_lines_add(lines, TOP_PLAIN, "  %s%s", strbuf_text(&text),
-			     row->site->kind == MT_SITE_MMAP ? " [mmap]" : "");
+			     site->kind == MT_SITE_MMAP ? " [mmap]" : "");
 }
 
 static void add_head_cell(const struct top *top, struct top_lines *lines, const char *text,
@@ -126,37 +84,26 @@ static void add_head_cell(const struct top *top, struct top_lines *lines, const 
 
 static int draw_sites(struct top *top, struct top_lines *lines)
 {
-	const struct profile *profile = top->shot->profile;
-	struct render_options options = top->options;
-	_cleanup_(view_deinit) struct view view = {};
-	_cleanup_free_ struct row *rows = NULL;
-	int r;
+	int r = top_list_make(top);
 
-	/* the sort is ours: growth and differences are not the profile's */
-	options.sort = RENDER_SORT_LIVE;
-	r = view_make(profile, &options, VIEW_OUTSTANDING, 0, &view);
 	if (r < 0)
 		return r;
-	rows = calloc(view.n_rows + 1, sizeof(*rows));
-	if (!rows)
-		return -ENOMEM;
-	for (size_t i = 0; i < view.n_rows; i++)
-		fill_row(top, &view.rows[i], &rows[i]);
-	qsort_r(rows, view.n_rows, sizeof(*rows), compare_rows, &top->options.sort);
 	top_lines_begin(lines, TOP_NO_ITEM);
-	add_head_cell(top, lines, top->baseline ? "SINCE" : "LIVE", 11, RENDER_SORT_LIVE);
+	add_head_cell(top, lines, top->baseline.is_set ? "SINCE" : "LIVE", 11, RENDER_SORT_LIVE);
 	add_head_cell(top, lines, "BLOCKS", 8, RENDER_SORT_BLOCKS);
 	add_head_cell(top, lines, "GROWTH", 12, RENDER_SORT_GROWTH);
 	add_head_cell(top, lines, "OLDEST", 8, RENDER_SORT_AGE);
 	top_lines_add(lines, TOP_TITLE, "  %-*.*s  ALLOCATED BY", (int)spark_columns(top),
 		      (int)spark_columns(top), "LATELY");
-	for (size_t i = 0; i < view.n_rows; i++)
-		draw_row(top, &rows[i], lines);
-	if (view.n_rows == 0)
+	lines->fill = draw_row;
+	lines->context = top;
+	for (size_t i = 0; i < top->list->n_rows && r >= 0; i++)
+		r = top_lines_add_stub(lines, top->list->rows[i].id, i);
+	if (top->list->n_rows == 0)
 		top_lines_add_line(lines, TOP_DIM, "  %s",
 				   top->filter[0] ? "nothing outstanding matches"
 						  : "nothing is outstanding");
-	return 0;
+	return r;
 }
 
 static int draw_groups(struct top *top, struct top_lines *lines)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * top-source.h: where `memtrace top` gets what it shows: a thread that looks at the process again and
+ * top-source.h: where `memtrace top` gets what it shows: threads that look at the process again and
  * again, so that naming addresses and reading mappings never keep the screen waiting.
+ *
+ * A pulse is taken every interval. A shot takes longer, so it is taken as often as it keeps the time spent on it
+ * within half a percent of a core, or within five where the view shows what only a shot has.
  */
 #ifndef CLI_TOP_SOURCE_H
 #define CLI_TOP_SOURCE_H
@@ -11,25 +14,18 @@
 #include <sys/types.h>
 
 #include "base/strbuf.h"
-#include "profile/ledger.h"
-#include "profile/profile.h"
-#include "profile/verdict.h"
-#include "region/abi.h"
+#include "cli/top-shot.h"
+#include "profile/pulse.h"
 
-/* The process at one moment. Owned by who took it. */
-struct top_shot {
-	struct profile *profile;
-	struct ledger ledger;
-	bool has_ledger;
-	struct verdict verdict;
-	/* the newest of the ring, oldest first; site is the region's number (profile->recorded_sites) */
-	struct mt_event *events;
-	size_t n_events;
-	double time_s; /* CLOCK_MONOTONIC */
-	bool ended;    /* the process is gone: this is the last that was seen */
+/* What changes from moment to moment. Owned by who took it. */
+struct top_pulse {
+	struct pulse sites;
+	bool has_sites; /* there is an agent */
+	uint64_t rss;   /* PROFILE_UNKNOWN */
+	double time_s;  /* CLOCK_MONOTONIC */
 };
 
-struct top_shot *top_shot_free(struct top_shot *shot);
+struct top_pulse *top_pulse_free(struct top_pulse *pulse);
 
 /* CLOCK_MONOTONIC in seconds. */
 double top_now_s(void);
@@ -40,15 +36,25 @@ struct top_source; /* opaque */
 int top_source_open(const char *target, struct top_source **ret, struct strbuf *error);
 struct top_source *top_source_free(struct top_source *source);
 
-/* Readable when there is a new shot. */
+/* Readable when there is something new. */
 int top_source_fd(const struct top_source *source);
-/* The newest shot, or NULL if there is none since the last call. The caller frees it. */
-struct top_shot *top_source_take(struct top_source *source);
+/*
+ * The newest shot and pulse, each NULL if there is none since the last call; the caller frees them. ended: the
+ * process is gone, and there will be no more.
+ */
+void top_source_take(struct top_source *source, struct top_shot **ret_shot,
+		     struct top_pulse **ret_pulse, bool *ret_ended);
 
 void top_source_set_interval(struct top_source *source, double interval_s);
 void top_source_pause(struct top_source *source, bool paused);
-/* Looks again now. */
+/* Takes a shot now. */
 void top_source_poke(struct top_source *source);
+/* Whether what is on the screen comes from shots alone. */
+void top_source_set_eager(struct top_source *source, bool eager);
+/* So much of what is live is at places that are in no shot yet: the next one comes earlier if that is much. */
+void top_source_tell_unknown(struct top_source *source, double unknown, double live);
+/* Processor seconds that the last shot and the last pulse took. */
+void top_source_costs(struct top_source *source, double *ret_shot_s, double *ret_pulse_s);
 
 /* 0 for a session or a core. */
 pid_t top_source_pid(const struct top_source *source);

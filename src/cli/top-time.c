@@ -37,14 +37,7 @@ static int draw_threads(struct top *top, struct top_lines *lines)
 	if (!holders)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < profile->n_threads; i++)
-		holders[i].thread = i;
-	for (size_t i = 0; i < profile->n_blocks; i++) {
-		const struct profile_block *block = &profile->blocks[i];
-
-		if (block->thread < profile->n_threads && block->site != PROFILE_NO_SITE &&
-		    profile_site_is_counted(&profile->sites[block->site]))
-			estimate_add(&holders[block->thread].live, block->size, block->interval);
-	}
+		holders[i] = (struct holder){i, top->shot->held[i]};
 	if (profile->n_threads > 0)
 		qsort(holders, profile->n_threads, sizeof(*holders), compare_holders);
 	top_lines_add_line(lines, TOP_TITLE, "%9s  %-16s%12s%12s%12s", "TID", "NAME", "HOLDS",
@@ -66,8 +59,11 @@ static int draw_threads(struct top *top, struct top_lines *lines)
 	return 0;
 }
 
-const struct top_view top_threads = {
-	.name = "Threads", .n_heads = 1, .needs_agent = true, .draw = draw_threads};
+const struct top_view top_threads = {.name = "Threads",
+				     .n_heads = 1,
+				     .needs_agent = true,
+				     .needs_shots = true,
+				     .draw = draw_threads};
 
 /* ---- timeline ---- */
 
@@ -224,6 +220,7 @@ const struct top_view top_events = {
 	.name = "Events",
 	.n_heads = 1,
 	.needs_agent = true,
+	.needs_shots = true,
 	.draw = draw_events,
 	.draw_detail = top_draw_site,
 };

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * top.c: what all views share: the newest shot and the baseline, history and growth, small drawings.
+ * top.c: what all views share: the newest figures, their course, and the baseline.
+ *
+ * Figures come in two ways. A shot is everything, and takes the source a while; a pulse is only what changes
+ * from moment to moment, and is laid over the last shot. A pulse that was taken after a shot stays in
+ * force when the shot comes late.
  */
 #include "cli/top.h"
 
@@ -8,20 +12,25 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/units.h"
+#include "base/grow.h"
+#include "cli/top-list.h"
 
 enum { SLOPE_POINTS = 16 };
 
 void top_deinit(struct top *top)
 {
-	map_for_each (entry, &top->series)
-		free((void *)(uintptr_t)entry->value);
-	map_deinit(&top->series);
+	for (size_t i = 0; i < top->n_series; i++)
+		top_series_deinit(&top->series[i]);
+	free(top->series);
+	map_deinit(&top->series_by_id);
 	map_deinit(&top->expanded);
 	free(top->history);
+	free(top->sites);
+	top_list_free(top->list);
 	top_shot_free(top->shot);
+	top_pulse_free(top->pulse);
+	pulse_state_deinit(&top->state);
 	top_clear_baseline(top);
 	top_source_free(top->source);
 	if (top->options.grep)
@@ -30,36 +39,25 @@ void top_deinit(struct top *top)
 
 /* ---- history ---- */
 
-double top_now_s(void)
+static uint32_t index_of(const struct map *map, uint64_t id)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return (uint32_t)map_get(map, id, TOP_NONE);
 }
 
-void top_series_add(struct top_series *series, double time_s, uint64_t bytes)
+/*
+ * The series of a site that is live for the first time. was_there: it may have been live before, without
+ * being known; else it was nothing at the last look.
+ */
+static uint32_t begin_series(struct top *top, uint64_t id, bool was_there)
 {
-	series->time_s[series->n % TOP_SERIES] = time_s;
-	series->bytes[series->n % TOP_SERIES] = bytes;
-	series->n++;
-}
+	const uint32_t index = (uint32_t)top->n_series;
 
-static void remember_site(struct top *top, const struct profile_site *site, double time_s)
-{
-	struct top_series *series = map_get_ptr(&top->series, site->id);
-
-	if (!series) {
-		/* nothing to watch yet */
-		if (site->live_bytes == 0)
-			return;
-		series = calloc(1, sizeof(*series));
-		if (!series || map_set(&top->series, site->id, (uintptr_t)series) < 0) {
-			free(series);
-			return;
-		}
-	}
-	top_series_add(series, time_s, site->live_bytes);
+	if (GROW(top->series, top->n_series) < 0 || map_set(&top->series_by_id, id, index) < 0)
+		return TOP_NONE;
+	top->series[top->n_series++] = (struct top_series){};
+	if (!was_there && top->looks.n > 0)
+		top_series_add(&top->series[index], top_looks_back(&top->looks, 0), 0);
+	return index;
 }
 
 /* When the history is full, every other moment of it goes: it gets coarser with age. */
@@ -76,117 +74,206 @@ static void remember_moment(struct top *top, const struct top_moment *moment)
 		top->history[top->n_history++] = *moment;
 }
 
-static void remember(struct top *top)
+static void remember_site(struct top *top, size_t i, double time_s, bool was_there)
+{
+	const struct profile_site *site = &top->shot->profile->sites[i];
+	struct top_site *beside = &top->sites[i];
+
+	if (beside->series == TOP_NONE && site->live_bytes > 0 && profile_site_is_counted(site))
+		beside->series = begin_series(top, site->id, was_there);
+	if (beside->series != TOP_NONE)
+		top_series_add(&top->series[beside->series], time_s, site->live_bytes);
+}
+
+static void remember(struct top *top, double time_s)
 {
 	const struct top_shot *shot = top->shot;
 	const struct profile *profile = shot->profile;
 	struct top_moment moment = {
-		.time_s = shot->time_s,
-		.rss = shot->has_ledger ? shot->ledger.rss : profile->process.rss,
+		.time_s = time_s,
+		.rss = profile->process.rss,
 		.live = profile->agent.mode == MT_MODE_NONE ? PROFILE_UNKNOWN
 							    : profile->heap.live_bytes,
 		.kept = shot->has_ledger ? ledger_kept_bytes(&shot->ledger) : PROFILE_UNKNOWN,
 	};
 
-	for (size_t i = 0; i < profile->n_sites; i++)
-		if (profile_site_is_counted(&profile->sites[i]))
-			remember_site(top, &profile->sites[i], shot->time_s);
 	remember_moment(top, &moment);
+	top_looks_add(&top->looks, time_s);
+	top->n_looks++;
+}
+
+static void remember_sites(struct top *top, double time_s, bool was_there)
+{
+	for (size_t i = 0; i < top->shot->profile->n_sites; i++) {
+		top->sites[i].aged_s = time_s;
+		remember_site(top, i, time_s, was_there);
+	}
+}
+
+/* ---- news ---- */
+
+static void find_beside(struct top *top)
+{
+	const struct profile *profile = top->shot->profile;
+
+	for (size_t i = 0; i < profile->n_sites; i++)
+		top->sites[i] = (struct top_site){
+			.series = index_of(&top->series_by_id, profile->sites[i].id),
+			.was = index_of(&top->baseline.by_id, profile->sites[i].id),
+		};
+}
+
+static void touch_site(void *top_, uint32_t site)
+{
+	struct top *top = top_;
+
+	top->sites[site].aged_s = top->pulse->time_s;
+	remember_site(top, site, top->pulse->time_s, true);
+}
+
+/* What a pulse says of the process as a whole; the shot is of its moment now. */
+static void set_moment(struct top *top)
+{
+	struct profile_process *process = &top->shot->profile->process;
+
+	if (top->pulse->rss != PROFILE_UNKNOWN)
+		process->rss = top->pulse->rss;
+	process->captured_at += top->pulse->time_s - top->shot->time_s;
+	top->shot->time_s = top->pulse->time_s;
+}
+
+/*
+ * The shot's figures become those of the pulse. Changes can be laid only over what the pulse before has left: over
+ * a new shot goes everything.
+ */
+static int apply_pulse(struct top *top)
+{
+	const struct pulse *pulse = &top->pulse->sites;
+	struct profile *profile = top->shot->profile;
+	const bool is_next = top->is_of_pulse;
+	int r;
+
+	set_moment(top);
+	if (!top->pulse->has_sites)
+		return 0;
+	if (is_next)
+		pulse_apply(&top->state, pulse, profile, &top->unknown, touch_site, top);
+	r = pulse_state_add(&top->state, pulse);
+	if (r < 0)
+		return r;
+	if (!is_next) {
+		pulse_apply_all(&top->state, pulse, profile, &top->unknown);
+		remember_sites(top, top->pulse->time_s, true);
+	}
+	top->is_of_pulse = true;
+	return 0;
+}
+
+static int accept_pulse(struct top *top, struct top_pulse *pulse)
+{
+	int r = 0;
+
+	top_pulse_free(top->pulse);
+	top->pulse = pulse;
+	if (!top->shot || pulse->time_s <= top->shot->time_s)
+		return pulse->has_sites ? pulse_state_add(&top->state, &pulse->sites) : 0;
+	r = apply_pulse(top);
+	remember(top, pulse->time_s);
+	top_source_tell_unknown(top->source, top->unknown,
+				(double)top->shot->profile->heap.live_bytes);
+	return r;
+}
+
+static int accept_shot(struct top *top, struct top_shot *shot)
+{
+	struct profile *profile = shot->profile;
+	/* the same stack may have another identity once it has names */
+	const bool was_there = !top->shot || !top->shot->is_named || !shot->is_named;
+	struct top_site *sites = calloc(profile->n_sites + 1, sizeof(*sites));
+	const bool is_late = top->pulse && top->pulse->time_s > shot->time_s;
+
+	if (!sites) {
+		top_shot_free(shot);
+		return -ENOMEM;
+	}
+	top_shot_free(top->shot);
+	free(top->sites);
+	top->shot = shot;
+	top->sites = sites;
+	top->n_shots++;
+	find_beside(top);
+	top->unknown = 0;
+	top->is_of_pulse = false;
+	if (shot->has_ledger)
+		profile->process.rss = shot->ledger.rss;
+	remember_sites(top, shot->time_s, was_there);
+	if (is_late && apply_pulse(top) < 0)
+		return -ENOMEM;
+	/* the pulse was a look already, unless there was nothing to lay it over */
+	if (!is_late || top->n_history == 0)
+		remember(top, shot->time_s);
+	return 0;
 }
 
 bool top_update(struct top *top)
 {
-	struct top_shot *shot = top_source_take(top->source);
+	struct top_pulse *pulse;
+	struct top_shot *shot;
+	bool ended = false, news = false;
 
-	if (!shot)
-		return false;
-	if (shot->ended) {
-		top->ended = true;
-		top_shot_free(shot);
+	top_source_take(top->source, &shot, &pulse, &ended);
+	if (pulse)
+		news = accept_pulse(top, pulse) >= 0;
+	if (shot)
+		news = accept_shot(top, shot) >= 0;
+	if (ended && !top->ended) {
+		top->ended = news = true;
 		snprintf(top->message, sizeof(top->message),
 			 "the process has ended; this is the last of it, and s saves it");
-		return true;
 	}
-	top_shot_free(top->shot);
-	top->shot = shot;
-	remember(top);
-	return true;
+	return news && top->shot;
 }
 
 /* ---- growth ---- */
 
-static int compare_doubles(const void *a, const void *b)
+const struct top_series *top_series_of(const struct top *top, const struct profile_site *site)
 {
-	const double x = *(const double *)a, y = *(const double *)b;
+	const uint32_t index = top->sites[site - top->shot->profile->sites].series;
 
-	return x < y ? -1 : x > y;
+	return index == TOP_NONE ? NULL : &top->series[index];
 }
 
-/* Theil and Sen: the median of the slopes between all pairs of points, which single steps do not move. */
-static double median_slope(const double *time_s, const double *value, unsigned n)
+double top_growth(const struct top *top, const struct profile_site *site)
 {
-	double slopes[SLOPE_POINTS * (SLOPE_POINTS - 1) / 2];
-	unsigned n_slopes = 0;
+	const struct top_series *series = top_series_of(top, site);
 
-	for (unsigned i = 0; i < n; i++)
-		for (unsigned j = i + 1; j < n; j++)
-			if (time_s[j] > time_s[i])
-				slopes[n_slopes++] =
-					(value[j] - value[i]) / (time_s[j] - time_s[i]);
-	if (n_slopes == 0)
-		return NAN;
-	qsort(slopes, n_slopes, sizeof(*slopes), compare_doubles);
-	return n_slopes % 2 ? slopes[n_slopes / 2]
-			    : (slopes[n_slopes / 2 - 1] + slopes[n_slopes / 2]) / 2;
-}
-
-const struct top_series *top_find_series(const struct top *top, uint64_t site_id)
-{
-	return map_get_ptr(&top->series, site_id);
-}
-
-double top_growth(const struct top *top, uint64_t site_id)
-{
-	const struct top_series *series = top_find_series(top, site_id);
-
-	return series ? top_series_growth(series) : NAN;
-}
-
-double top_series_growth(const struct top_series *series)
-{
-	double time_s[SLOPE_POINTS], value[SLOPE_POINTS];
-	uint32_t held, points;
-
-	if (series->n < 2)
-		return NAN;
-	held = MIN(series->n, (uint32_t)TOP_SERIES);
-	points = MIN(held, (uint32_t)SLOPE_POINTS);
-	for (uint32_t i = 0; i < points; i++) {
-		/* evenly over what is held, from the oldest to the newest */
-		uint32_t at = series->n - held + (points > 1 ? i * (held - 1) / (points - 1) : 0);
-
-		time_s[i] = series->time_s[at % TOP_SERIES];
-		value[i] = (double)series->bytes[at % TOP_SERIES];
-	}
-	return median_slope(time_s, value, points);
+	return series ? top_series_growth(series, &top->looks) : NAN;
 }
 
 double top_total_growth(const struct top *top)
 {
-	double time_s[SLOPE_POINTS], value[SLOPE_POINTS];
-	const size_t held = MIN(top->n_history, (size_t)TOP_SERIES);
-	const size_t points = MIN(held, (size_t)SLOPE_POINTS);
+	struct top_point points[SLOPE_POINTS];
+	const size_t held = MIN(top->n_history, (size_t)TOP_SERIES_POINTS);
+	const size_t n = MIN(held, (size_t)SLOPE_POINTS);
 
-	if (points < 2)
+	if (n < 2)
 		return NAN;
-	for (size_t i = 0; i < points; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct top_moment *moment =
-			&top->history[top->n_history - held + i * (held - 1) / (points - 1)];
+			&top->history[top->n_history - held + i * (held - 1) / (n - 1)];
 
-		time_s[i] = moment->time_s;
-		value[i] = (double)(moment->live != PROFILE_UNKNOWN ? moment->live : moment->rss);
+		points[i].time_s = moment->time_s;
+		points[i].value = moment->live != PROFILE_UNKNOWN ? moment->live : moment->rss;
 	}
-	return median_slope(time_s, value, (unsigned)points);
+	return top_median_slope(points, (unsigned)n);
+}
+
+double top_age(const struct top *top, const struct profile_site *site)
+{
+	const struct top_site *beside = &top->sites[site - top->shot->profile->sites];
+
+	return site->oldest_age_s < 0 ? -1
+				      : site->oldest_age_s + top->shot->time_s - beside->aged_s;
 }
 
 const struct profile_site *top_find_site(const struct profile *profile, uint64_t id)
@@ -202,99 +289,46 @@ const struct profile_site *top_find_site(const struct profile *profile, uint64_t
 int top_set_baseline(struct top *top)
 {
 	const struct profile *profile = top->shot->profile;
+	struct top_baseline *baseline = &top->baseline;
 
 	top_clear_baseline(top);
-	for (size_t i = 0; i < profile->n_sites; i++)
-		if (map_set(&top->baseline_sites, profile->sites[i].id, i) < 0) {
-			map_deinit(&top->baseline_sites);
-			return -ENOMEM;
-		}
-	/* the next shot takes the place of this one */
-	top->baseline = top->shot;
-	top->shot = NULL;
+	baseline->sites = calloc(profile->n_sites + 1, sizeof(*baseline->sites));
+	if (!baseline->sites || map_reserve(&baseline->by_id, profile->n_sites) < 0) {
+		top_clear_baseline(top);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		baseline->sites[i].live_bytes = profile->sites[i].live_bytes;
+		baseline->sites[i].live_blocks = profile->sites[i].live_blocks;
+		(void)map_set(&baseline->by_id, profile->sites[i].id, i);
+		top->sites[i].was = (uint32_t)i;
+	}
+	baseline->has_ledger = top->shot->has_ledger;
+	for (unsigned i = 0; baseline->has_ledger && i < LEDGER_N_OWNERS; i++)
+		baseline->resident[i] = top->shot->ledger.lines[i].resident;
+	baseline->is_set = true;
+	top->n_looks++;
 	return 0;
 }
 
 void top_clear_baseline(struct top *top)
 {
-	map_deinit(&top->baseline_sites);
-	top_shot_free(top->baseline);
-	top->baseline = NULL;
+	map_deinit(&top->baseline.by_id);
+	free(top->baseline.sites);
+	top->baseline = (struct top_baseline){};
+	top->n_looks++;
+	for (size_t i = 0; top->shot && i < top->shot->profile->n_sites; i++)
+		top->sites[i].was = TOP_NONE;
 }
 
-const struct profile_site *top_find_baseline(const struct top *top, uint64_t site_id)
+const struct top_was *top_find_was(const struct top *top, const struct profile_site *site)
 {
-	const uint64_t *index = map_find(&top->baseline_sites, site_id);
+	const uint32_t index = top->sites[site - top->shot->profile->sites].was;
 
-	return index ? &top->baseline->profile->sites[*index] : NULL;
+	return index == TOP_NONE ? NULL : &top->baseline.sites[index];
 }
 
-/* ---- small drawings ---- */
-
-const char *top_format_bytes(const struct top *top, int64_t bytes, char *text)
-{
-	if (!top->baseline)
-		return units_format_bytes((uint64_t)MAX(bytes, (int64_t)0), text);
-	text[0] = bytes < 0 ? '-' : '+';
-	units_format_bytes((uint64_t)(bytes < 0 ? -bytes : bytes), text + 1);
-	return text;
-}
-
-int top_add_spark(struct top *top, struct top_lines *lines, const struct top_series *series,
-		  unsigned columns)
-{
-	static const char *const utf8[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-	static const char *const ascii[] = {"_", "_", ".", ".", "-", "-", "=", "#"};
-	const uint32_t held = series ? MIN(series->n, (uint32_t)TOP_SERIES) : 0;
-	const uint32_t n = MIN(held, columns);
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
-	uint64_t low = UINT64_MAX, high = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		low = MIN(low, series->bytes[(series->n - n + i) % TOP_SERIES]);
-		high = MAX(high, series->bytes[(series->n - n + i) % TOP_SERIES]);
-	}
-	strbuf_add_repeated(&text, ' ', columns - n);
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t value = series->bytes[(series->n - n + i) % TOP_SERIES];
-		/* a flat line is low: what does not move is no news */
-		unsigned step = high > low ? (unsigned)((value - low) * 7 / (high - low)) : 0;
-
-		strbuf_adds(&text, top->options.utf8 ? utf8[step] : ascii[step]);
-	}
-	return top_lines_add_cell(lines, TOP_DIM, strbuf_text(&text), columns, false);
-}
-
-void top_add_growth_cell(struct top_lines *lines, double growth)
-{
-	char bytes[UNITS_MAX], text[UNITS_MAX + 8] = "";
-
-	if (!isnan(growth) && fabs(growth) >= 1)
-		snprintf(text, sizeof(text), "%c%s/s", growth < 0 ? '-' : '+',
-			 units_format_bytes((uint64_t)fabs(growth), bytes));
-	top_lines_add_cell(lines, growth > 1024 ? TOP_BAD : TOP_PLAIN, text, 12, true);
-}
-
-int top_add_bar(const struct top *top, struct top_lines *lines, enum top_style style,
-		unsigned columns, uint64_t part, uint64_t whole)
-{
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
-	unsigned n = whole > 0 ? (unsigned)((double)part * columns / (double)whole + 0.5) : 0;
-
-	for (unsigned i = 0; i < MIN(n, columns); i++)
-		strbuf_adds(&text, top->options.utf8 ? "█" : "#");
-	return top_lines_add_cell(lines, style, strbuf_text(&text), columns, false);
-}
-
-int top_explain_no_agent(const struct top *top, struct top_lines *lines)
-{
-	const uint32_t pid = top->shot->profile->process.pid;
-
-	top_lines_add_gap(lines);
-	top_lines_add_line(lines, TOP_PLAIN,
-			   "  The process has no agent, so nobody records who allocates what.");
-	top_lines_add_line(lines, TOP_PLAIN,
-			   "  Press a to put one into it (as memtrace attach %u does),", pid);
-	return top_lines_add_line(lines, TOP_PLAIN,
-				  "  or start the program with: memtrace run PROGRAM");
-}
+const struct top_view *const top_views[TOP_N_VIEWS] = {
+	&top_sites, &top_tree,    &top_ledger,   &top_arenas,
+	&top_maps,  &top_threads, &top_timeline, &top_events,
+};

@@ -9,21 +9,11 @@
 
 #include "base/map.h"
 #include "cli/top-lines.h"
+#include "cli/top-series.h"
 #include "cli/top-source.h"
 #include "render/view.h"
 
-enum { TOP_SERIES = 64, TOP_HISTORY = 4096 };
-
-/* The last values of one figure, oldest overwritten. */
-struct top_series {
-	double time_s[TOP_SERIES];
-	uint64_t bytes[TOP_SERIES];
-	uint32_t n; /* ever added */
-};
-
-void top_series_add(struct top_series *series, double time_s, uint64_t bytes);
-/* Bytes a second, by the median of the slopes between what is held; NAN if that is too little. */
-double top_series_growth(const struct top_series *series);
+enum { TOP_HISTORY = 4096 };
 
 /* One moment of the whole process. */
 struct top_moment {
@@ -33,14 +23,43 @@ struct top_moment {
 
 struct top_view;
 
+/* Beside a site of the shot's profile. */
+struct top_site {
+	uint32_t series; /* index, TOP_NONE if it was never live */
+	uint32_t was;    /* index in the baseline, TOP_NONE */
+	double aged_s;   /* when its ages were those that the profile has */
+};
+#define TOP_NONE UINT32_MAX
+
+/* What figures are differences from. */
+struct top_baseline {
+	bool is_set;
+	struct map by_id; /* site's id: index in sites */
+	struct top_was {
+		uint64_t live_bytes, live_blocks;
+	} * sites;
+	bool has_ledger;
+	uint64_t resident[LEDGER_N_OWNERS];
+};
+
 struct top {
 	struct top_source *source;
-	struct top_shot *shot;     /* never NULL once something is drawn */
-	struct top_shot *baseline; /* figures are differences from it; NULL */
-	struct map baseline_sites; /* site's id: index in the baseline's sites */
-	bool ended;                /* the process: shot is the last there is */
+	struct top_shot
+		*shot; /* never NULL once something is drawn; its live figures are the newest */
+	struct top_site *sites;   /* beside the profile's */
+	struct top_pulse *pulse;  /* the newest, NULL */
+	struct pulse_state state; /* with it */
+	bool is_of_pulse;         /* the shot's figures are those of state */
+	double unknown;           /* bytes at places that the shot has not */
+	struct top_baseline baseline;
+	bool ended;       /* the process: shot is the last there is */
+	uint64_t n_looks; /* changes with every figure */
+	uint64_t n_shots; /* changes with the shot */
 
-	struct map series; /* site's id: struct top_series * */
+	struct map series_by_id; /* site's id: index in series */
+	struct top_series *series;
+	size_t n_series;
+	struct top_looks looks;
 	struct top_moment *history;
 	size_t n_history;
 
@@ -48,11 +67,16 @@ struct top {
 	struct render_options options; /* sort, by, grep, colour, utf8, width */
 	regex_t grep;                  /* what options.grep points to */
 	char filter[128];              /* its text */
+	uint64_t n_filters;            /* changes with it */
 	uint64_t detail;               /* item that is open, TOP_NO_ITEM */
 	bool help, paused, tree_from_allocation;
 	struct map expanded; /* the tree: hashes of paths whose state was changed by hand */
 	double interval_s;
 	int rows; /* room for the view's lines, its heads included */
+	/* Lines beyond n_wanted may be in any order, but not those up to that of selected. */
+	size_t n_wanted;
+	uint64_t selected;
+	struct top_list *list; /* the sites in order (top-list.h); NULL */
 	char message[256];
 };
 
@@ -60,6 +84,7 @@ struct top_view {
 	const char *name;
 	unsigned n_heads; /* lines that stay while the others scroll */
 	bool needs_agent;
+	bool needs_shots; /* a pulse changes nothing in it */
 	int (*draw)(struct top *top, struct top_lines *lines);
 	/* What Enter shows of an item; NULL if there is nothing. */
 	int (*draw_detail)(struct top *top, uint64_t item, struct top_lines *lines);
@@ -78,20 +103,24 @@ extern const struct top_view *const top_views[TOP_N_VIEWS];
 bool top_update(struct top *top);
 void top_deinit(struct top *top);
 
+/* The course of a site of the shot's profile; NULL if there is none. */
+const struct top_series *top_series_of(const struct top *top, const struct profile_site *site);
 /* Bytes a second, by the median of the slopes between moments of the last minute; NAN if unknown. */
-double top_growth(const struct top *top, uint64_t site_id);
-const struct top_series *top_find_series(const struct top *top, uint64_t site_id);
+double top_growth(const struct top *top, const struct profile_site *site);
 /* The same of all history: of live memory, or of RSS where live is not known. */
 double top_total_growth(const struct top *top);
+
+/* Seconds that its oldest block has been live now, below 0 if nothing is. */
+double top_age(const struct top *top, const struct profile_site *site);
 
 /* The profile's site of that identity, or NULL. */
 const struct profile_site *top_find_site(const struct profile *profile, uint64_t id);
 
-/* From now on figures are differences from the present shot, which is the baseline's; until cleared. */
+/* From now on figures are differences from the present ones, until it is cleared. */
 int top_set_baseline(struct top *top);
 void top_clear_baseline(struct top *top);
 /* What the site was at the baseline; NULL if there is none, or it was not there. */
-const struct profile_site *top_find_baseline(const struct top *top, uint64_t site_id);
+const struct top_was *top_find_was(const struct top *top, const struct profile_site *site);
 
 /* The lines above every view: process, verdict, tabs. */
 int top_draw_head(struct top *top, struct top_lines *lines);
@@ -101,8 +130,8 @@ int top_draw_site(struct top *top, uint64_t site_id, struct top_lines *lines);
 
 /* "+1.5 MiB", signed where there is a baseline, else "1.5 MiB". text holds UNITS_MAX + 2. */
 const char *top_format_bytes(const struct top *top, int64_t bytes, char *text);
-/* Eight steps of height from values, the newest at the right end, in columns. */
-int top_add_spark(struct top *top, struct top_lines *lines, const struct top_series *series,
+/* Eight steps of height over the last minute, the newest at the right end, in columns. series may be NULL. */
+int top_add_spark(const struct top *top, struct top_lines *lines, const struct top_series *series,
 		  unsigned columns);
 /* "+1.5 MiB/s", 12 columns; nothing where it is not known or nothing. */
 void top_add_growth_cell(struct top_lines *lines, double growth);

@@ -24,16 +24,11 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
+#include "region/opened.h"
 #include "region/ring.h"
 #include "region/source.h"
 #include "region/table.h"
 #include "region/validate.h"
-
-struct region {
-	struct source *source;
-	struct mt_header
-		header; /* as it was when it was opened: the tables and the process in it count */
-};
 
 static int check_header(const struct mt_header *header)
 {
@@ -161,8 +156,7 @@ struct stage {
 	uint64_t sequence; /* ring: of the entry that is visited next */
 };
 
-/* Copies the header anew, for the counters, and keeps what was checked when it was opened. */
-static int read_counters(struct region *region, struct mt_header *ret)
+int region_read_counters(struct region *region, struct mt_header *ret)
 {
 	const struct mt_header *first = &region->header;
 	struct mt_header header;
@@ -400,7 +394,7 @@ static int take_all(struct region *region, uint64_t since_event, struct region_s
 	size_t i;
 	int r;
 
-	r = read_counters(region, &snapshot->header);
+	r = region_read_counters(region, &snapshot->header);
 	if (r < 0)
 		return r;
 	r = take_blocks(region, snapshot);
@@ -414,7 +408,7 @@ static int take_all(struct region *region, uint64_t since_event, struct region_s
 	/* the next snapshot goes on with the events that this one did not see */
 	n_events = snapshot->header.n_events;
 	for (i = 0; i < ARRAY_SIZE(stages); i++) {
-		r = read_counters(region, &snapshot->header);
+		r = region_read_counters(region, &snapshot->header);
 		if (r < 0)
 			return r;
 		r = stages[i](region, snapshot);
@@ -445,7 +439,7 @@ int region_count(struct region *region, struct region_snapshot *ret)
 	struct timespec now;
 	int r;
 
-	r = read_counters(region, &snapshot.header);
+	r = region_read_counters(region, &snapshot.header);
 	if (r >= 0)
 		r = take_blocks(region, &snapshot);
 	if (r < 0)
@@ -453,7 +447,7 @@ int region_count(struct region *region, struct region_snapshot *ret)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snapshot.taken_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	/* what the blocks name is below the counters that are read now */
-	r = read_counters(region, &snapshot.header);
+	r = region_read_counters(region, &snapshot.header);
 	if (r >= 0)
 		r = take_sites(region, &snapshot);
 	if (r < 0)
@@ -469,7 +463,7 @@ int region_frames(struct region *region, uint64_t first, uint64_t **ret, uint64_
 	const struct mt_table *table;
 	struct mt_header header;
 	uint64_t *frames, n;
-	int r = read_counters(region, &header);
+	int r = region_read_counters(region, &header);
 
 	if (r < 0)
 		return r;

@@ -86,6 +86,34 @@ int region_count(struct region *region, struct region_snapshot *ret);
  */
 int region_frames(struct region *region, uint64_t first, uint64_t **ret, uint64_t *ret_n);
 
+/* What region_visit_changed tells; context is the visitor's own. */
+struct region_visitor {
+	/* First: the counters, and how far tables are used. Below 0: stop, and the reason. */
+	int (*begin)(void *context, const struct mt_header *header);
+	/*
+	 * What the table has at index now: NULL if that is nothing, or does not stand still. index is below the
+	 * table's n of the header; references are not checked.
+	 */
+	void (*live)(void *context, uint32_t index, const struct mt_live *live);
+	void (*map)(void *context, uint32_t index, const struct mt_map *map);
+};
+
+/* What was seen of two tables: sums over groups of entries. Zeroed, nothing was. */
+struct region_seen {
+	uint64_t *live, *maps;
+	size_t n_live, n_maps;
+};
+
+void region_seen_deinit(struct region_seen *seen);
+
+/*
+ * Tells what blocks and mappings are outstanding, as far as it may be another than when the same seen was used
+ * before: of what stands still only a sum is made. For those who look often. -ENOMEM and as region_snapshot; after
+ * an error seen has to be deinited.
+ */
+int region_visit_changed(struct region *region, struct region_seen *seen,
+			 const struct region_visitor *visitor, void *context);
+
 /* Takes a snapshot; events from sequence since_event on. The caller deinits it. */
 int region_snapshot(struct region *region, uint64_t since_event, struct region_snapshot *ret);
 void region_snapshot_deinit(struct region_snapshot *snapshot);

@@ -27,6 +27,7 @@ enum {
 	ATTEMPTS = 8,        /* copies of an entry that does not stand still */
 	SLACK = 1024 * 1024, /* bytes of a table that may be counted as used and never touched */
 	ALIGNMENT = 64,      /* of a table in the region */
+	GROUP = 16,          /* entries that have one sum */
 };
 
 /* The tables, and what this version knows of their entries. */
@@ -139,4 +140,106 @@ int table_visit(struct source *source, const struct mt_table *table, uint64_t n,
 		table_visitor visitor, void *context)
 {
 	return table_visit_range(source, table, 0, table_used(source, table, n), visitor, context);
+}
+
+/* ---- only what changed ---- */
+
+size_t table_sums_of(uint64_t n)
+{
+	return (size_t)((n + GROUP - 1) / GROUP);
+}
+
+/* Of whole words, which entries are. Four sums side by side, so that none waits for the one before. */
+static uint64_t sum_up(const char *bytes, size_t size)
+{
+	uint64_t sums[4] = {1, 2, 3, 4}, words[4];
+	size_t i = 0;
+
+	for (; i + sizeof(words) <= size; i += sizeof(words)) {
+		memcpy(words, bytes + i, sizeof(words));
+		for (unsigned k = 0; k < 4; k++)
+			sums[k] = (sums[k] ^ words[k]) * 0x9e3779b97f4a7c15ull;
+	}
+	for (; i + sizeof(words[0]) <= size; i += sizeof(words[0])) {
+		memcpy(words, bytes + i, sizeof(words[0]));
+		sums[0] = (sums[0] ^ words[0]) * 0x9e3779b97f4a7c15ull;
+	}
+	for (unsigned k = 1; k < 4; k++)
+		sums[0] = ((sums[0] ^ (sums[0] >> 29)) + sums[k]) * 0xbf58476d1ce4e5b9ull;
+	return sums[0] | 1;
+}
+
+/* n entries of a group, at bytes. Returns whether all of them stood still. */
+static int visit_group(struct source *source, const struct mt_table *table, uint64_t first,
+		       uint64_t n, char *bytes, table_visitor visitor, void *context)
+{
+	const uint64_t size = table->entry_size;
+	char again[GROUP * ENTRY_MAX];
+	bool all = true;
+	int r, stable;
+
+	r = source_copy(source, table->offset + first * size, again, n * size);
+	if (r < 0)
+		return r;
+	for (uint64_t i = 0; i < n; i++) {
+		stable = 1;
+		if (memcmp(bytes + i * size, again + i * size, size) != 0)
+			stable = settle(source, table->offset + (first + i) * size,
+					bytes + i * size, size);
+		if (stable < 0)
+			return stable;
+		all = all && stable;
+		r = visitor(context, first + i, bytes + i * size, stable);
+		if (r < 0)
+			return r;
+	}
+	return all;
+}
+
+static int visit_chunk(struct source *source, const struct mt_table *table, uint64_t first,
+		       uint64_t end, char *bytes, uint64_t *sums, table_visitor visitor,
+		       void *context)
+{
+	const uint64_t size = table->entry_size;
+	int r;
+
+	for (uint64_t n; first < end; first += n, bytes += n * size) {
+		uint64_t *kept = &sums[first / GROUP];
+
+		n = MIN((uint64_t)GROUP, end - first);
+		if (sum_up(bytes, n * size) == *kept)
+			continue;
+		r = visit_group(source, table, first, n, bytes, visitor, context);
+		if (r < 0)
+			return r;
+		/* of what was told, which may be younger than what was summed up */
+		*kept = r > 0 ? sum_up(bytes, n * size) : 0;
+	}
+	return 0;
+}
+
+int table_visit_changed(struct source *source, const struct mt_table *table, uint64_t n,
+			uint64_t *sums, table_visitor visitor, void *context)
+{
+	_cleanup_free_ char *chunk = NULL;
+	uint64_t at_once, end;
+	int r;
+
+	if (n == 0)
+		return 0;
+	at_once = MAX(CHUNK / table->entry_size / GROUP, 1u) * GROUP;
+	chunk = malloc(at_once * table->entry_size);
+	if (!chunk)
+		return -ENOMEM;
+	for (uint64_t first = 0; first < n; first = end) {
+		end = MIN(first + at_once, n);
+		r = source_copy(source, table->offset + first * table->entry_size, chunk,
+				(end - first) * table->entry_size);
+		if (r < 0)
+			return r;
+		r = visit_chunk(source, table, first, end, chunk, sums, visitor, context);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }

@@ -34,4 +34,13 @@ int table_visit(struct source *source, const struct mt_table *table, uint64_t n,
 int table_visit_range(struct source *source, const struct mt_table *table, uint64_t first,
 		      uint64_t end, table_visitor visitor, void *context);
 
+/* How many sums n entries have. */
+size_t table_sums_of(uint64_t n);
+/*
+ * Visits those of the first n entries, which are not more than table_used gave, whose sum is not the one that
+ * was kept, and keeps it; 0 is never kept for what was seen.
+ */
+int table_visit_changed(struct source *source, const struct mt_table *table, uint64_t n,
+			uint64_t *sums, table_visitor visitor, void *context);
+
 #endif

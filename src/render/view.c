@@ -74,8 +74,8 @@ static int sum_figures(const struct profile *profile, const struct render_option
 	return 0;
 }
 
-static bool location_matches(const struct profile *profile, const struct profile_location *location,
-			     const regex_t *regex)
+bool view_location_matches(const struct profile *profile, const struct profile_location *location,
+			   const regex_t *regex)
 {
 	for (uint32_t i = 0; i < location->n_frames; i++) {
 		const struct profile_frame *frame = &profile->frames[location->first_frame + i];
@@ -93,7 +93,7 @@ bool view_site_matches(const struct profile *profile, const struct profile_site 
 		       const regex_t *regex)
 {
 	for (uint32_t i = 0; i < site->n_locations; i++)
-		if (location_matches(profile, profile_location_get(profile, site, i), regex))
+		if (view_location_matches(profile, profile_location_get(profile, site, i), regex))
 			return true;
 	return false;
 }

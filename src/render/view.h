@@ -46,6 +46,10 @@ bool view_has_age(const struct render_options *options, double age_s);
 bool view_site_matches(const struct profile *profile, const struct profile_site *site,
 		       const regex_t *regex);
 
+/* The same of one call of it. */
+bool view_location_matches(const struct profile *profile, const struct profile_location *location,
+			   const regex_t *regex);
+
 /* The options for NULL. */
 extern const struct render_options view_default_options;
 

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/grow.h"
 #include "base/macro.h"
@@ -52,6 +53,8 @@ struct symbolizer {
 	struct map told;        /* those of no module that the caller told; of told_frames */
 	struct symbolizer_frame *told_frames;
 	size_t n_told_frames;
+	uint64_t deadline_ns;
+	bool was_late;
 };
 
 int symbolizer_new(const struct symbolizer_options *options, struct symbolizer **ret)
@@ -256,9 +259,34 @@ static int keep_answer(struct symbolizer *symbolizer, struct map *answers, uint6
 	return r < 0 ? r : map_set(answers, address, number);
 }
 
+void symbolizer_set_deadline(struct symbolizer *symbolizer, uint64_t deadline_ns)
+{
+	symbolizer->deadline_ns = deadline_ns;
+	symbolizer->was_late = false;
+}
+
+bool symbolizer_was_late(const struct symbolizer *symbolizer)
+{
+	return symbolizer->was_late;
+}
+
+static bool is_late(struct symbolizer *symbolizer)
+{
+	struct timespec now;
+
+	if (symbolizer->deadline_ns == 0)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec < symbolizer->deadline_ns)
+		return false;
+	symbolizer->was_late = true;
+	return true;
+}
+
 int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t address,
 		       const struct symbolizer_frame **ret_frames, size_t *ret_n)
 {
+	static const struct symbolizer_frame unnamed = {.why = "not named yet"};
 	struct symbolizer_frame frames[DWARF_MAX_CALLS];
 	struct place *place = module < symbolizer->n_places ? &symbolizer->places[module] : NULL;
 	struct map *answers = place ? &place->answers : &symbolizer->jit_answers;
@@ -274,6 +302,11 @@ int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t 
 			map_deinit(answers);
 	}
 	answer = map_find(answers, address);
+	if (!answer && is_late(symbolizer)) {
+		*ret_frames = &unnamed;
+		*ret_n = 1;
+		return 0;
+	}
 	if (!answer) {
 		if (place)
 			r = module_resolve(place->module, &symbolizer->context,

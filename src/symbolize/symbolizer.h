@@ -70,4 +70,12 @@ int symbolizer_tell(struct symbolizer *symbolizer, uint64_t address,
 int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t address,
 		       const struct symbolizer_frame **ret_frames, size_t *ret_n);
 
+/*
+ * Names may take seconds to find, and some are better than none: after deadline_ns (CLOCK_MONOTONIC; 0: no end)
+ * addresses that were not asked before get a frame without a name, and can be asked again.
+ */
+void symbolizer_set_deadline(struct symbolizer *symbolizer, uint64_t deadline_ns);
+/* Whether that has happened since the deadline was set. */
+bool symbolizer_was_late(const struct symbolizer *symbolizer);
+
 #endif

@@ -8,12 +8,33 @@ import pexpect
 import pyte
 
 
+class Screen(pyte.Screen):
+    """With what ncurses uses and pyte does not know: lines between the margins move up or down."""
+
+    def move_lines(self, change, count):
+        top = self.margins.top if self.margins else 0
+        row, self.cursor.y = self.cursor.y, top
+        change(count)
+        self.cursor.y = row
+
+    def scroll_up(self, count=None, **_):
+        self.move_lines(self.delete_lines, count)
+
+    def scroll_down(self, count=None, **_):
+        self.move_lines(self.insert_lines, count)
+
+
+class Stream(pyte.ByteStream):
+    csi = pyte.ByteStream.csi | {"S": "scroll_up", "T": "scroll_down"}
+    events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
+
+
 class Terminal:
     """Runs a command on a screen of columns by rows."""
 
     def __init__(self, command, columns=100, rows=30, env=None, cwd=None):
-        self.screen = pyte.Screen(columns, rows)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(columns, rows)
+        self.stream = Stream(self.screen)
         environment = os.environ | {"TERM": "screen-256color", "LC_ALL": "C.UTF-8"} | (env or {})
         self.process = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment, cwd=cwd,
                                      timeout=10)

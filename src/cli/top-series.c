@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * top-series.c: see the header. Points are kept in a ring that begins small. The value between two points is
+ * that of the earlier one.
+ */
+#include "cli/top-series.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macro.h"
+
+enum { FIRST_CAPACITY = 4, SLOPE_POINTS = 16 };
+
+void top_looks_add(struct top_looks *looks, double time_s)
+{
+	looks->time_s[looks->n++ % TOP_SERIES_POINTS] = time_s;
+}
+
+double top_looks_back(const struct top_looks *looks, uint32_t i)
+{
+	return looks->time_s[(looks->n - 1 - i) % TOP_SERIES_POINTS];
+}
+
+uint32_t top_looks_count(const struct top_looks *looks, double since_s)
+{
+	const uint32_t held = MIN(looks->n, (uint32_t)TOP_SERIES_POINTS);
+	uint32_t n = 0;
+
+	while (n < held && top_looks_back(looks, n) >= since_s &&
+	       top_looks_back(looks, n) >= top_looks_back(looks, 0) - TOP_SERIES_S)
+		n++;
+	return n;
+}
+
+void top_series_deinit(struct top_series *series)
+{
+	free(series->points);
+	*series = (struct top_series){};
+}
+
+static struct top_point *point_at(const struct top_series *series, uint32_t i)
+{
+	return &series->points[i % series->capacity];
+}
+
+static uint32_t oldest(const struct top_series *series)
+{
+	return series->n_points - MIN(series->n_points, series->capacity);
+}
+
+/* Until it has its full size nothing was overwritten, so that points stay where they are. */
+static void grow(struct top_series *series)
+{
+	const uint32_t wanted = series->capacity ? series->capacity * 4 : FIRST_CAPACITY;
+	struct top_point *points;
+
+	if (series->n_points < series->capacity || series->capacity >= TOP_SERIES_POINTS)
+		return;
+	points = reallocarray(series->points, wanted, sizeof(*points));
+	if (!points)
+		return;
+	/* a ring that could not grow before was written around */
+	if (series->n_points > series->capacity)
+		series->n_points = 0;
+	series->points = points;
+	series->capacity = wanted;
+}
+
+static void put(struct top_series *series, double time_s, uint64_t value)
+{
+	grow(series);
+	if (series->capacity == 0)
+		return;
+	*point_at(series, series->n_points) = (struct top_point){time_s, value};
+	series->n_points++;
+}
+
+void top_series_add(struct top_series *series, double time_s, uint64_t value)
+{
+	if (series->since_s == 0) {
+		series->since_s = time_s;
+	} else if (value != series->last) {
+		/* what it was before its first change */
+		if (series->n_points == 0)
+			put(series, series->since_s, series->last);
+		put(series, time_s, value);
+	}
+	series->last = value;
+}
+
+uint64_t top_series_at(const struct top_series *series, double time_s)
+{
+	uint32_t i = series->n_points;
+
+	if (i == 0)
+		return series->last;
+	while (i > oldest(series))
+		if (point_at(series, --i)->time_s <= time_s)
+			return point_at(series, i)->value;
+	return point_at(series, oldest(series))->value;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+double top_median_slope(const struct top_point *points, unsigned n)
+{
+	double slopes[SLOPE_POINTS * (SLOPE_POINTS - 1) / 2];
+	unsigned n_slopes = 0;
+
+	n = MIN(n, (unsigned)SLOPE_POINTS);
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = i + 1; j < n; j++)
+			if (points[j].time_s > points[i].time_s)
+				slopes[n_slopes++] =
+					((double)points[j].value - (double)points[i].value) /
+					(points[j].time_s - points[i].time_s);
+	if (n_slopes == 0)
+		return NAN;
+	qsort(slopes, n_slopes, sizeof(*slopes), compare_doubles);
+	return n_slopes % 2 ? slopes[n_slopes / 2]
+			    : (slopes[n_slopes / 2 - 1] + slopes[n_slopes / 2]) / 2;
+}
+
+double top_series_growth(const struct top_series *series, const struct top_looks *looks)
+{
+	const uint32_t held = top_looks_count(looks, series->since_s);
+	const uint32_t n = MIN(held, (uint32_t)SLOPE_POINTS);
+	struct top_point points[SLOPE_POINTS];
+
+	if (series->since_s == 0 || n < 2)
+		return NAN;
+	if (series->n_points == 0)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		/* evenly over what is held, from the oldest to the newest */
+		const double time_s = top_looks_back(looks, held - 1 - i * (held - 1) / (n - 1));
+
+		points[i] = (struct top_point){time_s, top_series_at(series, time_s)};
+	}
+	return top_median_slope(points, n);
+}
+
+double top_series_drift(const struct top_series *series, const struct top_looks *looks)
+{
+	const uint32_t held = top_looks_count(looks, series->since_s);
+	double begin_s, end_s;
+
+	if (series->since_s == 0 || held < 2)
+		return NAN;
+	begin_s = top_looks_back(looks, held - 1);
+	end_s = top_looks_back(looks, 0);
+	if (series->n_points == 0 || end_s <= begin_s)
+		return 0;
+	return ((double)series->last - (double)top_series_at(series, begin_s)) / (end_s - begin_s);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test-top.c: the course of figures, and lists that are in order as far as they are seen.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/macro.h"
+#include "cli/top-list.h"
+#include "cli/top-series.h"
+#include "tests/unit/test.h"
+
+static void steady_growth_is_found_among_steps(void **state)
+{
+	_cleanup_(top_series_deinit) struct top_series leak = {}, step = {}, still = {};
+	struct top_looks looks = {};
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		top_looks_add(&looks, 100 + i);
+		top_series_add(&leak, 100 + i, 5000 + 1000 * i);
+		top_series_add(&step, 100 + i, i == 6 ? 90000 : 100);
+		top_series_add(&still, 100 + i, 42);
+	}
+	assert_true(fabs(top_series_growth(&leak, &looks) - 1000) < 1);
+	assert_true(fabs(top_series_drift(&leak, &looks) - 1000) < 1);
+	assert_true(top_series_growth(&step, &looks) == 0);
+	assert_true(top_series_growth(&still, &looks) == 0);
+	assert_null(still.points);
+}
+
+static void one_look_tells_no_growth(void **state)
+{
+	_cleanup_(top_series_deinit) struct top_series series = {};
+	struct top_looks looks = {};
+
+	(void)state;
+	assert_true(isnan(top_series_growth(&series, &looks)));
+	top_looks_add(&looks, 1);
+	top_series_add(&series, 1, 7);
+	assert_true(isnan(top_series_growth(&series, &looks)));
+	assert_true(isnan(top_series_drift(&series, &looks)));
+}
+
+static void only_the_last_minute_counts(void **state)
+{
+	_cleanup_(top_series_deinit) struct top_series series = {};
+	struct top_looks looks = {};
+
+	(void)state;
+	/* it grew for three minutes, and stood still in the last */
+	for (unsigned i = 0; i < 240; i++) {
+		top_looks_add(&looks, 100 + i);
+		top_series_add(&series, 100 + i, 1000 * MIN(i, 170u));
+	}
+	assert_true(top_series_growth(&series, &looks) == 0);
+	assert_true(top_series_at(&series, 100 + 170) == 170000);
+	assert_true(top_series_at(&series, 100 + 169) == 169000);
+	assert_true(top_looks_count(&looks, 0) == 61);
+	assert_true(top_looks_count(&looks, 100 + 235) == 5);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct top_row *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? 1 : -1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void the_first_rows_are_in_order(void **state)
+{
+	enum { N = 1000 };
+	static struct top_row rows[N], sorted[N];
+	static const size_t wanted[] = {0, 1, 15, 16, 17, 50, 500, 999, 1000, 5000};
+	static const unsigned spreads[] = {1, 3, 1000000};
+
+	(void)state;
+	srandom(7);
+	for (size_t s = 0; s < ARRAY_SIZE(spreads); s++)
+		for (size_t w = 0; w < ARRAY_SIZE(wanted); w++) {
+			for (size_t i = 0; i < N; i++)
+				rows[i] = (struct top_row){(double)(random() % spreads[s]),
+							   (uint64_t)random(), (uint32_t)i};
+			memcpy(sorted, rows, sizeof(rows));
+			qsort(sorted, N, sizeof(*sorted), compare);
+			top_list_order(rows, N, wanted[w]);
+			for (size_t i = 0; i < MIN(wanted[w], (size_t)N); i++)
+				assert_int_equal(rows[i].site, sorted[i].site);
+			/* and nobody was lost */
+			qsort(rows, N, sizeof(*rows), compare);
+			assert_memory_equal(rows, sorted, sizeof(rows));
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(steady_growth_is_found_among_steps),
+		cmocka_unit_test(one_look_tells_no_growth),
+		cmocka_unit_test(only_the_last_minute_counts),
+		cmocka_unit_test(the_first_rows_are_in_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
