@@ -24,6 +24,7 @@
 #include "cli/progress-line.h"
 #include "cli/recent.h"
 #include "cli/record-options.h"
+#include "cli/run-top.h"
 #include "cli/suppress.h"
 #include "cli/verb.h"
 #include "process/program.h"
@@ -31,7 +32,7 @@
 struct values {
 	struct record_values record;
 	const char *allocator;
-	bool no_follow;
+	bool no_follow, top;
 	struct leakcheck leaks; /* fail, allowed, junit, github: options; the rest from them */
 	const char *suppressions;
 	bool without_known;
@@ -45,6 +46,8 @@ static const struct values defaults = {.allocator = "fast", .print = PRINT_DEFAU
 static const struct option_spec options[] = {
 	{"allocator", 0, "fast|system|LIBRARY.so", AT(allocator), &option_text,
 	 "memtrace's own (default), the program's, or a library's"},
+	{"top", 0, NULL, AT(top), &option_flag,
+	 "show it on the screen of memtrace top; its output goes to a file"},
 	{"no-follow", 0, NULL, AT(no_follow), &option_flag, "do not record child processes"},
 	{"fail-on-leak", 0, "[=SIZE]", AT(leaks.allowed), &option_size,
 	 "exit with 99 if more than SIZE (0) is outstanding at the end",
@@ -227,7 +230,8 @@ static int conclude(const struct values *values, struct preparation *preparation
 }
 
 static int start(const struct values *values, const struct preparation *preparation,
-		 char **operands, const struct follower *follower, pid_t *ret)
+		 char **operands, const struct follower *follower, const struct run_top *top,
+		 pid_t *ret)
 {
 	const struct launch launch = {
 		.path = preparation->program.path,
@@ -240,6 +244,7 @@ static int start(const struct values *values, const struct preparation *preparat
 		.max_memory = values->record.max_memory,
 		.follow = !values->no_follow,
 		.signals = follower->signals,
+		.output_fd = top ? top->output_fd : 0,
 	};
 
 	return launch_start(&launch, ret);
@@ -253,7 +258,7 @@ static int complain_preparation(int r)
 }
 
 static int run_followed(const struct values *values, struct preparation *preparation,
-			char **operands, struct signals *signals)
+			char **operands, struct signals *signals, const struct run_top *top)
 {
 	const struct follow_settings settings = {
 		.output = values->record.output,
@@ -267,9 +272,11 @@ static int run_followed(const struct values *values, struct preparation *prepara
 
 	if (r < 0)
 		return complain_preparation(r);
-	r = start(values, preparation, operands, &follower, &pid);
+	r = start(values, preparation, operands, &follower, top, &pid);
 	if (r < 0)
 		return complain_exec(preparation->program.path, r);
+	if (top)
+		run_top_tell(top, pid);
 	r = follower_watch(&follower, pid);
 	if (r >= 0)
 		return conclude(values, preparation, &follower);
@@ -278,14 +285,28 @@ static int run_followed(const struct values *values, struct preparation *prepara
 }
 
 static int run_prepared(const struct values *values, struct preparation *preparation,
-			char **operands)
+			char **operands, const struct run_top *top)
 {
 	_cleanup_(signals_deinit) struct signals signals;
 	int r = signals_init_forwarding(&signals);
 
 	if (r < 0)
 		return complain_preparation(r);
-	return run_followed(values, preparation, operands, &signals);
+	return run_followed(values, preparation, operands, &signals, top);
+}
+
+/* Everything that run_top passes on. */
+struct recording {
+	const struct values *values;
+	struct preparation *preparation;
+	char **operands;
+};
+
+static int record(void *context, const struct run_top *top)
+{
+	const struct recording *recording = context;
+
+	return run_prepared(recording->values, recording->preparation, recording->operands, top);
 }
 
 static int run_main(const void *values_, int n_operands, char **operands)
@@ -300,7 +321,12 @@ static int run_main(const void *values_, int n_operands, char **operands)
 	status = prepare(values, operands[0], &preparation);
 	if (status != STATUS_DONE)
 		return status;
-	return run_prepared(values, &preparation, operands);
+	if (values->top) {
+		struct recording recording = {values, &preparation, operands};
+
+		return run_top(operands[0], record, &recording);
+	}
+	return run_prepared(values, &preparation, operands, NULL);
 }
 
 const struct verb verb_run = {

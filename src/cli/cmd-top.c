@@ -4,8 +4,6 @@
  * --batch the same as text.
  */
 #include <errno.h>
-#include <langinfo.h>
-#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +16,7 @@
 #include "cli/screen.h"
 #include "cli/top-choose.h"
 #include "cli/top-loop.h"
+#include "cli/top-watch.h"
 #include "cli/verb.h"
 
 enum { BATCH_WIDTH = 120, BATCH_ROWS = 20 };
@@ -101,15 +100,12 @@ static int run_batch(struct top *top, const struct values *values)
 
 static int open_screen(const struct values *values)
 {
-	const char *no_color = getenv("NO_COLOR"), *why = NULL;
-	bool colour = values->color == 1 || (values->color == 0 && !(no_color && no_color[0]));
+	const char *why = NULL;
 
-	if (screen_open(colour, &why) < 0) {
-		log_error("top: %s; use --batch", why);
-		return STATUS_FAILED;
-	}
-	top_catch_signals();
-	return STATUS_DONE;
+	if (top_open_screen(values->color, &why) >= 0)
+		return STATUS_DONE;
+	log_error("top: %s; use --batch", why);
+	return STATUS_FAILED;
 }
 
 /* The running processes, of which one is chosen: its pid goes into target, "" if none was. */
@@ -134,35 +130,30 @@ static int choose(const struct values *values, char *target, size_t size)
 	return values->batch ? verb_finish_output() : STATUS_DONE;
 }
 
-static int watch(const struct values *values, const char *target)
+static int show(const struct values *values, const char *target)
 {
-	_cleanup_(strbuf_deinit) struct strbuf error = {};
-	struct top top = {
+	const struct top_settings settings = {
 		.view = top_views[values->view],
-		.options = {.sort = (enum render_sort)values->sort,
-			    .since_s = -1,
-			    .older_s = -1,
-			    .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0},
-		.detail = TOP_NO_ITEM,
+		.sort = (enum render_sort)values->sort,
 		.interval_s = (double)values->interval_ns / 1e9,
 	};
-	int status;
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	int status = STATUS_DONE, r;
+	struct top top;
 
-	if (top_source_open(target, &top.source, &error) < 0) {
-		screen_close();
-		log_error("top: %s", strbuf_text(&error));
+	if (values->batch) {
+		r = top_init(&top, &settings, target, &error);
+		if (r >= 0) {
+			status = run_batch(&top, values);
+			top_deinit(&top);
+		}
+	} else {
+		r = top_watch(&settings, values->color, target, &error);
+	}
+	if (r < 0) {
+		log_error("top: %s%s", strbuf_text(&error), r == -ENOTTY ? "; use --batch" : "");
 		return STATUS_FAILED;
 	}
-	top_source_set_interval(top.source, top.interval_s);
-	if (values->batch)
-		status = run_batch(&top, values);
-	else
-		status = open_screen(values);
-	if (!values->batch && status == STATUS_DONE) {
-		status = top_loop(&top);
-		screen_close();
-	}
-	top_deinit(&top);
 	return status;
 }
 
@@ -175,11 +166,11 @@ static int top_main(const void *values_, int n_operands, char **operands)
 	/* the screen is its own */
 	progress_line_remove();
 	if (operands[0])
-		return watch(values, operands[0]);
+		return show(values, operands[0]);
 	if (!values->batch && open_screen(values) != STATUS_DONE)
 		return STATUS_FAILED;
 	status = choose(values, chosen, sizeof(chosen));
-	return chosen[0] && status == STATUS_DONE ? watch(values, chosen) : status;
+	return chosen[0] && status == STATUS_DONE ? show(values, chosen) : status;
 }
 
 const struct verb verb_top = {

@@ -4,9 +4,7 @@
  * a thread of the process is stopped outside of the allocator and makes the call. Whichever malloc the process
  * uses has its own malloc_trim, memtrace's too, so that this is the same with and without the agent.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -14,15 +12,12 @@
 #include "base/units.h"
 #include "cli/inspect.h"
 #include "cli/target.h"
+#include "cli/trim.h"
 #include "cli/verb.h"
-#include "process/foreign.h"
-#include "process/procinfo.h"
 
 struct values {
 	bool yes, no_stop;
 };
-
-enum { TRIM_MS_MAX = 300000 };
 
 static const struct option_spec options[] = {
 	{"yes", 'y', NULL, offsetof(struct values, yes), &option_flag,
@@ -34,30 +29,7 @@ static const struct option_spec options[] = {
 
 static const struct option_group groups[] = {{options, 0, "Options"}, {NULL}};
 
-struct sums {
-	uint64_t trimmable, free_resident, n_arenas;
-	enum arenas_allocator allocator;
-};
-
-/* false: no arena is known, or for none is it known what it would give back. */
-static bool sum_up(const struct arenas *arenas, struct sums *ret)
-{
-	*ret = (struct sums){};
-	for (size_t i = 0; arenas && i < arenas->n_arenas; i++) {
-		const struct arena *arena = &arenas->arenas[i];
-
-		if (arena->trimmable == ARENAS_UNKNOWN || arena->kind == ARENA_MMAPPED)
-			continue;
-		ret->trimmable += arena->trimmable;
-		if (arena->free_resident != ARENAS_UNKNOWN)
-			ret->free_resident += arena->free_resident;
-		ret->allocator = arena->allocator;
-		ret->n_arenas++;
-	}
-	return ret->n_arenas > 0;
-}
-
-static void print_prediction(const struct profile *profile, const struct sums *sums)
+static void print_prediction(const struct profile *profile, const struct trim_sums *sums)
 {
 	char trimmable[UNITS_MAX], kept[UNITS_MAX], rss[UNITS_MAX];
 	uint64_t rest = sums->free_resident - MIN(sums->trimmable, sums->free_resident);
@@ -72,20 +44,9 @@ static void print_prediction(const struct profile *profile, const struct sums *s
 	       sums->allocator == ARENAS_GLIBC ? "tops of arenas, " : "");
 }
 
-/* Resident bytes and page faults at one moment. */
-static int measure(pid_t pid, uint64_t *ret_rss, uint64_t *ret_faults)
+static void print_done(const struct trim_outcome *outcome)
 {
-	_cleanup_(procinfo_deinit) struct procinfo info = {};
-	int r = procinfo_read(pid, &info);
-
-	*ret_rss = info.rss;
-	*ret_faults = info.minor_faults;
-	return r;
-}
-
-static void print_done(uint64_t before, uint64_t after, uint64_t n_faults,
-		       const struct inject_outcome *outcome)
-{
+	const uint64_t before = outcome->rss_before, after = outcome->rss_after;
 	char texts[3][UNITS_MAX], faults[UNITS_MAX];
 
 	printf("Done: %s resident before, %s after: %s %s.\n", units_format_bytes(before, texts[0]),
@@ -93,57 +54,21 @@ static void print_done(uint64_t before, uint64_t after, uint64_t n_faults,
 	       units_format_bytes(after > before ? after - before : before - after, texts[2]),
 	       after > before ? "more, for the process went on meanwhile" : "given back");
 	printf("Thread %d was stopped for it for %.1f ms; %s page fault%s in the process meanwhile.\n",
-	       (int)outcome->tid, (double)outcome->stopped_ns / 1e6,
-	       units_format_count(n_faults, faults), n_faults == 1 ? "" : "s");
-}
-
-/* Each allocator's own way. -E2BIG never, for there is room for one call. */
-static int prepare(enum arenas_allocator allocator, struct inject_calls *calls)
-{
-	const char *purge = "arena.4096.purge";
-	struct inject_call *call;
-
-	switch (allocator) {
-	case ARENAS_JEMALLOC:
-		call = foreign_call(calls, "mallctl", purge);
-		break;
-	case ARENAS_TCMALLOC:
-		call = foreign_call(calls, "MallocExtension_ReleaseFreeMemory", NULL);
-		break;
-	case ARENAS_MIMALLOC:
-		call = foreign_call(calls, "mi_collect", NULL);
-		if (call)
-			call->arguments[0] = true;
-		break;
-	default:
-		call = foreign_call(calls, "malloc_trim", NULL);
-		break;
-	}
-	calls->run_ms = TRIM_MS_MAX;
-	return call ? 0 : -E2BIG;
+	       (int)outcome->call.tid, (double)outcome->call.stopped_ns / 1e6,
+	       units_format_count(outcome->n_faults, faults), outcome->n_faults == 1 ? "" : "s");
 }
 
 static int trim(pid_t pid, enum arenas_allocator allocator)
 {
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
-	_cleanup_free_ struct inject_calls *calls = calloc(1, sizeof(*calls));
-	uint64_t before, after, faults_before, faults_after;
-	struct inject_outcome outcome;
-	int r = calls ? measure(pid, &before, &faults_before) : -ENOMEM;
+	struct trim_outcome outcome;
 
-	if (r >= 0)
-		r = prepare(allocator, calls);
-	if (r >= 0)
-		r = inject_calls_make(pid, calls, &outcome, &error);
-	if (r >= 0)
-		r = measure(pid, &after, &faults_after);
-	if (r < 0) {
-		log_error("trim: %s; it can also call %s itself",
-			  *strbuf_text(&error) ? strbuf_text(&error) : strerror(-r),
+	if (trim_do(pid, allocator, &outcome, &error) < 0) {
+		log_error("trim: %s; it can also call %s itself", strbuf_text(&error),
 			  arenas_trim_name(allocator));
 		return STATUS_FAILED;
 	}
-	print_done(before, after, faults_after - faults_before, &outcome);
+	print_done(&outcome);
 	return verb_finish_output();
 }
 
@@ -153,7 +78,7 @@ static int trim_main(const void *values_, int n_operands, char **operands)
 	_cleanup_(profile_freep) struct profile *profile = NULL;
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
 	_cleanup_free_ char *name = NULL;
-	struct sums sums;
+	struct trim_sums sums;
 	pid_t pid;
 
 	if (target_need_pid(operands[0], &pid, &error) < 0 ||
@@ -163,7 +88,7 @@ static int trim_main(const void *values_, int n_operands, char **operands)
 	}
 	(void)n_operands;
 	(void)inspect_again(profile, !values->no_stop);
-	if (!sum_up(profile->arenas, &sums)) {
+	if (!trim_sum_up(profile->arenas, &sums)) {
 		log_error("trim: %d: %s; \"memtrace maps %d\" shows its memory by mapping",
 			  (int)pid,
 			  profile->arenas && profile->arenas->refused

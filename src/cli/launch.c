@@ -117,6 +117,17 @@ int launch_environment(const struct launch *launch, char *const *environment, ch
 	return 0;
 }
 
+/* In the forked child. */
+static void redirect(int output_fd)
+{
+	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (nothing >= 0)
+		(void)dup2(nothing, STDIN_FILENO);
+	(void)dup2(output_fd, STDOUT_FILENO);
+	(void)dup2(output_fd, STDERR_FILENO);
+}
+
 int launch_start(const struct launch *launch, pid_t *ret_pid)
 {
 	_cleanup_(cleanup_environment) char **environment = NULL;
@@ -139,6 +150,8 @@ int launch_start(const struct launch *launch, pid_t *ret_pid)
 	}
 	if (pid == 0) {
 		signals_restore(launch->signals);
+		if (launch->output_fd > 0)
+			redirect(launch->output_fd);
 		execvpe(launch->path, launch->argv, environment);
 		failure = errno;
 		(void)!write(ends[1], &failure, sizeof(failure));

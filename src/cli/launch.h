@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * launch.h: a program is started with the agent in it, and nothing else is different for it: the same
- * terminal, process group, descriptors, signals and environment, but for LD_PRELOAD and MEMTRACE_*.
+ * terminal, process group, descriptors, signals and environment, but for LD_PRELOAD and MEMTRACE_*, and its
+ * output where that is asked for.
  */
 #ifndef CLI_LAUNCH_H
 #define CLI_LAUNCH_H
@@ -23,6 +24,8 @@ struct launch {
 	uint64_t max_memory;   /* bytes; 0: the agent's own default */
 	bool follow;
 	const struct signals *signals; /* restored in the child */
+	/* gets what it prints, and then it has nothing to read; 0: all is as we have it */
+	int output_fd;
 };
 
 /* Returns when the program is running: 0, or -errno of fork or exec. */

@@ -127,7 +127,7 @@ int top_draw_help(struct top *top, struct top_lines *lines)
 		"  g              group: site, function, …    c            tree: from the other end",
 		"  m              now is the baseline: figures become differences;  M ends that",
 		"  Space          pause, go on                + and -      interval",
-		"  s              save a session file         t            what trim would give back",
+		"  s              save a session file         t            trim; asks first",
 		"  a              put the agent in            d            stop recording",
 		"  q              leave; the process goes on",
 		"",

@@ -13,6 +13,7 @@
 #include "cli/recent.h"
 #include "cli/screen.h"
 #include "cli/top-loop.h"
+#include "cli/trim.h"
 #include "process/inject.h"
 #include "profile/session.h"
 
@@ -85,18 +86,42 @@ static void detach(struct top *top)
 	top_source_poke(top->source);
 }
 
-static void predict_trim(struct top *top)
+/* What it would give back, and whether it is to be done. */
+static void ask_trim(struct top *top)
 {
-	const struct arenas *arenas = top->shot->profile->arenas;
-	uint64_t bytes = 0;
-	char text[UNITS_MAX];
+	struct trim_sums sums;
+	char bytes[UNITS_MAX];
 
-	for (size_t i = 0; arenas && i < arenas->n_arenas; i++)
-		if (arenas->arenas[i].trimmable != ARENAS_UNKNOWN)
-			bytes += arenas->arenas[i].trimmable;
+	if (!trim_sum_up(top->shot->profile->arenas, &sums)) {
+		snprintf(top->message, sizeof(top->message),
+			 "no allocator is known here that could give something back");
+		return;
+	}
+	top->asks_trim = true;
 	snprintf(top->message, sizeof(top->message),
-		 "malloc_trim would give back %s; memtrace trim %u says more and does it",
-		 units_format_bytes(bytes, text), top->shot->profile->process.pid);
+		 "%s gives back %s, with a thread stopped meanwhile: y does it, others do not",
+		 arenas_trim_name(sums.allocator), units_format_bytes(sums.trimmable, bytes));
+}
+
+static void trim(struct top *top)
+{
+	_cleanup_(strbuf_deinit) struct strbuf error = {};
+	char before[UNITS_MAX], after[UNITS_MAX];
+	struct trim_outcome outcome;
+	struct trim_sums sums;
+
+	if (!trim_sum_up(top->shot->profile->arenas, &sums))
+		return;
+	if (trim_do(top_source_pid(top->source), sums.allocator, &outcome, &error) < 0) {
+		snprintf(top->message, sizeof(top->message), "%s", strbuf_text(&error));
+		return;
+	}
+	snprintf(top->message, sizeof(top->message),
+		 "%s resident before, %s after; a thread was stopped for %.1f ms",
+		 units_format_bytes(outcome.rss_before, before),
+		 units_format_bytes(outcome.rss_after, after),
+		 (double)outcome.call.stopped_ns / 1e6);
+	top_source_poke(top->source);
 }
 
 static void set_baseline(struct top *top)
@@ -166,6 +191,9 @@ static void press_for_process(struct top *top, int key)
 	case 'm':
 		set_baseline(top);
 		break;
+	case 't':
+		ask_trim(top);
+		break;
 	case ' ':
 		top->paused = !top->paused;
 		top_source_pause(top->source, top->paused);
@@ -183,6 +211,12 @@ void top_loop_press(struct top_loop *loop, int key)
 	struct top *top = loop->top;
 
 	top->message[0] = '\0';
+	if (top->asks_trim) {
+		top->asks_trim = false;
+		if (key == 'y')
+			trim(top);
+		return;
+	}
 	if (top->help) {
 		top->help = false;
 		return;
@@ -220,15 +254,13 @@ void top_loop_press(struct top_loop *loop, int key)
 	case 's':
 		save_session(top);
 		break;
-	case 't':
-		predict_trim(top);
-		break;
 	case 'M':
 		top_clear_baseline(top);
 		break;
 	case 'a':
 	case 'd':
 	case 'm':
+	case 't':
 	case ' ':
 	case '+':
 	case '-':

@@ -55,7 +55,8 @@ static void draw_bottom(const struct top_loop *loop, int row)
 		snprintf(text, sizeof(text), " %s", top->message);
 	else
 		snprintf(text, sizeof(text),
-			 " every %g s%s%s%s%s   Enter opens, / filters, q leaves", top->interval_s,
+			 " %s%severy %g s%s%s%s%s   Enter opens, / filters, q leaves",
+			 top->notice ?: "", top->notice ? "   " : "", top->interval_s,
 			 top->baseline.is_set ? "; since the mark" : "",
 			 top->filter[0] ? "; only /" : "", top->filter, top->filter[0] ? "/" : "");
 	screen_draw_text(row, top->message[0] || loop->prompt.open ? TOP_STRONG : TOP_DIM, text);
@@ -94,9 +95,9 @@ static void wait_for_news(struct top *top)
 		was_ended = SIGHUP;
 }
 
-bool top_was_ended(void)
+int top_was_ended(void)
 {
-	return was_ended != 0;
+	return was_ended;
 }
 
 void top_catch_signals(void)

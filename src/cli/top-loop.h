@@ -21,7 +21,7 @@ void top_loop_press(struct top_loop *loop, int key);
 
 /* Signals that end a process end the loops of this file and top-choose.h instead. */
 void top_catch_signals(void);
-bool top_was_ended(void);
+int top_was_ended(void); /* the signal, or 0 */
 
 /* Runs until q or a signal. The screen is open. Returns an exit status. */
 int top_loop(struct top *top);

@@ -25,13 +25,13 @@ void top_deinit(struct top *top)
 	free(top->series);
 	map_deinit(&top->series_by_id);
 	map_deinit(&top->expanded);
-	free(top->history);
-	free(top->sites);
-	top_list_free(top->list);
+	top_clear_baseline(top);
 	top_shot_free(top->shot);
 	top_pulse_free(top->pulse);
 	pulse_state_deinit(&top->state);
-	top_clear_baseline(top);
+	free(top->sites);
+	free(top->history);
+	top_list_free(top->list);
 	top_source_free(top->source);
 	if (top->options.grep)
 		regfree(&top->grep);
@@ -224,6 +224,9 @@ bool top_update(struct top *top)
 	top_source_take(top->source, &shot, &pulse, &ended);
 	if (pulse)
 		news = accept_pulse(top, pulse) >= 0;
+	/* of a process that went away meanwhile there is only a part: the one before says more */
+	if (shot && ended && top->shot && top->shot->has_ledger && !shot->has_ledger)
+		shot = top_shot_free(shot);
 	if (shot)
 		news = accept_shot(top, shot) >= 0;
 	if (ended && !top->ended) {

@@ -70,9 +70,11 @@ struct top {
 	uint64_t n_filters;            /* changes with it */
 	uint64_t detail;               /* item that is open, TOP_NO_ITEM */
 	bool help, paused, tree_from_allocation;
+	bool asks_trim;      /* the next key answers */
 	struct map expanded; /* the tree: hashes of paths whose state was changed by hand */
 	double interval_s;
-	int rows; /* room for the view's lines, its heads included */
+	const char *notice; /* stands in the last line; NULL */
+	int rows;           /* room for the view's lines, its heads included */
 	/* Lines beyond n_wanted may be in any order, but not those up to that of selected. */
 	size_t n_wanted;
 	uint64_t selected;

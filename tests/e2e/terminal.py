@@ -80,7 +80,8 @@ class Terminal:
         if key:
             self.press(key)
         end = time.monotonic() + 10
-        while time.monotonic() < end and self.read():
-            pass
-        self.process.close(force=False)
+        while self.read():
+            assert time.monotonic() < end, f"it did not end:\n{self.text()}"
+        self.process.wait()
+        assert self.process.signalstatus is None, f"signal {self.process.signalstatus}:\n{self.text()}"
         return self.process.exitstatus

@@ -234,6 +234,101 @@ def test_the_processes_as_text(grow, memtrace):
     assert any(re.match(rf"\s*{grow.pid} .* yes .*grow$", line) for line in lines[2:])
 
 
+PROGRAM = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+void *kept;
+__attribute__((noinline)) static void keep_some(void) { kept = malloc(1234567); }
+int main(void)
+{
+	char c;
+	keep_some();
+	puts("this is said");
+	fflush(stdout);
+	fprintf(stderr, "%zd read\\n", read(0, &c, 1));
+	pause();
+	return 7;
+}
+"""
+
+
+def start_with_screen(compile_c, tmp_path):
+    program = compile_c(PROGRAM, "-g", name="speaker")
+    screen = Terminal([leaks.MEMTRACE, "run", "--top", "--sample=all", "-o", "end.memtrace", "--", str(program)],
+                      cwd=tmp_path)
+    text = screen.wait_for("keep_some", "its output: memtrace.speaker.")
+    pid = int(re.match(r"speaker \(pid (\d+)\)", text).group(1))
+    output = re.search(r"its output: (memtrace\.speaker\.\d+\.out)", text).group(1)
+    return screen, pid, tmp_path / output
+
+
+def test_run_shows_the_program_that_it_starts(compile_c, tmp_path):
+    screen, pid, output = start_with_screen(compile_c, tmp_path)
+    assert output.read_text() == "this is said\n0 read\n"
+    assert "this is said" not in screen.text()
+    os.kill(pid, signal.SIGTERM)
+    screen.wait_for("the process has ended", "keep_some")
+    assert screen.close() == 128 + signal.SIGTERM
+    assert "end.memtrace" in screen.text(), "the report is printed when the screen has gone"
+    assert (tmp_path / "end.memtrace").exists()
+
+
+def test_the_screen_of_run_can_be_left_before_the_program(compile_c, tmp_path):
+    screen, pid, output = start_with_screen(compile_c, tmp_path)
+    screen.press("q")
+    screen.wait_for("goes on", output.name)
+    os.kill(pid, 0)
+    screen.press("\003")
+    assert screen.close(key=None) == 128 + signal.SIGINT
+    assert (tmp_path / "end.memtrace").exists()
+
+
+def test_run_with_a_screen_needs_a_terminal(memtrace):
+    done = memtrace("run", "--top", "--", "true")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "--top" in done.stderr
+
+
+def test_trim_asks_first(compile_c, tmp_path):
+    program = compile_c("""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void *blocks[2000];
+int main(void)
+{
+	for (int i = 0; i < 2000; i++)
+		memset(blocks[i] = malloc(20000), 1, 20000);
+	for (int i = 0; i < 1999; i++)
+		free(blocks[i]);
+	puts("ready");
+	fflush(stdout);
+	pause();
+}
+""", name="keeper")
+    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as keeper:
+        try:
+            assert keeper.stdout.readline() == "ready\n"
+            screen = Terminal([leaks.MEMTRACE, "top", "--view=ledger", str(keeper.pid)], cwd=tmp_path)
+            screen.wait_for("all of it")
+            screen.press("t")
+            text = screen.wait_for("malloc_trim(0) gives back", "y does it")
+            assert re.search(r"gives back 3\d\.\d MiB", text)
+            screen.press("n")
+            screen.wait_for("Enter opens", gone=["y does it"])
+            screen.press("t")
+            screen.wait_for("y does it")
+            screen.press("y")
+            text = screen.wait_for("resident before")
+            before, after = re.search(r"([\d.]+) MiB resident before, ([\d.]+) MiB after", text).groups()
+            assert float(before) - float(after) > 30
+            assert screen.close() == 0
+        finally:
+            keeper.kill()
+
+
 def test_a_process_without_the_agent(memtrace):
     with subprocess.Popen(["sleep", "60"]) as sleeper:
         try:
