@@ -30,7 +30,7 @@ enum { AHEAD_S = 600, OWNER_COLUMNS = 9 };
 
 struct candidate {
 	const struct process_entry *entry;
-	double growth; /* bytes a second, NAN if not known yet */
+	struct top_growth growth;
 };
 
 struct chooser {
@@ -73,8 +73,8 @@ static void chooser_deinit(struct chooser *chooser)
 /* ---- what there is ---- */
 
 /* The growth of a process, with what it has now. */
-static double observe(struct chooser *chooser, const struct procinfo *info, bool is_new,
-		      double time_s)
+static struct top_growth observe(struct chooser *chooser, const struct procinfo *info, bool is_new,
+				 double time_s)
 {
 	struct top_series *series = map_get_ptr(&chooser->series, (uint64_t)info->pid);
 
@@ -83,7 +83,7 @@ static double observe(struct chooser *chooser, const struct procinfo *info, bool
 		if (!series ||
 		    map_set(&chooser->series, (uint64_t)info->pid, (uintptr_t)series) < 0) {
 			free(series);
-			return NAN;
+			return (struct top_growth){NAN, 0};
 		}
 	}
 	if (is_new)
@@ -94,7 +94,7 @@ static double observe(struct chooser *chooser, const struct procinfo *info, bool
 
 static double rank_of(const struct candidate *candidate)
 {
-	const double growth = isnan(candidate->growth) ? 0 : candidate->growth;
+	const double growth = isnan(candidate->growth.slope) ? 0 : candidate->growth.slope;
 
 	return (double)candidate->entry->info.rss + growth * AHEAD_S;
 }
@@ -167,7 +167,7 @@ static void draw_candidate(struct chooser *chooser, const struct candidate *cand
 	top_lines_add_cell(lines, TOP_DIM, owner_of(chooser, info->uid), OWNER_COLUMNS, false);
 	top_lines_add_cell(lines, TOP_STRONG, units_format_bytes(info->rss, rss), 11, true);
 	top_lines_add(lines, TOP_PLAIN, "  ");
-	top_add_growth_cell(lines, candidate->growth);
+	top_add_growth_cell(lines, &candidate->growth);
 	top_lines_add(lines, TOP_GOOD, "  %-6s", candidate->entry->has_agent ? "yes" : "");
 	top_lines_add(lines, TOP_PLAIN, "%s", command);
 }

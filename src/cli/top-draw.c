@@ -43,14 +43,27 @@ int top_add_spark(const struct top *top, struct top_lines *lines, const struct t
 	return top_lines_add_cell(lines, TOP_DIM, strbuf_text(&text), columns, false);
 }
 
-void top_add_growth_cell(struct top_lines *lines, double growth)
+const char *top_format_growth(const struct top_growth *growth, char *text)
 {
-	char bytes[UNITS_MAX], text[UNITS_MAX + 8] = "";
+	char bytes[UNITS_MAX];
+	char sign = growth->slope < 0 ? '-' : '+';
 
-	if (!isnan(growth) && fabs(growth) >= 1)
-		snprintf(text, sizeof(text), "%c%s/s", growth < 0 ? '-' : '+',
-			 units_format_bytes((uint64_t)fabs(growth), bytes));
-	top_lines_add_cell(lines, growth > 1024 ? TOP_BAD : TOP_PLAIN, text, 12, true);
+	text[0] = '\0';
+	if (isnan(growth->slope) || fabs(growth->slope) < 1)
+		return text;
+	if (fabs(growth->sure) < 1)
+		sign = '~';
+	snprintf(text, TOP_GROWTH_MAX, "%c%s/s", sign,
+		 units_format_bytes((uint64_t)fabs(growth->slope), bytes));
+	return text;
+}
+
+void top_add_growth_cell(struct top_lines *lines, const struct top_growth *growth)
+{
+	char text[TOP_GROWTH_MAX];
+
+	top_lines_add_cell(lines, growth->sure > 1024 ? TOP_BAD : TOP_PLAIN,
+			   top_format_growth(growth, text), 12, true);
 }
 
 int top_add_bar(const struct top *top, struct top_lines *lines, enum top_style style,

@@ -42,15 +42,15 @@ static int add_figure(struct top_lines *lines, const char *label, uint64_t bytes
 
 static int add_growth(struct top *top, struct top_lines *lines)
 {
-	const double growth = top_total_growth(top);
-	char text[UNITS_MAX];
+	const struct top_growth growth = top_total_growth(top);
+	char text[TOP_GROWTH_MAX];
 
-	if (isnan(growth))
+	if (isnan(growth.slope))
 		return 0;
 	top_lines_add(lines, TOP_DIM, "  growth ");
-	return top_lines_add(lines, growth > 1024 ? TOP_BAD : TOP_STRONG, "%c%s/s",
-			     growth < 0 ? '-' : '+',
-			     units_format_bytes((uint64_t)fabs(growth), text));
+	if (!*top_format_growth(&growth, text))
+		snprintf(text, sizeof(text), "none");
+	return top_lines_add(lines, growth.sure > 1024 ? TOP_BAD : TOP_STRONG, "%s", text);
 }
 
 static int add_figures(struct top *top, struct top_lines *lines)
@@ -132,7 +132,8 @@ int top_draw_help(struct top *top, struct top_lines *lines)
 		"  q              leave; the process goes on",
 		"",
 		"  live is what the program has in blocks, kept what malloc has beyond that;",
-		"  growth is the median slope over the last minute; ± is one standard error.",
+		"  growth is the median slope over the last minute, with ~ where that may be chance;",
+		"  ± is one standard error.",
 		"",
 		"  Any key closes this.",
 	};

@@ -153,6 +153,14 @@ static double key_of(const struct top *top, const struct profile_site *site)
 	}
 }
 
+/* What is sure first, then by the slope itself, which a billionth tells apart. */
+static double rank_growth(const struct top *top, const struct profile_site *site)
+{
+	const struct top_growth growth = top_growth(top, site);
+
+	return growth.sure + growth.slope * 1e-9;
+}
+
 /* In place of the drift: growth, where that is high. */
 static void refine(const struct top *top, struct top_list *list)
 {
@@ -166,7 +174,7 @@ static void refine(const struct top *top, struct top_list *list)
 		double growth = MIN(row->key, 0.0);
 
 		if (i < n)
-			growth = top_growth(top, &top->shot->profile->sites[row->site]);
+			growth = rank_growth(top, &top->shot->profile->sites[row->site]);
 		row->key = isnan(growth) ? -1e300 : growth;
 	}
 }

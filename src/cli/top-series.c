@@ -109,12 +109,11 @@ static int compare_doubles(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-double top_median_slope(const struct top_point *points, unsigned n)
+static double median_slope(const struct top_point *points, unsigned n)
 {
 	double slopes[SLOPE_POINTS * (SLOPE_POINTS - 1) / 2];
 	unsigned n_slopes = 0;
 
-	n = MIN(n, (unsigned)SLOPE_POINTS);
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned j = i + 1; j < n; j++)
 			if (points[j].time_s > points[i].time_s)
@@ -128,23 +127,56 @@ double top_median_slope(const struct top_point *points, unsigned n)
 			    : (slopes[n_slopes / 2 - 1] + slopes[n_slopes / 2]) / 2;
 }
 
-double top_series_growth(const struct top_series *series, const struct top_looks *looks)
+/* The standard error of the slope of the line of least squares; 0 where points are too few to tell. */
+static double slope_error(const struct top_point *points, unsigned n)
+{
+	double time = 0, value = 0, tt = 0, tv = 0, vv = 0;
+
+	if (n < 3)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		/* from the first on: squares of what is left are exact enough */
+		time += (points[i].time_s - points[0].time_s) / n;
+		value += (double)points[i].value / n;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const double t = points[i].time_s - points[0].time_s - time;
+		const double v = (double)points[i].value - value;
+
+		tt += t * t;
+		tv += t * v;
+		vv += v * v;
+	}
+	return tt > 0 ? sqrt(MAX(vv - tv * tv / tt, 0.0) / (n - 2) / tt) : 0;
+}
+
+struct top_growth top_points_growth(const struct top_point *points, unsigned n)
+{
+	const unsigned used = MIN(n, (unsigned)SLOPE_POINTS);
+	const double slope = median_slope(points, used), error = slope_error(points, used);
+
+	if (isnan(slope))
+		return (struct top_growth){NAN, 0};
+	return (struct top_growth){slope, copysign(MAX(fabs(slope) - 2 * error, 0.0), slope)};
+}
+
+struct top_growth top_series_growth(const struct top_series *series, const struct top_looks *looks)
 {
 	const uint32_t held = top_looks_count(looks, series->since_s);
 	const uint32_t n = MIN(held, (uint32_t)SLOPE_POINTS);
 	struct top_point points[SLOPE_POINTS];
 
 	if (series->since_s == 0 || n < 2)
-		return NAN;
+		return (struct top_growth){NAN, 0};
 	if (series->n_points == 0)
-		return 0;
+		return (struct top_growth){0, 0};
 	for (uint32_t i = 0; i < n; i++) {
 		/* evenly over what is held, from the oldest to the newest */
 		const double time_s = top_looks_back(looks, held - 1 - i * (held - 1) / (n - 1));
 
 		points[i] = (struct top_point){time_s, top_series_at(series, time_s)};
 	}
-	return top_median_slope(points, n);
+	return top_points_growth(points, n);
 }
 
 double top_series_drift(const struct top_series *series, const struct top_looks *looks)

@@ -46,15 +46,22 @@ void top_series_add(struct top_series *series, double time_s, uint64_t value);
 /* Its value at a moment, as far as that is known; the oldest known one before. */
 uint64_t top_series_at(const struct top_series *series, double time_s);
 
-/*
- * Change a second over the last minute, by Theil and Sen: the median of the slopes between all pairs of some
- * moments, which single steps do not move. NAN if it was looked at only once.
- */
-double top_series_growth(const struct top_series *series, const struct top_looks *looks);
+/* Change a second. */
+struct top_growth {
+	/* By Theil and Sen: the median of the slopes between all pairs of some moments, which single steps do not
+	 * move. NAN if it is not known. */
+	double slope;
+	/* What of it is beyond two standard errors of a line through the same moments: what comes and goes, or is
+	 * estimated from few samples, grows by chance. 0 if that is nothing. */
+	double sure;
+};
+
+/* Over the last minute. */
+struct top_growth top_series_growth(const struct top_series *series, const struct top_looks *looks);
 /* The same between the ends of that time: quick, and moved by every step. */
 double top_series_drift(const struct top_series *series, const struct top_looks *looks);
 
-/* The median slope of n points, at most 16; NAN if they are too few. */
-double top_median_slope(const struct top_point *points, unsigned n);
+/* Of n points, at most 16. */
+struct top_growth top_points_growth(const struct top_point *points, unsigned n);
 
 #endif

@@ -56,6 +56,7 @@ static int draw_row(void *top_, size_t index, struct top_lines *lines)
 	const int64_t live_bytes = (int64_t)site->live_bytes - (int64_t)(was ? was->live_bytes : 0);
 	const int64_t live_blocks =
 		(int64_t)site->live_blocks - (int64_t)(was ? was->live_blocks : 0);
+	const struct top_growth growth = top_growth(top, site);
 	_cleanup_(strbuf_deinit) struct strbuf text = {};
 	char bytes[UNITS_MAX + 2], blocks[UNITS_MAX + 2];
 
@@ -64,7 +65,7 @@ static int draw_row(void *top_, size_t index, struct top_lines *lines)
 	snprintf(blocks, sizeof(blocks), top->baseline.is_set ? "%+lld" : "%lld",
 		 (long long)live_blocks);
 	top_lines_add_cell(lines, TOP_PLAIN, blocks, 8, true);
-	top_add_growth_cell(lines, top_growth(top, site));
+	top_add_growth_cell(lines, &growth);
 	add_duration_cell(top, lines, top_age(top, site), 8);
 	top_lines_add(lines, TOP_PLAIN, "  ");
 	top_add_spark(top, lines, top_series_of(top, site), spark_columns(top));

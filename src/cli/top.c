@@ -246,21 +246,21 @@ const struct top_series *top_series_of(const struct top *top, const struct profi
 	return index == TOP_NONE ? NULL : &top->series[index];
 }
 
-double top_growth(const struct top *top, const struct profile_site *site)
+struct top_growth top_growth(const struct top *top, const struct profile_site *site)
 {
 	const struct top_series *series = top_series_of(top, site);
 
-	return series ? top_series_growth(series, &top->looks) : NAN;
+	return series ? top_series_growth(series, &top->looks) : (struct top_growth){NAN, 0};
 }
 
-double top_total_growth(const struct top *top)
+struct top_growth top_total_growth(const struct top *top)
 {
 	struct top_point points[SLOPE_POINTS];
 	const size_t held = MIN(top->n_history, (size_t)TOP_SERIES_POINTS);
 	const size_t n = MIN(held, (size_t)SLOPE_POINTS);
 
 	if (n < 2)
-		return NAN;
+		return (struct top_growth){NAN, 0};
 	for (size_t i = 0; i < n; i++) {
 		const struct top_moment *moment =
 			&top->history[top->n_history - held + i * (held - 1) / (n - 1)];
@@ -268,7 +268,7 @@ double top_total_growth(const struct top *top)
 		points[i].time_s = moment->time_s;
 		points[i].value = moment->live != PROFILE_UNKNOWN ? moment->live : moment->rss;
 	}
-	return top_median_slope(points, (unsigned)n);
+	return top_points_growth(points, (unsigned)n);
 }
 
 double top_age(const struct top *top, const struct profile_site *site)

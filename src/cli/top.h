@@ -8,6 +8,7 @@
 #include <regex.h>
 
 #include "base/map.h"
+#include "base/units.h"
 #include "cli/top-lines.h"
 #include "cli/top-series.h"
 #include "cli/top-source.h"
@@ -107,10 +108,10 @@ void top_deinit(struct top *top);
 
 /* The course of a site of the shot's profile; NULL if there is none. */
 const struct top_series *top_series_of(const struct top *top, const struct profile_site *site);
-/* Bytes a second, by the median of the slopes between moments of the last minute; NAN if unknown. */
-double top_growth(const struct top *top, const struct profile_site *site);
-/* The same of all history: of live memory, or of RSS where live is not known. */
-double top_total_growth(const struct top *top);
+/* Bytes a second, over the last minute. */
+struct top_growth top_growth(const struct top *top, const struct profile_site *site);
+/* The same of all: of live memory, or of RSS where live is not known. */
+struct top_growth top_total_growth(const struct top *top);
 
 /* Seconds that its oldest block has been live now, below 0 if nothing is. */
 double top_age(const struct top *top, const struct profile_site *site);
@@ -135,8 +136,14 @@ const char *top_format_bytes(const struct top *top, int64_t bytes, char *text);
 /* Eight steps of height over the last minute, the newest at the right end, in columns. series may be NULL. */
 int top_add_spark(const struct top *top, struct top_lines *lines, const struct top_series *series,
 		  unsigned columns);
-/* "+1.5 MiB/s", 12 columns; nothing where it is not known or nothing. */
-void top_add_growth_cell(struct top_lines *lines, double growth);
+/*
+ * "+1.5 MiB/s", with "~" for what may be chance; nothing where it is not known or nothing. text holds
+ * TOP_GROWTH_MAX.
+ */
+enum { TOP_GROWTH_MAX = UNITS_MAX + 8 };
+const char *top_format_growth(const struct top_growth *growth, char *text);
+/* The same, in 12 columns. */
+void top_add_growth_cell(struct top_lines *lines, const struct top_growth *growth);
 /* A bar of columns for part of whole. */
 int top_add_bar(const struct top *top, struct top_lines *lines, enum top_style style,
 		unsigned columns, uint64_t part, uint64_t whole);

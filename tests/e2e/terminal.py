@@ -2,6 +2,7 @@
 """A program in a terminal emulator: keys in, screen out."""
 
 import os
+import termios
 import time
 
 import pexpect
@@ -39,6 +40,7 @@ class Terminal:
         self.process = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment, cwd=cwd,
                                      timeout=10)
         self.process.delaybeforesend = None
+        self.settings = termios.tcgetattr(self.process.child_fd)
 
     def read(self, seconds=0.05):
         """Takes what the program prints until it has been quiet for so long."""

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import termios
 import time
 
 import pytest
@@ -177,13 +178,59 @@ def test_the_last_state_stays_when_the_process_ends(grow, top, tmp_path):
     assert screen.close() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def is_as_before(settings, screen):
+    """The terminal echoes and waits for lines again, the screen and the cursor are the normal ones."""
+    now = termios.tcgetattr(screen.process.child_fd)
+    return now[:4] == settings[:4] and 25 << 5 in screen.screen.mode
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGSEGV])
 def test_signals_restore_the_screen_and_leave_the_target_alone(grow, top, number):
     screen = top()
+    before = screen.settings
     screen.wait_for("leak (victims/grow.c")
+    assert not is_as_before(before, screen)
     os.kill(screen.process.pid, number)
-    assert screen.close(key=None) == 0
+    while screen.read():
+        pass
+    assert is_as_before(before, screen)
+    screen.process.wait()
+    assert screen.process.signalstatus == (number if number == signal.SIGSEGV else None)
     grow.step()
+
+
+def test_killed_it_leaves_the_target_alone(grow, top):
+    screen = top()
+    screen.wait_for("leak (victims/grow.c")
+    os.kill(screen.process.pid, signal.SIGKILL)
+    screen.process.wait()
+    grow.step()
+    top().wait_for("leak (victims/grow.c", "976.6 KiB")
+
+
+def test_a_terminal_that_goes_away_ends_it(grow, top):
+    screen = top()
+    screen.wait_for("leak (victims/grow.c")
+    os.close(screen.process.child_fd)
+    screen.process.ptyproc.closed = True
+    assert os.waitpid(screen.process.pid, 0)[1] == 0
+    grow.step()
+
+
+def test_stopped_by_the_keyboard_and_continued(grow, tmp_path):
+    # a shell with job control: without one nobody could continue it, and the key does nothing
+    script = f"{leaks.MEMTRACE} top {grow.pid}; echo STOPPED; read line; fg; echo DONE $?"
+    screen = Terminal(["bash", "-m", "-c", script], cwd=tmp_path)
+    screen.wait_for("leak (victims/grow.c")
+    screen.press("\x1a")
+    screen.wait_for("STOPPED")
+    assert is_as_before(screen.settings, screen)
+    grow.step()
+    screen.press("\r")
+    screen.wait_for("leak (victims/grow.c", "976.6 KiB")
+    screen.press("q")
+    screen.wait_for("DONE 0")
+    assert screen.close(key=None) == 0
 
 
 def test_stopped_and_continued(grow, top):
@@ -327,6 +374,24 @@ int main(void)
             assert screen.close() == 0
         finally:
             keeper.kill()
+
+
+@pytest.mark.long
+def test_a_leak_beside_healthy_churn_is_first_within_ten_seconds(tmp_path):
+    with subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=128K", "-o", tmp_path / "end.memtrace", "--",
+                           f"{leaks.VICTIMS}/churn"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+            pid = file.read().split()[0]
+        time.sleep(6)  # the caches fill at the start, which is growth, too
+        done = subprocess.run([leaks.MEMTRACE, "top", "--batch", "-n", "9", "--sort=growth", pid], timeout=60,
+                              capture_output=True, text=True, check=True)
+        process.stdin.close()
+    first = [frame.splitlines()[5] for frame in done.stdout.split("\n\n")]
+    assert "leak_a_little" in first[-1], "\n".join(first)
+    growth = re.search(r"\+([\d.]+) (KiB|MiB)/s", first[-1])
+    assert 0.5 < float(growth[1]) / (1024 if growth[2] == "KiB" else 1) < 2
 
 
 def test_a_process_without_the_agent(memtrace):
