@@ -166,7 +166,7 @@ static void draw_candidate(struct chooser *chooser, const struct candidate *cand
 	top_lines_add(lines, TOP_PLAIN, "%7d  ", (int)info->pid);
 	top_lines_add_cell(lines, TOP_DIM, owner_of(chooser, info->uid), OWNER_COLUMNS, false);
 	top_lines_add_cell(lines, TOP_STRONG, units_format_bytes(info->rss, rss), 11, true);
-	top_lines_add(lines, TOP_PLAIN, "  ");
+	top_lines_add(lines, TOP_PLAIN, " ");
 	top_add_growth_cell(lines, &candidate->growth);
 	top_lines_add(lines, TOP_GOOD, "  %-6s", candidate->entry->has_agent ? "yes" : "");
 	top_lines_add(lines, TOP_PLAIN, "%s", command);

@@ -63,7 +63,7 @@ void top_add_growth_cell(struct top_lines *lines, const struct top_growth *growt
 	char text[TOP_GROWTH_MAX];
 
 	top_lines_add_cell(lines, growth->sure > 1024 ? TOP_BAD : TOP_PLAIN,
-			   top_format_growth(growth, text), 12, true);
+			   top_format_growth(growth, text), 13, true);
 }
 
 int top_add_bar(const struct top *top, struct top_lines *lines, enum top_style style,

@@ -5,12 +5,39 @@
  */
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "cli/top.h"
 #include "profile/estimate.h"
 #include "profile/label.h"
 #include "render/words.h"
+
+static int add_figure(struct top_lines *lines, const char *label, uint64_t bytes)
+{
+	char text[UNITS_MAX];
+
+	if (bytes == PROFILE_UNKNOWN)
+		return 0;
+	top_lines_add(lines, TOP_DIM, "  %s ", label);
+	return top_lines_add(lines, TOP_STRONG, "%s", units_format_bytes(bytes, text));
+}
+
+/* What the agent costs, and what it has missed. */
+static void add_agent(const struct profile_agent *agent, struct top_lines *lines)
+{
+	if (agent->mode == MT_MODE_NONE) {
+		top_lines_add(lines, TOP_DIM, "  no agent");
+		return;
+	}
+	add_figure(lines, "own", agent->own_bytes);
+	if (agent->overhead_ratio >= 0)
+		top_lines_add(lines, TOP_DIM, ", %.1f %% of its CPU time",
+			      agent->overhead_ratio * 100);
+	if (agent->lost_allocations || agent->lost_frees)
+		top_lines_add(lines, TOP_BAD, "  lost %" PRIu64,
+			      agent->lost_allocations + agent->lost_frees);
+}
 
 static int add_process(struct top *top, struct top_lines *lines)
 {
@@ -23,21 +50,14 @@ static int add_process(struct top *top, struct top_lines *lines)
 	top_lines_add(lines, TOP_STRONG, "%s", strbuf_text(&text));
 	strbuf_reset(&text);
 	words_add_duration(&text, &top->options, process->captured_at - process->started_at);
-	return top_lines_add(lines, TOP_PLAIN, " (pid %u)  %s%s%s", process->pid,
-			     top->ended                          ? "ended after "
-			     : process->state == PROFILE_RUNNING ? "up "
-								 : "seen after ",
-			     strbuf_text(&text), top->paused ? "  PAUSED" : "");
-}
-
-static int add_figure(struct top_lines *lines, const char *label, uint64_t bytes)
-{
-	char text[UNITS_MAX];
-
-	if (bytes == PROFILE_UNKNOWN)
-		return 0;
-	top_lines_add(lines, TOP_DIM, "  %s ", label);
-	return top_lines_add(lines, TOP_STRONG, "%s", units_format_bytes(bytes, text));
+	top_lines_add(lines, TOP_PLAIN, " (pid %u)  %s%s%s", process->pid,
+		      top->ended                          ? "ended after "
+		      : process->state == PROFILE_RUNNING ? "up "
+							  : "seen after ",
+		      strbuf_text(&text), top->paused ? "  PAUSED" : "");
+	add_figure(lines, "limit", process->cgroup_limit);
+	add_agent(&profile->agent, lines);
+	return 0;
 }
 
 static int add_growth(struct top *top, struct top_lines *lines)
@@ -68,13 +88,23 @@ static int add_figures(struct top *top, struct top_lines *lines)
 			      units_format_bytes(estimate_round(profile->heap.live_stderr), text));
 	add_figure(lines, "kept", now->kept);
 	add_growth(top, lines);
-	add_figure(lines, "limit", profile->process.cgroup_limit);
-	if (profile->agent.lost_allocations || profile->agent.lost_frees)
-		top_lines_add(lines, TOP_BAD, "  lost %" PRIu64,
-			      profile->agent.lost_allocations + profile->agent.lost_frees);
-	if (profile->agent.mode != MT_MODE_NONE)
-		add_figure(lines, "own", profile->agent.own_bytes);
 	return 0;
+}
+
+/* ": " and text, in this line and in one more if it has to be. */
+static void add_wrapped(const struct top *top, struct top_lines *lines, const char *text)
+{
+	const struct top_line *line = &lines->lines[lines->n_lines - 1];
+	const size_t width = top->options.width ?: 80, used = line->end - line->start + 2;
+	size_t taken, n = strlen(text);
+
+	if (used < width)
+		n = top_lines_cut(text, n, width - used, &taken);
+	while (text[n] && n > 0 && text[n] != ' ')
+		n--;
+	top_lines_add(lines, TOP_PLAIN, ": %.*s", (int)n, text);
+	if (text[n])
+		top_lines_add_line(lines, TOP_PLAIN, "   %s", text + n);
 }
 
 static int add_verdict(struct top *top, struct top_lines *lines)
@@ -92,21 +122,23 @@ static int add_verdict(struct top *top, struct top_lines *lines)
 	if (code)
 		top_lines_add(lines, TOP_DIM, ", %.0f %% sure", verdict->confidence * 100);
 	if (verdict->n_because > 0)
-		top_lines_add(lines, TOP_PLAIN, ": %s", verdict->because[0]);
+		add_wrapped(top, lines, verdict->because[0]);
 	return 0;
 }
 
 static int add_tabs(struct top *top, struct top_lines *lines)
 {
+	const bool narrow = top->options.width < TOP_NARROW;
+
 	top_lines_begin(lines, TOP_NO_ITEM);
 	for (size_t i = 0; i < TOP_N_VIEWS; i++) {
 		const bool here = top_views[i] == top->view;
 
-		top_lines_add(lines, TOP_DIM, "%s%zu ", i ? "  " : " ", i + 1);
+		top_lines_add(lines, TOP_DIM, "%s%zu ", i && !narrow ? "  " : " ", i + 1);
 		top_lines_add(lines, here ? TOP_TITLE : TOP_PLAIN, here ? "[%s]" : "%s",
 			      top_views[i]->name);
 	}
-	return top_lines_add(lines, TOP_DIM, "   ? help");
+	return top_lines_add(lines, TOP_DIM, "%s? help", narrow ? "  " : "   ");
 }
 
 int top_draw_head(struct top *top, struct top_lines *lines)
@@ -124,7 +156,7 @@ int top_draw_help(struct top *top, struct top_lines *lines)
 		"  1 to 8, Tab    the views                   Enter        open what is selected",
 		"  arrows, wheel  move                        Esc          close it",
 		"  < and >        sort by another column      /            show only what matches",
-		"  g              group: site, function, …    c            tree: from the other end",
+		"  g              group by function, …        c            tree: the other end",
 		"  m              now is the baseline: figures become differences;  M ends that",
 		"  Space          pause, go on                + and -      interval",
 		"  s              save a session file         t            trim; asks first",
@@ -132,7 +164,7 @@ int top_draw_help(struct top *top, struct top_lines *lines)
 		"  q              leave; the process goes on",
 		"",
 		"  live is what the program has in blocks, kept what malloc has beyond that;",
-		"  growth is the median slope over the last minute, with ~ where that may be chance;",
+		"  growth is the median slope over the last minute, ~ where that may be chance;",
 		"  ± is one standard error.",
 		"",
 		"  Any key closes this.",

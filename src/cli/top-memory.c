@@ -10,20 +10,25 @@
 #include "cli/top.h"
 #include "profile/label.h"
 
-enum { BAR = 30 };
+enum { BAR = 30, BAR_NARROW = 10 };
 
 static int explain_no_maps(struct top_lines *lines)
 {
 	return top_lines_add_line(lines, TOP_DIM, "  the process's mappings could not be read");
 }
 
-static void add_bytes(struct top_lines *lines, enum top_style style, uint64_t bytes)
+static void add_cell(struct top_lines *lines, enum top_style style, uint64_t bytes, int columns)
 {
 	char text[UNITS_MAX];
 
 	top_lines_add_cell(lines, style,
-			   bytes == PROFILE_UNKNOWN ? "" : units_format_bytes(bytes, text), 12,
-			   true);
+			   bytes == PROFILE_UNKNOWN ? "" : units_format_bytes(bytes, text),
+			   (size_t)columns, true);
+}
+
+static void add_bytes(struct top_lines *lines, enum top_style style, uint64_t bytes)
+{
+	add_cell(lines, style, bytes, 12);
 }
 
 /* ---- ledger ---- */
@@ -46,6 +51,7 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 {
 	const struct ledger *ledger = &top->shot->ledger;
 	const uint64_t *was = top->baseline.has_ledger ? top->baseline.resident : NULL;
+	const unsigned bar = top->options.width < TOP_NARROW ? BAR_NARROW : BAR;
 	struct line sorted[LEDGER_N_OWNERS];
 	char bytes[UNITS_MAX + 2];
 
@@ -55,7 +61,7 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 		sorted[i] = (struct line){(enum ledger_owner)i, ledger->lines[i].resident};
 	qsort(sorted, LEDGER_N_OWNERS, sizeof(*sorted), compare_lines);
 	top_lines_add_line(lines, TOP_TITLE, "%12s%12s%12s   %-*s  %s", was ? "SINCE" : "RESIDENT",
-			   "SWAPPED", "RESERVED", BAR, "OF ALL", "WHAT");
+			   "SWAPPED", "RESERVED", (int)bar, "OF ALL", "WHAT");
 	for (unsigned i = 0; i < LEDGER_N_OWNERS; i++) {
 		const struct ledger_line *line = &ledger->lines[sorted[i].owner];
 		const uint64_t before = was ? was[sorted[i].owner] : 0;
@@ -69,7 +75,7 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 		add_bytes(lines, TOP_PLAIN, line->swapped);
 		add_bytes(lines, TOP_PLAIN, line->virtual);
 		top_lines_add(lines, TOP_PLAIN, "   ");
-		top_add_bar(top, lines, (enum top_style)(TOP_BAR_1 + i % 5), BAR, line->resident,
+		top_add_bar(top, lines, (enum top_style)(TOP_BAR_1 + i % 5), bar, line->resident,
 			    ledger->rss);
 		top_lines_add(lines, TOP_PLAIN, "  %s", ledger_owner_label(sorted[i].owner));
 	}
@@ -77,7 +83,7 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 	add_bytes(lines, TOP_STRONG, ledger->rss);
 	add_bytes(lines, TOP_PLAIN, ledger->swap);
 	add_bytes(lines, TOP_PLAIN, ledger->vsz);
-	return top_lines_add(lines, TOP_STRONG, "   %-*s  all of it", BAR, "");
+	return top_lines_add(lines, TOP_STRONG, "   %-*s  all of it", (int)bar, "");
 }
 
 const struct top_view top_ledger = {
@@ -95,9 +101,10 @@ static const struct arena *arena_at(const struct top *top, uint64_t item)
 static int draw_arenas(struct top *top, struct top_lines *lines)
 {
 	const struct arenas *arenas = top->shot->profile->arenas;
+	const int w = top->options.width < TOP_NARROW ? 10 : 12;
 
-	top_lines_add_line(lines, TOP_TITLE, "%4s %-9s%-8s%12s%12s%12s%12s%12s%8s", "ID",
-			   "ALLOCATOR", "KIND", "SYSTEM", "IN USE", "FREE", "RESIDENT", "TRIM",
+	top_lines_add_line(lines, TOP_TITLE, "%4s %-10s%-7s%*s%*s%*s%*s%*s%6s", "ID", "ALLOCATOR",
+			   "KIND", w, "SYSTEM", w, "IN USE", w, "FREE", w, "RESIDENT", w, "TRIM",
 			   "PINS");
 	if (!arenas || (arenas->n_arenas == 0 && !arenas->refused))
 		return top_lines_add_line(lines, TOP_DIM,
@@ -106,15 +113,15 @@ static int draw_arenas(struct top *top, struct top_lines *lines)
 		const struct arena *arena = &arenas->arenas[i];
 
 		top_lines_begin(lines, i);
-		top_lines_add(lines, TOP_PLAIN, "%4u %-9s%-8s", arena->id,
+		top_lines_add(lines, TOP_PLAIN, "%4u %-10s%-7s", arena->id,
 			      arenas_allocator_name(arena->allocator),
 			      arena_kind_name(arena->kind));
-		add_bytes(lines, TOP_PLAIN, arena->system);
-		add_bytes(lines, TOP_PLAIN, arena->in_use);
-		add_bytes(lines, TOP_PLAIN, arena->free);
-		add_bytes(lines, TOP_STRONG, arena->free_resident);
-		add_bytes(lines, TOP_PLAIN, arena->trimmable);
-		top_lines_add(lines, TOP_PLAIN, "%8zu", arena->n_pins);
+		add_cell(lines, TOP_PLAIN, arena->system, w);
+		add_cell(lines, TOP_PLAIN, arena->in_use, w);
+		add_cell(lines, TOP_PLAIN, arena->free, w);
+		add_cell(lines, TOP_STRONG, arena->free_resident, w);
+		add_cell(lines, TOP_PLAIN, arena->trimmable, w);
+		top_lines_add(lines, TOP_PLAIN, "%6zu", arena->n_pins);
 	}
 	if (arenas->refused)
 		top_lines_add_line(lines, TOP_BAD, "  %s", arenas->refused);
@@ -187,7 +194,7 @@ static int draw_maps(struct top *top, struct top_lines *lines)
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &ledger->mappings[i];
 	qsort(sorted, n, sizeof(*sorted), compare_mappings);
-	top_lines_add_line(lines, TOP_TITLE, "%12s%12s%12s  %-4s %-16s  %s", "RESIDENT", "DIRTY",
+	top_lines_add_line(lines, TOP_TITLE, "%11s%11s%11s  %-4s %12s  %s", "RESIDENT", "DIRTY",
 			   "SIZE", "PERM", "ADDRESS", "WHAT");
 	for (size_t i = 0; i < n; i++) {
 		const struct mapping *m = sorted[i]->mapping;
@@ -197,10 +204,10 @@ static int draw_maps(struct top *top, struct top_lines *lines)
 			continue;
 		label_add_clean(&path, sorted[i]->label[0] ? sorted[i]->label : m->path);
 		top_lines_begin(lines, TOP_NO_ITEM);
-		add_bytes(lines, TOP_STRONG, m->rss);
-		add_bytes(lines, TOP_PLAIN, m->private_dirty);
-		add_bytes(lines, TOP_PLAIN, m->end - m->start);
-		top_lines_add(lines, TOP_DIM, "  %c%c%c%c %016llx  ", m->read ? 'r' : '-',
+		add_cell(lines, TOP_STRONG, m->rss, 11);
+		add_cell(lines, TOP_PLAIN, m->private_dirty, 11);
+		add_cell(lines, TOP_PLAIN, m->end - m->start, 11);
+		top_lines_add(lines, TOP_DIM, "  %c%c%c%c %12llx  ", m->read ? 'r' : '-',
 			      m->write ? 'w' : '-', m->exec ? 'x' : '-', m->shared ? 's' : 'p',
 			      (unsigned long long)m->start);
 		top_lines_add(lines, TOP_PLAIN, "%s",

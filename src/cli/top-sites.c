@@ -17,18 +17,12 @@
 #include "render/group.h"
 #include "render/words.h"
 
-enum {
-	NARROW = 100,
-	SPARK = 16,
-	SPARK_NARROW = 8,
-	SOURCE_MAX = 4 * 1024 * 1024,
-	SOURCE_AROUND = 2
-};
+enum { SPARK = 16, SPARK_NARROW = 8, SOURCE_MAX = 4 * 1024 * 1024, SOURCE_AROUND = 2 };
 
 /* On a narrow screen names need the room more. */
 static unsigned spark_columns(const struct top *top)
 {
-	return top->options.width > 0 && top->options.width < NARROW ? SPARK_NARROW : SPARK;
+	return top->options.width < TOP_NARROW ? SPARK_NARROW : SPARK;
 }
 
 static const char *sort_name(enum render_sort sort)
@@ -92,7 +86,7 @@ static int draw_sites(struct top *top, struct top_lines *lines)
 	top_lines_begin(lines, TOP_NO_ITEM);
 	add_head_cell(top, lines, top->baseline.is_set ? "SINCE" : "LIVE", 11, RENDER_SORT_LIVE);
 	add_head_cell(top, lines, "BLOCKS", 8, RENDER_SORT_BLOCKS);
-	add_head_cell(top, lines, "GROWTH", 12, RENDER_SORT_GROWTH);
+	add_head_cell(top, lines, "GROWTH", 13, RENDER_SORT_GROWTH);
 	add_head_cell(top, lines, "OLDEST", 8, RENDER_SORT_AGE);
 	top_lines_add(lines, TOP_TITLE, "  %-*.*s  ALLOCATED BY", (int)spark_columns(top),
 		      (int)spark_columns(top), "LATELY");

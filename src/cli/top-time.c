@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/units.h"
 #include "cli/top.h"
@@ -28,11 +29,58 @@ static int compare_holders(const void *a, const void *b)
 	return x->thread < y->thread ? -1 : 1;
 }
 
+/* Its stack: what is resident of it, and how large it may get; PROFILE_UNKNOWN if that was not found. */
+static void find_stack(const struct top *top, uint32_t tid, uint64_t *ret_resident,
+		       uint64_t *ret_size)
+{
+	const struct ledger *ledger = &top->shot->ledger;
+
+	*ret_resident = *ret_size = PROFILE_UNKNOWN;
+	for (size_t i = 0; top->shot->has_ledger && i < ledger->n_parts; i++) {
+		const struct ledger_part *part = &ledger->parts[i];
+
+		if (part->owner != LEDGER_STACKS || part->tid != tid)
+			continue;
+		if (*ret_size == PROFILE_UNKNOWN)
+			*ret_resident = *ret_size = 0;
+		*ret_resident += part->usage.resident;
+		*ret_size += part->usage.virtual;
+	}
+}
+
+static void add_bytes(struct top_lines *lines, enum top_style style, uint64_t bytes)
+{
+	char text[UNITS_MAX];
+
+	top_lines_add_cell(lines, style,
+			   bytes == PROFILE_UNKNOWN ? "" : units_format_bytes(bytes, text), 11,
+			   true);
+}
+
+static void draw_thread(const struct top *top, const struct holder *holder, struct top_lines *lines)
+{
+	const struct profile_thread *thread = &top->shot->profile->threads[holder->thread];
+	const enum top_style style = thread->ended ? TOP_DIM : TOP_PLAIN;
+	_cleanup_(strbuf_deinit) struct strbuf name = {};
+	uint64_t resident, size;
+
+	find_stack(top, thread->tid, &resident, &size);
+	label_add_clean(&name, thread->name);
+	top_lines_begin(lines, thread->tid);
+	top_lines_add(lines, style, "%7u  ", thread->tid);
+	top_lines_add_cell(lines, style, strbuf_text(&name), 15, false);
+	add_bytes(lines, thread->ended ? TOP_DIM : TOP_STRONG, estimate_round(holder->live.bytes));
+	add_bytes(lines, style, thread->allocated_bytes);
+	add_bytes(lines, style, thread->freed_bytes);
+	add_bytes(lines, style, thread->ended ? PROFILE_UNKNOWN : resident);
+	add_bytes(lines, style, thread->ended ? PROFILE_UNKNOWN : size);
+	top_lines_add(lines, style, "%s", thread->ended ? "  ended" : "");
+}
+
 static int draw_threads(struct top *top, struct top_lines *lines)
 {
 	const struct profile *profile = top->shot->profile;
 	_cleanup_free_ struct holder *holders = calloc(profile->n_threads + 1, sizeof(*holders));
-	char live[UNITS_MAX], allocated[UNITS_MAX], freed[UNITS_MAX];
 
 	if (!holders)
 		return -ENOMEM;
@@ -40,22 +88,11 @@ static int draw_threads(struct top *top, struct top_lines *lines)
 		holders[i] = (struct holder){i, top->shot->held[i]};
 	if (profile->n_threads > 0)
 		qsort(holders, profile->n_threads, sizeof(*holders), compare_holders);
-	top_lines_add_line(lines, TOP_TITLE, "%9s  %-16s%12s%12s%12s", "TID", "NAME", "HOLDS",
-			   "ALLOCATED", "FREED");
-	for (size_t i = 0; i < profile->n_threads; i++) {
-		const struct profile_thread *thread = &profile->threads[holders[i].thread];
-		_cleanup_(strbuf_deinit) struct strbuf name = {};
-
-		if (thread->tid == 0)
-			continue;
-		label_add_clean(&name, thread->name);
-		top_lines_add_line(lines, thread->ended ? TOP_DIM : TOP_PLAIN,
-				   "%9u  %-16s%12s%12s%12s%s", thread->tid, strbuf_text(&name),
-				   units_format_bytes(estimate_round(holders[i].live.bytes), live),
-				   units_format_bytes(thread->allocated_bytes, allocated),
-				   units_format_bytes(thread->freed_bytes, freed),
-				   thread->ended ? "  ended" : "");
-	}
+	top_lines_add_line(lines, TOP_TITLE, "%7s  %-15s%11s%11s%11s%11s%11s", "TID", "NAME",
+			   "HOLDS", "ALLOCATED", "FREED", "STACK", "OF AT MOST");
+	for (size_t i = 0; i < profile->n_threads; i++)
+		if (profile->threads[holders[i].thread].tid != 0)
+			draw_thread(top, &holders[i], lines);
 	return 0;
 }
 
@@ -177,6 +214,29 @@ static const struct profile_site *site_of(const struct top *top, const struct mt
 	return &profile->sites[profile->recorded_sites[event->site]];
 }
 
+static unsigned thread_columns(const struct top *top)
+{
+	return top->options.width < TOP_NARROW ? 9 : 17;
+}
+
+/* The time of day. */
+static void add_time(struct top_lines *lines, uint64_t time_ns)
+{
+	struct timespec day, monotonic;
+	struct tm tm;
+	int64_t ns;
+	time_t s;
+
+	clock_gettime(CLOCK_REALTIME, &day);
+	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	ns = (day.tv_sec - monotonic.tv_sec) * 1000000000 + day.tv_nsec - monotonic.tv_nsec +
+	     (int64_t)time_ns;
+	s = (time_t)(ns / 1000000000);
+	localtime_r(&s, &tm);
+	top_lines_add(lines, TOP_DIM, " %02d:%02d:%02d.%03d  ", tm.tm_hour, tm.tm_min, tm.tm_sec,
+		      (int)(ns / 1000000 % 1000));
+}
+
 static int draw_event(struct top *top, struct top_lines *lines, const struct mt_event *event)
 {
 	const struct profile *profile = top->shot->profile;
@@ -185,19 +245,19 @@ static int draw_event(struct top *top, struct top_lines *lines, const struct mt_
 	char bytes[UNITS_MAX];
 
 	top_lines_begin(lines, site ? site->id : TOP_NO_ITEM);
-	top_lines_add(lines, TOP_DIM, "%12.3f  ", (double)event->time_ns / 1e9);
-	top_lines_add_cell(lines, TOP_STRONG, event_name(event->type), 11, false);
+	add_time(lines, event->time_ns);
+	top_lines_add_cell(lines, TOP_STRONG, event_name(event->type), 10, false);
 	/* threads and modules have no size that says anything */
 	top_lines_add_cell(lines, TOP_PLAIN,
 			   event->type < MT_EVENT_THREAD_START || event->type == MT_EVENT_INTERVAL
 				   ? units_format_bytes(event->size, bytes)
 				   : "",
-			   11, true);
-	top_lines_add(lines, TOP_DIM, "  %016llx  ", (unsigned long long)event->addr);
+			   10, true);
+	top_lines_add(lines, TOP_DIM, "  %12llx  ", (unsigned long long)event->addr);
 	label_add_clean(&text, event->thread < profile->n_threads
 				       ? profile->threads[event->thread].name
 				       : "");
-	top_lines_add_cell(lines, TOP_DIM, strbuf_text(&text), 16, false);
+	top_lines_add_cell(lines, TOP_DIM, strbuf_text(&text), thread_columns(top), false);
 	strbuf_reset(&text);
 	if (site)
 		label_site(profile, site, &text);
@@ -206,8 +266,8 @@ static int draw_event(struct top *top, struct top_lines *lines, const struct mt_
 
 static int draw_events(struct top *top, struct top_lines *lines)
 {
-	top_lines_add_line(lines, TOP_TITLE, "%12s  %-11s%11s  %-16s  %-16s%s", "TIME", "EVENT",
-			   "SIZE", "ADDRESS", "THREAD", "WHERE");
+	top_lines_add_line(lines, TOP_TITLE, "%13s  %-10s%10s  %12s  %-*s%s", "TIME", "EVENT",
+			   "SIZE", "ADDRESS", (int)thread_columns(top), "THREAD", "WHERE");
 	/* the newest on top */
 	for (size_t i = top->shot->n_events; i-- > 0;)
 		draw_event(top, lines, &top->shot->events[i]);

@@ -14,7 +14,8 @@
 #include "cli/top-source.h"
 #include "render/view.h"
 
-enum { TOP_HISTORY = 4096 };
+/* On narrower screens names need the room more than figures. */
+enum { TOP_HISTORY = 4096, TOP_NARROW = 100 };
 
 /* One moment of the whole process. */
 struct top_moment {
@@ -142,7 +143,7 @@ int top_add_spark(const struct top *top, struct top_lines *lines, const struct t
  */
 enum { TOP_GROWTH_MAX = UNITS_MAX + 8 };
 const char *top_format_growth(const struct top_growth *growth, char *text);
-/* The same, in 12 columns. */
+/* The same, in 13 columns. */
 void top_add_growth_cell(struct top_lines *lines, const struct top_growth *growth);
 /* A bar of columns for part of whole. */
 int top_add_bar(const struct top *top, struct top_lines *lines, enum top_style style,
