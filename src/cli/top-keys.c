@@ -206,6 +206,18 @@ static void press_for_process(struct top *top, int key)
 	}
 }
 
+/* The end of a list that is in order only as far as it was seen. */
+static void want_all(struct top_loop *loop, bool all)
+{
+	struct top *top = loop->top;
+
+	top->wants_all = all;
+	if (!all)
+		return;
+	top->n_wanted = SIZE_MAX;
+	(void)top_draw(top, &loop->pane.lines, &loop->pane.n_fixed);
+}
+
 void top_loop_press(struct top_loop *loop, int key)
 {
 	struct top *top = loop->top;
@@ -230,6 +242,8 @@ void top_loop_press(struct top_loop *loop, int key)
 		show_view(loop, top_views[key - '1']);
 		return;
 	}
+	if (key == SCREEN_END || key == SCREEN_HOME)
+		want_all(loop, key == SCREEN_END);
 	if (top_pane_press(&loop->pane, key) || (top->view->press && top->detail == TOP_NO_ITEM &&
 						 top->view->press(top, key, loop->pane.selected)))
 		return;

@@ -190,7 +190,7 @@ static size_t count_wanted(const struct top *top, const struct top_list *list)
 			selected = &list->rows[i];
 	for (size_t i = 0; selected && i < list->n_rows; i++)
 		n_before += is_before(&list->rows[i], selected);
-	return MAX(n_before + (size_t)top->rows * 2, top->n_wanted);
+	return MAX(n_before + (size_t)MAX(top->rows, 1) * 2, top->n_wanted);
 }
 
 static int add_rows(const struct top *top, struct top_list *list)
@@ -233,6 +233,7 @@ int top_list_make(struct top *top)
 	if (r < 0)
 		return r;
 	refine(top, top->list);
-	top_list_order(top->list->rows, top->list->n_rows, count_wanted(top, top->list));
+	top->list->n_ordered = MIN(count_wanted(top, top->list), top->list->n_rows);
+	top_list_order(top->list->rows, top->list->n_rows, top->list->n_ordered);
 	return 0;
 }

@@ -19,6 +19,7 @@ struct top_row {
 struct top_list {
 	struct top_row *rows;
 	size_t n_rows, capacity;
+	size_t n_ordered; /* so many are in order */
 	/* which sites the filter lets through, by index, of the shot and the filter with these numbers */
 	unsigned char *matches;
 	uint64_t matches_shot, matches_filter;

@@ -72,7 +72,7 @@ static int draw_all(struct top_loop *loop)
 	top->options.width = (unsigned)columns;
 	top->rows = rows - 5;
 	top->selected = loop->pane.selected;
-	top->n_wanted = loop->pane.scroll + 3 * (size_t)rows;
+	top->n_wanted = top->wants_all ? SIZE_MAX : loop->pane.scroll + 3 * (size_t)rows;
 	r = top_draw(top, &loop->pane.lines, &loop->pane.n_fixed);
 	if (r < 0)
 		return r;

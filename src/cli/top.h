@@ -79,6 +79,7 @@ struct top {
 	int rows;           /* room for the view's lines, its heads included */
 	/* Lines beyond n_wanted may be in any order, but not those up to that of selected. */
 	size_t n_wanted;
+	bool wants_all; /* somebody has gone to the end */
 	uint64_t selected;
 	struct top_list *list; /* the sites in order (top-list.h); NULL */
 	char message[256];

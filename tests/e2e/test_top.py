@@ -147,6 +147,24 @@ def test_saving_writes_a_session(grow, top, memtrace, tmp_path):
     assert "make_cache" in memtrace("report", name).stdout
 
 
+def test_the_end_of_a_long_list(tmp_path):
+    with subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=all", "-o", tmp_path / "end.memtrace", "--",
+                           f"{leaks.VICTIMS}/crowd", "500", "3"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+            pid = file.read().split()[0]
+        screen = Terminal([leaks.MEMTRACE, "top", "--sort=age", pid], cwd=tmp_path)
+        text = screen.wait_for("allocate (victims/crowd.c", "main (victims/crowd.c")
+        assert "144 B" in text
+        screen.press("\033[4~")
+        screen.wait_for("144 B", gone=["main (victims/crowd.c"])
+        screen.press("/main" + ENTER + "\033[1~")
+        screen.wait_for("main (victims/crowd.c")
+        assert screen.close() == 0
+        process.stdin.close()
+
+
 @pytest.mark.parametrize("columns,rows", [(80, 24), (200, 60)])
 def test_sizes(top, columns, rows):
     screen = top(columns=columns, rows=rows)
