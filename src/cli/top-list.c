@@ -76,6 +76,8 @@ void top_list_order(struct top_row *rows, size_t n, size_t n_wanted)
 	size_t begin = 0, end = n;
 
 	n_wanted = MIN(n_wanted, n);
+	if (n_wanted == 0)
+		return;
 	/* narrows down where the border is */
 	while (n_wanted < n && begin < n_wanted && end - begin > FEW) {
 		const size_t border = begin + part(rows + begin, end - begin);

@@ -12,7 +12,6 @@
 #include "cli/top-turns.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,14 +125,17 @@ static void *builder_main(void *source_)
 static uint64_t read_rss(pid_t pid)
 {
 	_cleanup_free_ char *text = NULL;
+	const char *second;
 	uint64_t pages;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-	if (file_read(path, 256, &text, NULL) < 0 || sscanf(text, "%*u %" SCNu64, &pages) != 1 ||
-	    pages == 0)
+	if (file_read(path, 256, &text, NULL) < 0)
 		return PROFILE_UNKNOWN;
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	/* what is mapped, then what is resident */
+	second = strchr(text, ' ');
+	pages = second ? strtoull(second, NULL, 10) : 0;
+	return pages == 0 ? PROFILE_UNKNOWN : pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void take_pulse(struct top_source *source, struct region *region)

@@ -79,6 +79,38 @@ static void check_entries(const struct region_snapshot *snapshot)
 	}
 }
 
+static int begin(void *context, const struct mt_header *header)
+{
+	*(struct mt_header *)context = *header;
+	return 0;
+}
+
+static void see_live(void *context, uint32_t index, const struct mt_live *live)
+{
+	const struct mt_header *header = context;
+
+	check(index < header->n_live && (!live || live->addr));
+}
+
+static void see_map(void *context, uint32_t index, const struct mt_map *map)
+{
+	const struct mt_header *header = context;
+
+	check(index < header->n_maps && (!map || map->start));
+}
+
+/* The second time nothing has changed. */
+static void check_changes(struct region *region)
+{
+	static const struct region_visitor visitor = {begin, see_live, see_map};
+	struct region_seen seen = {};
+	struct mt_header header;
+
+	if (region_visit_changed(region, &seen, &visitor, &header) == 0)
+		(void)region_visit_changed(region, &seen, &visitor, &header);
+	region_seen_deinit(&seen);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct region_snapshot snapshot;
@@ -92,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_entries(&snapshot);
 		region_snapshot_deinit(&snapshot);
 	}
+	check_changes(region);
 	region_free(region);
 	return 0;
 }

@@ -32,12 +32,17 @@ static unsigned draw(void)
 			memset(block, n, size);                       \
 		return block;                                         \
 	}
-CACHE(0)
-CACHE(1)
-CACHE(2) CACHE(3) CACHE(4) CACHE(5) CACHE(6) CACHE(7)
+CACHE(0);
+CACHE(1);
+CACHE(2);
+CACHE(3);
+CACHE(4);
+CACHE(5);
+CACHE(6);
+CACHE(7);
 
-	static void *(*const caches[])(size_t) = {cache_0, cache_1, cache_2, cache_3,
-						  cache_4, cache_5, cache_6, cache_7};
+static void *(*const caches[])(size_t) = {cache_0, cache_1, cache_2, cache_3,
+					  cache_4, cache_5, cache_6, cache_7};
 
 __attribute__((noinline)) static void leak_a_little(void)
 {
