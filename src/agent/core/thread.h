@@ -18,11 +18,11 @@
 #include "agent/core/unwind.h"
 
 enum {
-	THREAD_FRAMES = 128,  /* longest stack that is recorded */
-	THREAD_DEPTH = 4,     /* handlers within handlers that are served */
-	THREAD_SLOTS = 32,    /* free slots of the live table kept at hand */
-	THREAD_MAP_OPS = 8,   /* mapping calls of handlers that are put off */
-	THREAD_TALLIES = 128, /* sites whose counts are gathered */
+	THREAD_FRAMES = 128, /* longest stack that is recorded */
+	THREAD_DEPTH = 4,    /* handlers within handlers that are served */
+	THREAD_SLOTS = 32,   /* free slots of the live table kept at hand */
+	THREAD_MAP_OPS = 8,  /* mapping calls of handlers that are put off */
+	THREAD_TALLIES = 32, /* sites whose counts are gathered */
 };
 
 /* A site that was prepared and then not needed, because another thread was first. */
@@ -91,6 +91,9 @@ struct thread {
 	struct recall *recall;          /* outermost: the last stack; NULL until it pays */
 	uint64_t frames[THREAD_FRAMES]; /* outermost: scratch */
 };
+
+/* There is address space for as many as the region has entries for, and a limit of that counts all of it. */
+_Static_assert(sizeof(struct thread) <= 3072, "thousands of them fit below RLIMIT_AS");
 
 /* main_stack_end is the upper end of the main thread's stack, 0 if it is not known. */
 int thread_init(uint32_t max_threads, uintptr_t main_stack_end);
