@@ -206,8 +206,8 @@ enum mt_stack_flags {
 /*
  * One stack and kind. Visible once n_frames is not zero (stored with release order; a stack that could
  * not be taken has one frame, the caller). What is outstanding stands in the live slots, and what was freed
- * is the difference to what was allocated: the counters lag by what threads did lately, at most some
- * hundred blocks each, and have not added yet (agent/core/tally.c). At the end of a thread and of the
+ * is the difference to what was allocated: counters of frees and of samples lag by what
+ * threads did lately and have not added yet (agent/core/tally.c). At the end of a thread and of the
  * process they are exact. region_snapshot fills in what live blocks and frees show to have been allocated.
  */
 struct mt_site {

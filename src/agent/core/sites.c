@@ -231,16 +231,20 @@ void sites_add_allocated(uint32_t id, const struct sites_weight *weight)
 	sites_add_variance(&site->alloc_variance, weight->variance);
 }
 
+void sites_add_exact(uint32_t id, uint64_t size)
+{
+	struct mt_site *site = &writer.sites[id];
+
+	__atomic_fetch_add(&site->alloc_bytes, size, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->alloc_blocks, MT_BLOCKS_ONE, __ATOMIC_RELAXED);
+}
+
 void sites_add_gathered(uint32_t id, const struct thread_tally *tally)
 {
 	struct mt_site *site = &writer.sites[id];
 
-	if (tally->n_allocated) {
-		__atomic_fetch_add(&site->alloc_bytes, tally->allocated, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&site->alloc_blocks, tally->n_allocated * MT_BLOCKS_ONE,
-				   __ATOMIC_RELAXED);
+	if (tally->n_allocated)
 		__atomic_fetch_add(&site->alloc_samples, tally->n_allocated, __ATOMIC_RELAXED);
-	}
 	if (tally->n_freed) {
 		__atomic_fetch_add(&site->freed_bytes, tally->freed, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&site->freed_blocks, tally->n_freed * MT_BLOCKS_ONE,

@@ -35,7 +35,9 @@ uint32_t sites_find(enum mt_site_kind kind, unsigned flags, uint64_t stack_hash)
 struct sites_weight sites_weigh(uint64_t size, uint64_t interval);
 
 void sites_add_allocated(uint32_t site, const struct sites_weight *weight);
-/* What was gathered of blocks that were recorded exactly. */
+/* The bytes and the block alone, of one that is recorded exactly. */
+void sites_add_exact(uint32_t site, uint64_t size);
+/* The rest of it: samples, and what was freed of blocks that were recorded exactly. */
 void sites_add_gathered(uint32_t site, const struct thread_tally *tally);
 void sites_add_freed(uint32_t site, const struct sites_weight *weight);
 /* In a forked child: the block was there at the fork. */

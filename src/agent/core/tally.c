@@ -5,9 +5,10 @@
  * Of blocks that were recorded exactly each thread gathers what it counts for the sites that it used last,
  * in a table by site, and adds an entry when another site needs its place. All are added after
  * TALLY_BATCH events, at the first allocation in another tick of the coarse clock, and when the thread or
- * the process ends. So the counters of a site lag by what threads did lately; readers know what is live
- * from the slots, and never believe less to have been allocated. A thread's first events are added at
- * once: what hardly recorded anything tells it right.
+ * the process ends. What a site has allocated, bytes and blocks, is added at once: reports show it of
+ * threads that wait and of processes that were killed. What was freed is the difference to the live slots,
+ * so those counters can lag. A thread's first events are added at once: what hardly recorded anything tells
+ * it right.
  *
  * A sample that stands for more than itself is added at once: such are few.
  *

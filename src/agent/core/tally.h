@@ -76,6 +76,7 @@ static _always_inline_ void tally_allocated(struct thread *thread, uint32_t site
 		tally_allocated_at_once(thread, site, size, interval, now_ns);
 		return;
 	}
+	sites_add_exact(site, size);
 	tally = tally_get(thread, site);
 	tally_bump(tally->n_allocated, 1);
 	tally_bump(tally->allocated, size);
