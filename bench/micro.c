@@ -42,6 +42,8 @@ static const struct workload workloads[] = {
 	{"calloc-8k", "calloc of 8 K, 100 alive", run_calloc, .n = 2000000, .size = 8192, .count = 100},
 	{"calloc-1m", "calloc of 1 MB that is not touched, 10 alive", run_calloc,
 		.n = 5000, .size = 1 << 20, .count = 10},
+	{"calloc-1m-touched", "calloc of 1 MB, each page touched, 10 alive", run_calloc,
+		.n = 5000, .size = 1 << 20, .count = 10, .touched = true},
 	{"realloc-64k", "realloc to 64 K in steps of 256 bytes", run_realloc,
 		.n = 5000000, .size = 64 << 10, .count = 256},
 	{"realloc-16m", "realloc to 16 MB in steps of 16 K", run_realloc,

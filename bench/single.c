@@ -110,6 +110,8 @@ void run_calloc(const struct workload *workload)
 		if (!*place || (*place)[workload->size - 1])
 			abort();
 		(*place)[0] = (*place)[workload->size - 1] = 1;
+		for (size_t k = 0; workload->touched && k < workload->size; k += PAGE)
+			(*place)[k] = 1;
 	}
 	bench_print(workload->name, started, workload->n);
 	for (uint32_t i = 0; i < workload->count; i++)

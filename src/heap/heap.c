@@ -26,6 +26,7 @@
 #include "heap/recorded.h"
 #include "heap/sample.h"
 #include "heap/tagged.h"
+#include "heap/zero.h"
 
 static void *alloc(const struct request *request, bool *ret_zero)
 {
@@ -41,13 +42,25 @@ static void *alloc(const struct request *request, bool *ret_zero)
 	return block;
 }
 
-_noinline_ void *heap_alloc_slow(size_t size)
+static _noinline_ void *alloc_any(size_t size)
 {
 	const struct request request = {.asked = size, .size = MAX(size, 1), .align = 1};
 	void *block = recorded_alloc(size);
 	bool zero;
 
 	return block ? block : alloc(&request, &zero);
+}
+
+_noinline_ void *heap_alloc_slow(size_t size)
+{
+	void *block;
+
+	if (size > SIZECLASS_MAX) {
+		block = place_take_kept(size);
+		if (block)
+			return block;
+	}
+	return alloc_any(size);
 }
 
 void *heap_alloc_grown(size_t size)
@@ -71,7 +84,7 @@ static _noinline_ void *alloc_zeroed_alone(size_t size)
 	void *block = alloc(&request, &zero);
 
 	if (block && !zero)
-		bulk_zero(block, size);
+		zero_pages(block, size);
 	return block;
 }
 
@@ -121,7 +134,7 @@ static bool free_other(void *block)
 	if (found.class)
 		tagged_give(cache, found.class, block, found.tag);
 	else
-		place_free_alone(found.span);
+		place_free_alone(cache, found.span);
 	if (cache)
 		threadcache_leave(cache);
 	return true;
@@ -137,7 +150,9 @@ _noinline_ bool heap_free_owned_slow(void *block)
 		return true;
 	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
 	if (!class)
-		return (pagemap_has(offset) && recorded_free(block, offset)) || free_other(block);
+		return (pagemap_has(offset) &&
+			(recorded_free(block, offset) || place_keep(block))) ||
+		       free_other(block);
 	cache = threadcache_enter_to_give();
 	if (cache) {
 		threadcache_give(cache, class, block);
@@ -218,6 +233,11 @@ bool heap_trim(size_t pad)
 	any |= pageheap_release(pad);
 	threadcache_leave(cache);
 	return any;
+}
+
+void heap_set_confined(void)
+{
+	__atomic_store_n(&zero_is_confined, true, __ATOMIC_RELAXED);
 }
 
 void heap_restart_countdowns(void)

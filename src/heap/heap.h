@@ -80,6 +80,12 @@ void heap_set_hooks(const struct heap_hooks *hooks);
 void heap_restart_countdowns(void);
 
 /*
+ * The process is behind a seccomp filter: from now on only calls are made that every malloc makes, of mmap, munmap,
+ * mremap, mprotect, madvise and futex. Before, mincore too.
+ */
+void heap_set_confined(void);
+
+/*
  * The allocation family. Blocks are aligned to 16 bytes. NULL with errno set to ENOMEM if the memory
  * cannot be had. heap_free, heap_free_sized and the tests below keep errno. Size 0 gives a block of its
  * own, in heap_realloc too. Called from a signal handler that interrupted the heap in the same thread,

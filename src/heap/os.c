@@ -4,7 +4,7 @@
  *
  * Context: any thread, inside malloc, before constructors and under seccomp filters. So only calls that
  * every malloc makes are made: mmap, munmap, mremap, mprotect, madvise, futex, and the clock through
- * the vdso. os_abort is the exception, at the end of a process.
+ * the vdso; and mincore as long as the embedder knows of no filter (zero.c). os_abort is the exception, at the end of a process.
  */
 #include "heap/os.h"
 
@@ -81,6 +81,11 @@ void *os_remap(void *start, size_t old_size, size_t new_size)
 int os_discard(uintptr_t start, size_t size)
 {
 	return (int)os_syscall(SYS_madvise, (long)start, (long)size, MADV_DONTNEED, 0, 0);
+}
+
+int os_find_resident(uintptr_t start, size_t size, unsigned char *ret_pages)
+{
+	return (int)os_syscall(SYS_mincore, (long)start, (long)size, (long)ret_pages, 0, 0);
 }
 
 bool os_is_mapped(uintptr_t page)

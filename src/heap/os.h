@@ -34,6 +34,8 @@ int os_unprotect(uintptr_t start, size_t size);
 void *os_remap(void *start, size_t old_size, size_t new_size);
 /* Gives the memory back, keeps the address space: it reads as zeros. */
 int os_discard(uintptr_t start, size_t size);
+/* Writes a byte for each page: bit 0 says whether it is resident. What is not may have been swapped out. */
+int os_find_resident(uintptr_t start, size_t size, unsigned char *ret_pages);
 /* Whether anything is mapped at a page; what is gets normal advice. */
 bool os_is_mapped(uintptr_t page);
 /* A forked child finds zeros there. */

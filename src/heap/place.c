@@ -5,16 +5,22 @@
  * Small blocks come from the thread's cache, large ones are runs of the page heap, huge ones are
  * mappings. Each of the last two steps in for the other when it has no memory: a range that is full
  * leaves mappings, and a process at its limit of mappings leaves the range.
+ *
+ * The large span that a thread has freed last stays with it: often the next one that it wants is as long, and
+ * then no lock is taken.
  */
 #include "heap/place.h"
 
 #include "heap/huge.h"
 #include "heap/pageheap.h"
+#include "heap/pagemap.h"
 #include "heap/sample.h"
 #include "heap/tagged.h"
 
 /* From here on, not to keep a freed block is worth the page faults of the next one. */
-#define HUGE_MIN (32ul << 20)
+#define HUGE_MIN      (32ul << 20)
+#define KEEP_TIDY     64u /* a thread comes by for tidy_visit with one in so many */
+#define KEEP_FRACTION 8u  /* of what a thread may hold: the span that it keeps, at most */
 
 bool place_is_huge(size_t size)
 {
@@ -36,7 +42,76 @@ static unsigned class_for(const struct request *request)
 	return sizeclass_of_aligned(request->align, request->size);
 }
 
-static void *place_alone(const struct request *request, struct span **ret_span, bool *ret_zero)
+/* The span that the thread keeps, in use again, if it is what is wanted. */
+static struct span *take_kept(struct threadcache *cache, const struct pageheap_request *run)
+{
+	struct span *span = span_at(cache->kept);
+
+	if (!cache->kept || span->n_pages != run->n_pages || run->align > 1)
+		return NULL;
+	cache->kept = 0;
+	span->tag = 0;
+	__atomic_store_n(&span->state, SPAN_LARGE, __ATOMIC_RELEASE);
+	return span;
+}
+
+void *place_take_kept(size_t size)
+{
+	struct threadcache *cache = threadcache_self;
+	struct span *span = span_at(cache->kept);
+	const int64_t countdown = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
+
+	if (!cache->kept || span->n_pages != (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT ||
+	    cache->busy || ++cache->n_kept % KEEP_TIDY == 0)
+		return NULL;
+	/* large blocks use countdowns up; what comes behind is as good. It is over if others stored 0 */
+	if (countdown > 0 && size < (uint64_t)countdown)
+		__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
+	else if (countdown > 0 && cache->rest > 0 && size < (uint64_t)cache->rest)
+		cache->rest -= (int64_t)size;
+	else
+		return NULL;
+	cache->kept = 0;
+	__atomic_store_n(&span->state, SPAN_LARGE, __ATOMIC_RELEASE);
+	return (void *)span_start(span);
+}
+
+bool place_keep(void *block)
+{
+	struct threadcache *cache = threadcache_self;
+	const size_t offset = pagemap_offset(block);
+	struct span *span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
+
+	if (cache->kept || cache->busy || !span || span->state != SPAN_LARGE || span->tag ||
+	    span_start(span) != (uintptr_t)block || span_size(span) > cache->keep_max)
+		return false;
+	__atomic_store_n(&span->state, SPAN_BUSY, __ATOMIC_RELEASE);
+	cache->kept = span_index(span);
+	return true;
+}
+
+void place_flush(struct threadcache *cache)
+{
+	struct span *span = span_at(cache->kept);
+
+	if (!cache->kept)
+		return;
+	cache->kept = 0;
+	__atomic_store_n(&span->state, SPAN_LARGE, __ATOMIC_RELEASE);
+	pageheap_free(span);
+}
+
+/* Keeps a span that was freed, instead of the one before. */
+static void keep(struct threadcache *cache, struct span *span)
+{
+	place_flush(cache);
+	/* from here on another free of it is seen */
+	__atomic_store_n(&span->state, SPAN_BUSY, __ATOMIC_RELEASE);
+	cache->kept = span_index(span);
+}
+
+static void *place_alone(struct threadcache *cache, const struct request *request,
+			 struct span **ret_span, bool *ret_zero)
 {
 	const size_t align = MAX(request->align, HEAP_PAGE);
 	const bool huge = place_is_huge(request->size) || place_is_huge(align);
@@ -52,6 +127,8 @@ static void *place_alone(const struct request *request, struct span **ret_span, 
 		return NULL;
 	if (huge)
 		span = huge_alloc(request->size, align);
+	else
+		span = take_kept(cache, &run);
 	if (!span)
 		span = pageheap_alloc(&run, ret_zero);
 	if (!span && !huge)
@@ -80,7 +157,7 @@ void *place_block(struct threadcache *cache, const struct request *request, bool
 		if (!block)
 			return threadcache_take(cache, class);
 	} else {
-		block = place_alone(request, &span, ret_zero);
+		block = place_alone(cache, request, &span, ret_zero);
 		tag = block ? &span->tag : NULL;
 	}
 	if (block && chosen)
@@ -88,10 +165,19 @@ void *place_block(struct threadcache *cache, const struct request *request, bool
 	return block;
 }
 
-void place_free_alone(struct span *span)
+/* What the thread keeps is also limited by how many threads there are. */
+static size_t keep_max(struct threadcache *cache)
+{
+	cache->keep_max = threadcache_share() / KEEP_FRACTION;
+	return cache->keep_max;
+}
+
+void place_free_alone(struct threadcache *cache, struct span *span)
 {
 	if (span->state == SPAN_HUGE)
 		huge_free(span);
+	else if (cache && span_size(span) <= keep_max(cache))
+		keep(cache, span);
 	else
 		pageheap_free(span);
 }

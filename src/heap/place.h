@@ -23,8 +23,18 @@ struct request {
  */
 void *place_block(struct threadcache *cache, const struct request *request, bool *ret_zero);
 
-/* Frees a block that has a span of its own. Its tag has been dealt with. */
-void place_free_alone(struct span *span);
+/* Frees a block that has a span of its own. Its tag has been dealt with. cache may be NULL. */
+void place_free_alone(struct threadcache *cache, struct span *span);
+
+/* The span that the thread keeps goes to the page heap. */
+void place_flush(struct threadcache *cache);
+
+/*
+ * The fast paths of large blocks, for the calling thread, with nothing to report: the span that it keeps is as
+ * long as size bytes need; a block can be kept. NULL and false if that is not so, when nothing has changed.
+ */
+void *place_take_kept(size_t size);
+bool place_keep(void *block);
 
 /* From here on fresh pages are worth a span of their own to a block that has to be zero. */
 static _always_inline_ bool place_is_alone(size_t size)

@@ -168,7 +168,10 @@ struct threadcache {
 	uint64_t tidy_ns; /* when the lists are to be emptied next */
 	struct threadcache_bin *tagged; /* the same as bins for blocks with tags, or NULL */
 	struct threadcache *link; /* the heap's own: the next with the same hash, or that waits */
-	uint64_t reserved[4];
+	uint32_t kept;            /* a large span that was just freed, SPAN_BUSY, or 0 */
+	uint32_t n_kept;          /* how often one was taken again, for tidying up */
+	size_t keep_max;          /* bytes: the largest that it keeps */
+	uint64_t reserved[2];
 
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];

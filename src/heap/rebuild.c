@@ -24,6 +24,7 @@
 #include "heap/meta.h"
 #include "heap/pageheap.h"
 #include "heap/pagemap.h"
+#include "heap/threadcache.h"
 
 static bool is_entered(const struct span *span)
 {
@@ -77,5 +78,8 @@ void rebuild_all(void)
 	for (uint32_t i = 1; i < heap_published.n_spans; i++)
 		adopt(span_at(i));
 	span_reset();
+	/* it was entered as free */
+	if (threadcache_self->kept)
+		threadcache_self->kept = 0;
 	pageheap_reset();
 }

@@ -34,11 +34,26 @@ __attribute__((no_sanitize("thread"))) static uint64_t cached_blocks(unsigned cl
 	return n;
 }
 
+/* Pages that threads keep: free, and counted as used by the page heap. */
+static size_t kept_pages(void)
+{
+	size_t n = 0;
+
+	for (struct threadcache *cache = (struct threadcache *)__atomic_load_n(
+		     &heap_published.caches, __ATOMIC_ACQUIRE);
+	     cache; cache = cache->next) {
+		const uint32_t kept = __atomic_load_n(&cache->kept, __ATOMIC_RELAXED);
+
+		n += kept ? span_at(kept)->n_pages : 0;
+	}
+	return n;
+}
+
 void heap_get_stats(struct heap_stats *ret)
 {
 	struct pageheap_stats pages;
 	struct heap_stats stats = {0};
-	size_t small_bytes = 0;
+	size_t small_bytes = 0, n_kept;
 
 	for (unsigned class = 1; class < SIZECLASS_IDS; class ++) {
 		const struct sizeclass *sizeclass;
@@ -57,6 +72,9 @@ void heap_get_stats(struct heap_stats *ret)
 		small_bytes += central.n_spans * ((size_t)sizeclass->n_pages << HEAP_PAGE_SHIFT);
 	}
 	pageheap_get_stats(&pages);
+	n_kept = MIN(kept_pages(), pages.used);
+	pages.used -= n_kept;
+	pages.dirty += n_kept;
 	stats.free_bytes = pages.dirty << HEAP_PAGE_SHIFT;
 	stats.returned_bytes = pages.clean << HEAP_PAGE_SHIFT;
 	stats.in_use_bytes +=

@@ -23,6 +23,7 @@
 #include "heap/meta.h"
 #include "heap/os.h"
 #include "heap/pagemap.h"
+#include "heap/place.h"
 #include "heap/tagged.h"
 #include "heap/tidy.h"
 
@@ -225,8 +226,7 @@ static void visit(struct threadcache *cache, unsigned class)
 	cache->active[0] = cache->active[1] = 0;
 }
 
-/* Bytes that the lists of one thread may grow to hold. */
-static uint64_t cache_limit(void)
+uint64_t threadcache_share(void)
 {
 	const uint32_t n = MAX(__atomic_load_n(&registry.n_owned, __ATOMIC_RELAXED), 1);
 
@@ -278,7 +278,7 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	bin->batch = (uint16_t)want;
 	bin->head = n > 1 ? *(void **)block : NULL;
 	bin->room = bin->capacity;
-	want = cache->capacity_bytes < cache_limit() ? 2 * MAX(n, want) : n;
+	want = cache->capacity_bytes < threadcache_share() ? 2 * MAX(n, want) : n;
 	if (bin->room < want)
 		widen(cache, class, want - bin->room);
 	bin->room -= n - 1;
@@ -318,7 +318,7 @@ void threadcache_give(struct threadcache *cache, unsigned class, void *block)
 		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, block);
 	if (!bin->room) {
 		visit(cache, class);
-		if (bin->capacity < limit && cache->capacity_bytes < cache_limit()) {
+		if (bin->capacity < limit && cache->capacity_bytes < threadcache_share()) {
 			widen(cache, class,
 			      MIN(MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u)),
 				  limit - bin->capacity));
@@ -340,6 +340,7 @@ void threadcache_flush(struct threadcache *cache)
 		if (cache->bins[class].capacity)
 			empty(cache, class);
 	tagged_flush(cache);
+	place_flush(cache);
 }
 
 void threadcache_end(void)
@@ -372,6 +373,7 @@ static void forget(struct threadcache *cache)
 	cache->capacity_bytes = 0;
 	cache->busy = 0;
 	cache->active[0] = cache->active[1] = 0;
+	cache->kept = 0;
 	cache->owner = 0;
 }
 

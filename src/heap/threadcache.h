@@ -35,6 +35,9 @@ void *threadcache_take(struct threadcache *cache, unsigned class);
 /* Takes a block of the class back. */
 void threadcache_give(struct threadcache *cache, unsigned class, void *block);
 
+/* Bytes that the lists of one thread may grow to hold. */
+uint64_t threadcache_share(void);
+
 /* Everything that is cached goes to the central lists. */
 void threadcache_flush(struct threadcache *cache);
 

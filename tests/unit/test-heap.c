@@ -77,6 +77,56 @@ static void zeroed_blocks_are_zero(void **state)
 	}
 }
 
+static void check_zeros_after_use(size_t size, unsigned every)
+{
+	char *block = heap_alloc(size), *again;
+
+	for (size_t i = 0; i < size; i += 4096)
+		if (i / 4096 % every == 0)
+			memset(block + i, 7, MIN(4096u, size - i));
+	block[size - 1] = 7;
+	heap_free(block);
+	again = heap_alloc_zeroed(1, size);
+	assert_non_null(again);
+	for (size_t i = 0; i < size; i++)
+		if (again[i])
+			fail_msg("byte %zu of %zu, every %u", i, size, every);
+	heap_free(again);
+}
+
+static void used_pages_become_zeros(void **state)
+{
+	for (size_t size = 200000; size < 20000000; size = size * 3 + 77) {
+		check_zeros_after_use(size, 1);
+		check_zeros_after_use(size, 2);
+		check_zeros_after_use(size, 100);
+		check_zeros_after_use(size, 100000);
+	}
+	heap_set_confined();
+	check_zeros_after_use(5000000, 3);
+}
+
+static void what_threads_keep_is_not_in_use(void **state)
+{
+	struct heap_stats before, after;
+	void *block;
+
+	heap_free(heap_alloc(100));
+	heap_get_stats(&before);
+	block = heap_alloc(1 << 20);
+	heap_get_stats(&after);
+	assert_int_equal(after.in_use_bytes, before.in_use_bytes + (1 << 20));
+	heap_free(block);
+	heap_free(heap_alloc(1 << 20));
+	heap_get_stats(&after);
+	assert_int_equal(after.in_use_bytes, before.in_use_bytes);
+	assert_ptr_equal(heap_alloc(1 << 20), block);
+	heap_free(block);
+	assert_true(heap_trim(0));
+	heap_get_stats(&after);
+	assert_int_equal(after.free_bytes, 0);
+}
+
 static void what_cannot_be_had_gives_enomem(void **state)
 {
 	volatile size_t most = SIZE_MAX;
@@ -374,6 +424,8 @@ int main(void)
 		cmocka_unit_test(every_size_is_aligned_and_usable_to_its_end),
 		cmocka_unit_test(aligned_blocks_are_aligned),
 		cmocka_unit_test(zeroed_blocks_are_zero),
+		cmocka_unit_test(what_threads_keep_is_not_in_use),
+		cmocka_unit_test(used_pages_become_zeros),
 		cmocka_unit_test(what_cannot_be_had_gives_enomem),
 		cmocka_unit_test(a_failed_realloc_leaves_the_block),
 		cmocka_unit_test(free_keeps_errno),

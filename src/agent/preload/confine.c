@@ -22,6 +22,7 @@
 #include "agent/preload/linkmap.h"
 #include "agent/preload/say.h"
 #include "base/macro.h"
+#include "heap/heap.h"
 
 enum {
 	SECCOMP_SET_MODE_STRICT_ = 0, /* linux/seccomp.h */
@@ -64,6 +65,7 @@ long confine_syscall(long number, long a, long b, long c, long d, long e, long f
 	if (puts && r >= 0) {
 		in_force = true;
 		core_confine();
+		heap_set_confined();
 		say("a seccomp filter is in force: children are not recorded", NULL);
 	}
 	if ((unsigned long)r < -4095UL)
