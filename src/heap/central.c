@@ -202,8 +202,7 @@ static bool promote(struct central *central, struct span *span, const struct cla
 
 	settle(central, span, n_blocks);
 	if (span->n_free < n_blocks ||
-	    (central->n_free <= n_blocks && facts->sizeclass->n_pages <= KEEP_PAGES &&
-	     !sizeclass_is_tagged(facts->class)))
+	    (central->n_free <= n_blocks && facts->sizeclass->n_pages <= KEEP_PAGES))
 		return false;
 	retire(central, span, empties);
 	return true;

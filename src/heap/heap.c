@@ -28,6 +28,10 @@
 #include "heap/tagged.h"
 #include "heap/zero.h"
 
+/* A block that is grown is likely to be grown further: it gets more than was asked for. */
+#define SLACK_MIN      1024u
+#define SLACK_FRACTION 4u
+
 static void *alloc(const struct request *request, bool *ret_zero)
 {
 	struct threadcache *cache = threadcache_enter();
@@ -65,10 +69,12 @@ _noinline_ void *heap_alloc_slow(size_t size)
 
 void *heap_alloc_grown(size_t size)
 {
-	const struct request request = {.asked = size, .size = size, .align = 1, .grows = true};
+	const size_t more = size >= SLACK_MIN ? size + size / SLACK_FRACTION : size;
+	const struct request request = {
+		.asked = size, .size = place_is_run(more) ? size : more, .align = 1, .grows = true};
 	bool zero;
 
-	return place_is_run(size) ? alloc(&request, &zero) : heap_alloc_inline(size);
+	return more > size ? alloc(&request, &zero) : heap_alloc_inline(size);
 }
 
 void *heap_alloc(size_t size)

@@ -291,6 +291,11 @@ struct span *idle_find(size_t n_pages)
 	return run;
 }
 
+struct span *idle_longest_dirty(void)
+{
+	return runs_longest(&idle.dirty);
+}
+
 struct span *idle_find_clean(size_t n_pages)
 {
 	return runs_find(&idle.clean, n_pages);

@@ -19,6 +19,9 @@
 struct span *idle_entry_new(void);
 void idle_entry_free(struct span *span);
 
+/* One of the longest dirty runs, or NULL. */
+struct span *idle_longest_dirty(void);
+
 /* For rebuild.c: forgets all runs and entries; enters a run again, as one of its state. */
 void idle_reset(void);
 void idle_adopt(struct span *span);

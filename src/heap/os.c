@@ -19,6 +19,9 @@
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
+#ifndef MREMAP_DONTUNMAP /* since Linux 5.7 */
+#define MREMAP_DONTUNMAP 4
+#endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -76,6 +79,14 @@ void *os_remap(void *start, size_t old_size, size_t new_size)
 			    0);
 
 	return is_error(r) ? NULL : (void *)r;
+}
+
+int os_move(uintptr_t from, uintptr_t to, size_t size)
+{
+	const long r = os_syscall(SYS_mremap, (long)from, (long)size, (long)size,
+				  MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, (long)to);
+
+	return is_error(r) ? (int)r : 0;
 }
 
 int os_discard(uintptr_t start, size_t size)

@@ -187,12 +187,18 @@ static struct span *take_held(const struct pageheap_request *request)
 	return span;
 }
 
-/* A run of n_pages, cut off the front of a free one that has room pages more, if there is such. */
-static struct span *cut_out(size_t n_pages, size_t room, enum span_state *ret_kind,
+/*
+ * A run of n_pages, cut off the front of a free one that has room pages more, if there is such: what grows gets
+ * the longest, so that it does not go on into fresh pages while those of the buffer before it lie idle.
+ */
+static struct span *cut_out(const struct pageheap_request *request, enum span_state *ret_kind,
 			    uint64_t *ret_freed_ns)
 {
-	struct span *run = room ? idle_find(n_pages + room) : NULL;
+	const size_t n_pages = request->n_pages + request->align - 1, room = request->room;
+	struct span *run = room ? idle_longest_dirty() : NULL;
 
+	if (room && (!run || run->n_pages < n_pages + room))
+		run = idle_find(n_pages + room);
 	if (!run)
 		run = find_hard(n_pages);
 	if (!run)
@@ -219,7 +225,7 @@ struct span *pageheap_alloc(const struct pageheap_request *request, bool *ret_ze
 		return span;
 	}
 	let_go();
-	span = cut_out(request->n_pages + request->align - 1, request->room, &kind, &freed_ns);
+	span = cut_out(request, &kind, &freed_ns);
 	if (span) {
 		/* of no class yet, and in use while neighbours are merged */
 		span->class = 0;
@@ -254,6 +260,14 @@ void pageheap_free(struct span *span)
 		idle_insert(span, SPAN_DIRTY, now);
 		decay(now);
 	}
+	lock_drop(&heap.lock);
+}
+
+void pageheap_free_moved(struct span *span)
+{
+	lock_take(&heap.lock);
+	heap.n_used -= span->n_pages;
+	idle_insert(span, SPAN_CLEAN, 0);
 	lock_drop(&heap.lock);
 }
 

@@ -38,6 +38,9 @@ struct span *pageheap_alloc(const struct pageheap_request *request, bool *ret_ze
 /* Gives a run back. Gives what is not likely to be needed again to the kernel. */
 void pageheap_free(struct span *span);
 
+/* The same for a run whose pages have moved elsewhere, and which reads as zeros. */
+void pageheap_free_moved(struct span *span);
+
 /*
  * Makes a used run n_pages long where it is, by the free runs behind it and by growing the range. False
  * if there are none, when it may have become longer, but not long enough.

@@ -47,7 +47,7 @@ static struct span *take_kept(struct threadcache *cache, const struct pageheap_r
 {
 	struct span *span = span_at(cache->kept);
 
-	if (!cache->kept || span->n_pages != run->n_pages || run->align > 1)
+	if (!cache->kept || span->n_pages != run->n_pages || run->align > 1 || run->room)
 		return NULL;
 	cache->kept = 0;
 	span->tag = 0;
@@ -145,7 +145,7 @@ static void *place_alone(struct threadcache *cache, const struct request *reques
 void *place_block(struct threadcache *cache, const struct request *request, bool *ret_zero)
 {
 	const unsigned class = class_for(request);
-	const bool chosen = sample_count(cache, request->size);
+	const bool chosen = sample_count(cache, MAX(request->asked, 1));
 	struct span *span = NULL;
 	uint32_t *tag = NULL;
 	void *block;

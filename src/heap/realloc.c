@@ -2,6 +2,8 @@
 /*
  * realloc.c: resizing blocks, where they are if possible.
  *
+ * A large block that has to move takes its pages along.
+ *
  * A small block stays while the new size has the same class, or is smaller but above half. A large one
  * gives pages back or takes free ones behind it; a huge one moves its page tables. All else is a new
  * block, a copy, and a free.
@@ -20,14 +22,47 @@
 #include "heap/place.h"
 #include "heap/sample.h"
 
+#define MOVE_MIN (2ul << 20)
+
+/* What was grown out of is merged with its neighbours: they are what the next buffer grows in. */
+static void let_go(void)
+{
+	struct threadcache *cache = threadcache_enter();
+
+	if (!cache)
+		return;
+	place_flush(cache);
+	threadcache_leave(cache);
+}
+
+/*
+ * Hands the pages of a large block to a larger one, rather than copying them. Each makes a mapping of its own in
+ * the kernel, so this is for blocks of which not many thousands are alive.
+ */
+static bool move_pages(void *block, size_t usable, void *moved)
+{
+	struct block from, to;
+
+	if (!block_find(block, &from) || !block_find(moved, &to) ||
+	    from.span->state != SPAN_LARGE || to.span->state != SPAN_LARGE ||
+	    os_move((uintptr_t)block, (uintptr_t)moved, usable) < 0)
+		return false;
+	pageheap_free_moved(from.span);
+	return true;
+}
+
 static void *move(void *block, size_t usable, size_t size)
 {
 	void *moved = size > usable ? heap_alloc_grown(size) : heap_alloc(size);
 
 	if (!moved)
 		return NULL;
+	if (size > usable && usable >= MOVE_MIN && move_pages(block, usable, moved))
+		return moved;
 	bulk_copy(moved, block, MIN(usable, size));
 	heap_free(block);
+	if (place_is_run(usable))
+		let_go();
 	return moved;
 }
 
@@ -50,6 +85,20 @@ static _always_inline_ bool stays_fast(size_t usable, size_t size)
 		return false;
 	__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
 	return true;
+}
+
+/* Whether a block is a large one without a tag, of as many pages as size needs, and no report is due. */
+static _always_inline_ bool fits_alone(const void *block, size_t size)
+{
+	const size_t offset = pagemap_offset(block);
+	const struct span *span;
+
+	if (unlikely(!pagemap_has(offset)))
+		return false;
+	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
+	return likely(span) && span->state == SPAN_LARGE && !span->tag &&
+	       span_start(span) == (uintptr_t)block && size + HEAP_PAGE > span_size(span) &&
+	       stays_fast(span_size(span), size);
 }
 
 static void *realloc_small(void *block, unsigned class, size_t size)
@@ -137,13 +186,13 @@ bool heap_realloc_owned(void *block, size_t size, void **ret)
 			       : realloc_small(block, class, size);
 		return true;
 	}
+	if (likely(fits_alone(block, size))) {
+		*ret = block;
+		return true;
+	}
 	if (!block_find(block, &found))
 		return false;
-	if (!found.class && !__atomic_load_n(found.tag, __ATOMIC_RELAXED) &&
-	    size + HEAP_PAGE > found.size && stays_fast(found.size, size))
-		*ret = block;
-	else
-		*ret = realloc_tagged(block, &found, size);
+	*ret = realloc_tagged(block, &found, size);
 	return true;
 }
 

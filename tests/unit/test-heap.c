@@ -401,6 +401,30 @@ static void a_large_block_grows_where_it_is(void **state)
 	heap_free(grown);
 }
 
+static void a_large_block_takes_its_pages_along(void **state)
+{
+	const size_t size = 3 << 20;
+	uint64_t *block = heap_alloc(size), *moved, *zeros;
+	/* so that it cannot stay */
+	void *behind = heap_alloc(size);
+
+	for (size_t i = 0; i < size / 8; i++)
+		block[i] = i * 7 + 1;
+	moved = heap_realloc(block, 4 * size);
+	assert_non_null(moved);
+	for (size_t i = 0; i < size / 8; i++)
+		if (moved[i] != i * 7 + 1)
+			fail_msg("word %zu", i);
+	memset(moved, 1, 4 * size);
+	zeros = heap_alloc_zeroed(1, size);
+	for (size_t i = 0; i < size / 8; i++)
+		if (zeros[i])
+			fail_msg("word %zu of zeros", i);
+	heap_free(zeros);
+	heap_free(moved);
+	heap_free(behind);
+}
+
 static void a_huge_block_keeps_its_content_when_it_grows(void **state)
 {
 	const size_t size = 32ul << 20;
@@ -436,6 +460,7 @@ int main(void)
 		cmocka_unit_test(trim_gives_pages_between_blocks_back),
 		cmocka_unit_test(freed_memory_is_given_back_without_asking),
 		cmocka_unit_test(a_large_block_grows_where_it_is),
+		cmocka_unit_test(a_large_block_takes_its_pages_along),
 		cmocka_unit_test(a_huge_block_keeps_its_content_when_it_grows),
 	};
 
