@@ -53,6 +53,12 @@ static void settle(struct central *central, struct span *span, unsigned n_blocks
 		span_push(&central->partial[list - 1], span);
 }
 
+/* Threads look at it without the lock. */
+static void count_blocks(struct central *central, uint64_t n)
+{
+	__atomic_store_n(&central->n_blocks, central->n_blocks + n, __ATOMIC_RELAXED);
+}
+
 static struct span *new_span(struct central *central, unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
@@ -82,7 +88,7 @@ static struct span *new_span(struct central *central, unsigned class)
 	__atomic_store_n(&span->class, (uint8_t) class, __ATOMIC_RELEASE);
 	pagemap_set_class(span, class);
 	central->n_spans++;
-	central->n_blocks += sizeclass->n_blocks;
+	count_blocks(central, sizeclass->n_blocks);
 	central->n_free += sizeclass->n_blocks;
 	settle(central, span, sizeclass->n_blocks);
 	return span;
@@ -95,7 +101,7 @@ static void retire(struct central *central, struct span *span, uint32_t *empties
 
 	span_unlink(&central->partial[span->list - 1], span);
 	central->n_spans--;
-	central->n_blocks -= sizeclass->n_blocks;
+	count_blocks(central, -(uint64_t)sizeclass->n_blocks);
 	central->n_free -= sizeclass->n_blocks;
 	pagemap_clear_class(span);
 	span->next = *empties;
@@ -389,7 +395,7 @@ void central_adopt(struct span *span)
 	span->list = 0;
 	settle(central, span, sizeclass->n_blocks);
 	central->n_spans++;
-	central->n_blocks += sizeclass->n_blocks;
+	count_blocks(central, sizeclass->n_blocks);
 	central->n_free += span->n_free;
 	/* it may have been on its way to the page heap */
 	pagemap_set_class(span, span->class);
@@ -397,10 +403,16 @@ void central_adopt(struct span *span)
 
 struct central central_copy(unsigned class)
 {
-	struct central copy;
+	struct central *central = &central_table[class], copy;
 
-	lock_take(&central_table[class].lock);
-	copy = central_table[class];
-	lock_drop(&central_table[class].lock);
+	lock_take(&central->lock);
+	/* the lock's own word is not for reading */
+	copy = (struct central){
+		.n_batches = central->n_batches,
+		.n_blocks = central->n_blocks,
+		.n_free = central->n_free,
+		.n_spans = central->n_spans,
+	};
+	lock_drop(&central->lock);
 	return copy;
 }

@@ -43,7 +43,7 @@ void central_age(unsigned class);
 void central_reset(void);
 void central_adopt(struct span *span);
 
-/* What stands in the table, consistent. */
+/* The totals that stand in the table, consistent; links are left out. */
 struct central central_copy(unsigned class);
 
 #endif

@@ -35,8 +35,9 @@ static void enter(struct span *span, uintptr_t start, size_t size)
 	span->huge.size = size;
 	lock_take(&table.lock);
 	span_push(chain_of(start), span);
-	heap_published.n_huge++;
-	heap_published.huge_bytes += size;
+	__atomic_store_n(&heap_published.n_huge, heap_published.n_huge + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&heap_published.huge_bytes, heap_published.huge_bytes + size,
+			 __ATOMIC_RELAXED);
 	lock_drop(&table.lock);
 }
 
@@ -44,8 +45,9 @@ static void leave(struct span *span)
 {
 	lock_take(&table.lock);
 	span_unlink(chain_of(span->huge.start), span);
-	heap_published.n_huge--;
-	heap_published.huge_bytes -= span->huge.size;
+	__atomic_store_n(&heap_published.n_huge, heap_published.n_huge - 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&heap_published.huge_bytes, heap_published.huge_bytes - span->huge.size,
+			 __ATOMIC_RELAXED);
 	lock_drop(&table.lock);
 }
 

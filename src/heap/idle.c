@@ -97,7 +97,8 @@ struct span *idle_neighbour(uint32_t page, bool before, enum span_state state)
 	if (before ? page <= 1 : page >= heap_published.used >> HEAP_PAGE_SHIFT)
 		return NULL;
 	span = pagemap_span(before ? page - 1 : page);
-	if (!span || span->state != state)
+	/* threads keep used spans without the lock: SPAN_LARGE, SPAN_BUSY */
+	if (!span || __atomic_load_n(&span->state, __ATOMIC_RELAXED) != state)
 		return NULL;
 	return span;
 }

@@ -171,7 +171,8 @@ struct threadcache {
 	uint32_t kept;            /* a large span that was just freed, SPAN_BUSY, or 0 */
 	uint32_t n_kept;          /* how often one was taken again, for tidying up */
 	size_t keep_max;          /* bytes: the largest that it keeps */
-	uint64_t reserved[2];
+	uint64_t sampled_bytes;   /* of blocks with reports one behind the other, for tidying up */
+	uint64_t reserved[1];
 
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];

@@ -2,7 +2,8 @@
 /*
  * sample.c: the countdown and the two reports.
  *
- * A countdown is used up in parts, so that a thread comes by for tidy_visit although no report is due.
+ * A countdown is used up in parts, so that a thread comes by for tidy_visit although no report is due. Where reports
+ * are frequent, or all is reported, it comes by with one of them.
  *
  * While a hook runs the cache is not busy and no lock is held. The tag is taken away before the
  * report, so that a second free of the block does not make another one. It takes no exchange: two threads
@@ -31,6 +32,11 @@ bool sample_count(struct threadcache *cache, size_t size)
 			threadcache_set_countdown(cache, countdown + cache->rest - (int64_t)size);
 			return false;
 		}
+	}
+	cache->sampled_bytes += size;
+	if (unlikely(cache->sampled_bytes >= TIDY_BYTES)) {
+		cache->sampled_bytes = 0;
+		tidy_visit(cache);
 	}
 	hooks = hooks_get();
 	if (hooks && hooks->allocated)

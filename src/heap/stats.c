@@ -19,7 +19,7 @@ __attribute__((no_sanitize("thread"))) static uint64_t cached_blocks(unsigned cl
 	for (struct threadcache *cache = (struct threadcache *)__atomic_load_n(
 		     &heap_published.caches, __ATOMIC_ACQUIRE);
 	     cache; cache = cache->next) {
-		const volatile struct threadcache_bin *bin;
+		const struct threadcache_bin *bin;
 		uint32_t capacity, room;
 
 		if (sizeclass_is_tagged(class)) {
@@ -27,15 +27,15 @@ __attribute__((no_sanitize("thread"))) static uint64_t cached_blocks(unsigned cl
 			continue;
 		}
 		bin = &cache->bins[class];
-		capacity = bin->capacity;
-		room = bin->room;
+		capacity = __atomic_load_n(&bin->capacity, __ATOMIC_RELAXED);
+		room = __atomic_load_n(&bin->room, __ATOMIC_RELAXED);
 		n += capacity > room ? capacity - room : 0;
 	}
 	return n;
 }
 
 /* Pages that threads keep: free, and counted as used by the page heap. */
-static size_t kept_pages(void)
+__attribute__((no_sanitize("thread"))) static size_t kept_pages(void)
 {
 	size_t n = 0;
 
@@ -44,7 +44,7 @@ static size_t kept_pages(void)
 	     cache; cache = cache->next) {
 		const uint32_t kept = __atomic_load_n(&cache->kept, __ATOMIC_RELAXED);
 
-		n += kept ? span_at(kept)->n_pages : 0;
+		n += kept ? __atomic_load_n(&span_at(kept)->n_pages, __ATOMIC_RELAXED) : 0;
 	}
 	return n;
 }
@@ -79,14 +79,16 @@ void heap_get_stats(struct heap_stats *ret)
 	stats.returned_bytes = pages.clean << HEAP_PAGE_SHIFT;
 	stats.in_use_bytes +=
 		(pages.used << HEAP_PAGE_SHIFT) - MIN(small_bytes, pages.used << HEAP_PAGE_SHIFT);
-	stats.n_mmapped = heap_published.n_huge;
-	stats.mmapped_bytes = heap_published.huge_bytes;
+	stats.n_mmapped = __atomic_load_n(&heap_published.n_huge, __ATOMIC_RELAXED);
+	stats.mmapped_bytes = __atomic_load_n(&heap_published.huge_bytes, __ATOMIC_RELAXED);
 	stats.in_use_bytes += stats.mmapped_bytes;
 	stats.resident_bytes =
 		((pages.used + pages.dirty) << HEAP_PAGE_SHIFT) + stats.mmapped_bytes;
 	stats.mapped_bytes = stats.resident_bytes + stats.returned_bytes;
-	stats.metadata_bytes = heap_published.n_spans * sizeof(struct span) +
-			       (heap_published.used >> HEAP_PAGE_SHIFT) * (1 + sizeof(uint32_t)) +
-			       meta_used() + sizeof(central_table);
+	stats.metadata_bytes =
+		__atomic_load_n(&heap_published.n_spans, __ATOMIC_RELAXED) * sizeof(struct span) +
+		(__atomic_load_n(&heap_published.used, __ATOMIC_RELAXED) >> HEAP_PAGE_SHIFT) *
+			(1 + sizeof(uint32_t)) +
+		meta_used() + sizeof(central_table);
 	*ret = stats;
 }

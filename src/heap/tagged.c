@@ -148,14 +148,15 @@ uint64_t tagged_forget(struct threadcache *cache)
 	return n;
 }
 
-uint64_t tagged_count(const struct threadcache *cache, unsigned class)
+__attribute__((no_sanitize("thread"))) uint64_t tagged_count(const struct threadcache *cache,
+							     unsigned class)
 {
-	const volatile struct threadcache_bin *bins = cache->tagged;
+	const struct threadcache_bin *bins = __atomic_load_n(&cache->tagged, __ATOMIC_RELAXED);
 	uint32_t capacity, room;
 
 	if (!bins)
 		return 0;
-	capacity = bins[class].capacity;
-	room = bins[class].room;
+	capacity = __atomic_load_n(&bins[class].capacity, __ATOMIC_RELAXED);
+	room = __atomic_load_n(&bins[class].room, __ATOMIC_RELAXED);
 	return capacity > room ? capacity - room : 0;
 }

@@ -224,6 +224,8 @@ static void visit(struct threadcache *cache, unsigned class)
 			empty(cache, i);
 	tagged_flush(cache);
 	cache->active[0] = cache->active[1] = 0;
+	/* a thread that only frees */
+	tidy_visit(cache);
 }
 
 uint64_t threadcache_share(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tidy.h: giving back what was cached and is not needed, on the way. There is no thread for it: each
- * thread comes by about once in TIDY_BYTES that it allocates.
+ * thread comes by about once in TIDY_BYTES that it allocates, and now and then when it only frees.
  */
 #ifndef HEAP_TIDY_H
 #define HEAP_TIDY_H

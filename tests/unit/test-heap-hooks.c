@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "heap/heap.h"
 #include "test.h"
@@ -273,6 +274,41 @@ static void without_hooks_nothing_is_reported(void **state)
 
 #define hooks_test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+static uint32_t report_the_next_too(void *block, size_t size, int64_t *ret_next)
+{
+	*ret_next = 0;
+	return 1;
+}
+
+/* Allocates a little until the heap has no more than max bytes to spare, or five seconds are over. */
+static bool shrinks_to(size_t max)
+{
+	const time_t deadline = time(NULL) + 5;
+	struct heap_stats stats;
+
+	do {
+		for (unsigned i = 0; i < 1000; i++)
+			heap_free(heap_alloc(16 + i));
+		heap_get_stats(&stats);
+	} while (stats.free_bytes + stats.cached_bytes > max && time(NULL) < deadline);
+	return stats.free_bytes + stats.cached_bytes <= max;
+}
+
+static void freed_memory_is_given_back_where_all_is_reported(void **state)
+{
+	static const struct heap_hooks all = {.allocated = report_the_next_too};
+	enum { N = 4000 };
+	static void *blocks[N];
+
+	heap_set_hooks(&all);
+	for (unsigned i = 0; i < N; i++)
+		blocks[i] = heap_alloc(i % 2 ? 20ul << 10 : 1000);
+	for (unsigned i = 0; i < N; i++)
+		heap_free(blocks[i]);
+	assert_true(shrinks_to(8ul << 20));
+	heap_set_hooks(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +322,7 @@ int main(void)
 		hooks_test(a_failed_realloc_reports_the_block_again),
 		hooks_test(a_new_thread_draws_its_first_countdown),
 		hooks_test(without_hooks_nothing_is_reported),
+		cmocka_unit_test(freed_memory_is_given_back_where_all_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

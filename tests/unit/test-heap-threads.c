@@ -260,6 +260,28 @@ static void fork_often(pid_t (*how)(void), void *(*meanwhile)(void *), unsigned 
 	empty_boxes();
 }
 
+static void figures_can_be_asked_for_while_threads_allocate(void **state)
+{
+	pthread_t threads[N_THREADS];
+	struct heap_stats stats;
+
+	atomic_store(&stop, false);
+	for (uintptr_t i = 0; i < N_THREADS; i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL,
+				       i % 2 ? swap_pages_until_stopped : allocate_until_stopped,
+				       (void *)(i + 1)),
+			0);
+	for (unsigned i = 0; i < 300; i++) {
+		heap_get_stats(&stats);
+		assert_true(stats.in_use_bytes <= stats.mapped_bytes);
+	}
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < N_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	empty_boxes();
+}
+
 static void children_can_allocate_while_threads_do(void **state)
 {
 	fork_often(prepared_fork, allocate_until_stopped, 40);
@@ -286,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_may_be_freed_by_other_threads),
 		cmocka_unit_test(a_threads_cache_serves_the_next_one),
+		cmocka_unit_test(figures_can_be_asked_for_while_threads_allocate),
 		cmocka_unit_test(children_can_allocate_while_threads_do),
 		cmocka_unit_test(children_of_a_raw_clone_do_not_hang),
 		cmocka_unit_test(children_of_a_raw_clone_find_pages),

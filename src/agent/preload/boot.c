@@ -205,6 +205,11 @@ static const struct heap_hooks hooks_unrecorded = {
 	.thread_started = threadend_register,
 };
 
+static const char *allocator_name(void)
+{
+	return boot_mode == BOOT_FAST ? "fast" : linkmap_name(backend.module);
+}
+
 static void start(void)
 {
 	int r = -ECANCELED;
@@ -212,7 +217,10 @@ static void start(void)
 	threadend_init();
 	if (config_is_valid) {
 		r = start_core();
-		if (r < 0)
+		if (boot_config.sampling == MT_SAMPLING_OFF)
+			say("records nothing, as MEMTRACE_SAMPLE=off asks; allocator:",
+			    allocator_name());
+		else if (r < 0)
 			say_error("nothing is recorded: no region", r);
 	}
 	if (boot_mode == BOOT_FAST) {
@@ -223,8 +231,7 @@ static void start(void)
 	backend_set_recording(r == 0 && boot_mode == BOOT_SYSTEM);
 	maphooks_set_recording(r == 0);
 	if (r == 0)
-		say("records; allocator:",
-		    boot_mode == BOOT_FAST ? "fast" : linkmap_name(backend.module));
+		say("records; allocator:", allocator_name());
 }
 
 static _noinline_ void boot_once(void)
