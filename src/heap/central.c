@@ -21,6 +21,7 @@
 #include "heap/meta.h"
 #include "heap/pageheap.h"
 #include "heap/pagemap.h"
+#include "heap/partial.h"
 
 #define BATCHES      4u
 #define KEEP_PAGES   8u
@@ -29,29 +30,6 @@
 #define AGE_SPANS    2048u        /* looked at in one visit, at most */
 
 struct central central_table[SIZECLASS_IDS];
-
-static unsigned list_of(const struct span *span, unsigned n_blocks)
-{
-	const unsigned n_free = span->n_free;
-
-	if (n_free * 2 <= n_blocks)
-		return n_free * 4 <= n_blocks ? 0 : 1;
-	return n_free * 4 <= n_blocks * 3 ? 2 : 3;
-}
-
-/* Puts the span on the list where it belongs, or on none. */
-static void settle(struct central *central, struct span *span, unsigned n_blocks)
-{
-	const unsigned list = span->n_free ? 1 + list_of(span, n_blocks) : 0;
-
-	if (list == span->list)
-		return;
-	if (span->list)
-		span_unlink(&central->partial[span->list - 1], span);
-	span->list = (uint16_t)list;
-	if (list)
-		span_push(&central->partial[list - 1], span);
-}
 
 /* Threads look at it without the lock. */
 static void count_blocks(struct central *central, uint64_t n)
@@ -90,7 +68,7 @@ static struct span *new_span(struct central *central, unsigned class)
 	central->n_spans++;
 	count_blocks(central, sizeclass->n_blocks);
 	central->n_free += sizeclass->n_blocks;
-	settle(central, span, sizeclass->n_blocks);
+	partial_settle(central, span, sizeclass->n_blocks);
 	return span;
 }
 
@@ -125,14 +103,6 @@ static void free_empties(uint32_t empties)
 	}
 }
 
-static struct span *fullest(const struct central *central)
-{
-	for (unsigned i = 0; i < CENTRAL_LISTS; i++)
-		if (central->partial[i])
-			return span_at(central->partial[i]);
-	return NULL;
-}
-
 static void *pop_batch(struct central *central)
 {
 	void **batch = (void **)central->batches;
@@ -156,7 +126,7 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 		return sizeclass->batch;
 	}
 	while (taken < n) {
-		struct span *span = fullest(central);
+		struct span *span = partial_fullest(central);
 		unsigned before;
 
 		if (!span && !taken)
@@ -166,7 +136,7 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 		before = span->n_free;
 		link = span_take(span, n - taken, sizeclass->size, link);
 		taken += before - span->n_free;
-		settle(central, span, sizeclass->n_blocks);
+		partial_settle(central, span, sizeclass->n_blocks);
 	}
 	central->n_free -= taken;
 	central->n_idle = MIN(central->n_idle, central->n_free);
@@ -206,7 +176,7 @@ static bool promote(struct central *central, struct span *span, const struct cla
 {
 	const unsigned n_blocks = facts->sizeclass->n_blocks;
 
-	settle(central, span, n_blocks);
+	partial_settle(central, span, n_blocks);
 	if (span->n_free < n_blocks ||
 	    (central->n_free <= n_blocks && facts->sizeclass->n_pages <= KEEP_PAGES))
 		return false;
@@ -393,7 +363,7 @@ void central_adopt(struct span *span)
 	for (unsigned i = 0; i < SPAN_BITMAP_WORDS; i++)
 		span->n_free += (uint16_t)__builtin_popcountll(span->free[i]);
 	span->list = 0;
-	settle(central, span, sizeclass->n_blocks);
+	partial_settle(central, span, sizeclass->n_blocks);
 	central->n_spans++;
 	count_blocks(central, sizeclass->n_blocks);
 	central->n_free += span->n_free;

@@ -18,6 +18,7 @@
 #include "heap/huge.h"
 #include "heap/meta.h"
 #include "heap/os.h"
+#include "heap/owners.h"
 #include "heap/pageheap.h"
 #include "heap/rebuild.h"
 #include "heap/threadcache.h"
@@ -46,8 +47,7 @@ void fork_watch(void)
 static struct lock *lock_number(unsigned i)
 {
 	struct lock *const others[] = {
-		pageheap_lock(), huge_lock(), threadcache_lock(),
-		span_lock(),     meta_lock(), area_lock(),
+		pageheap_lock(), huge_lock(), owners_lock(), span_lock(), meta_lock(), area_lock(),
 	};
 
 	if (i < SIZECLASS_IDS)

@@ -18,10 +18,8 @@
 #include "heap/threadcache.h"
 
 #include "heap/central.h"
-#include "heap/fork.h"
 #include "heap/hooks.h"
-#include "heap/meta.h"
-#include "heap/os.h"
+#include "heap/owners.h"
 #include "heap/pagemap.h"
 #include "heap/place.h"
 #include "heap/tagged.h"
@@ -40,89 +38,7 @@
 static const struct threadcache nobody, ended;
 __thread struct threadcache *threadcache_self = (struct threadcache *)&nobody;
 
-/* Who has which cache: chains by a hash of the owner, and those that wait for one. */
-static struct {
-	struct lock lock;
-	struct threadcache *vacant;
-	struct threadcache *owned[256];
-	uint32_t n_owned;
-} registry;
 static uint32_t trim_epoch;
-
-_Static_assert(sizeof(struct threadcache) <= META_MAX, "a cache is a piece of metadata");
-
-static struct threadcache *newest(void)
-{
-	/* pairs with the release in adopt */
-	return (struct threadcache *)__atomic_load_n(&heap_published.caches, __ATOMIC_ACQUIRE);
-}
-
-static struct threadcache **chain_of(uintptr_t owner)
-{
-	return &registry.owned[((owner >> 6) * 0x9e3779b97f4a7c15ull) >> 56];
-}
-
-static void register_owner(struct threadcache *cache, uintptr_t owner)
-{
-	struct threadcache **chain = chain_of(owner);
-
-	__atomic_store_n(&registry.n_owned, registry.n_owned + 1, __ATOMIC_RELAXED);
-	cache->owner = owner;
-	cache->link = *chain;
-	*chain = cache;
-}
-
-static void unregister_owner(struct threadcache *cache)
-{
-	struct threadcache **link = chain_of(cache->owner);
-
-	while (*link && *link != cache)
-		link = &(*link)->link;
-	if (*link)
-		*link = cache->link;
-	__atomic_store_n(&registry.n_owned, registry.n_owned - 1, __ATOMIC_RELAXED);
-	cache->owner = 0;
-	cache->link = registry.vacant;
-	registry.vacant = cache;
-}
-
-static struct threadcache *new_cache(void)
-{
-	struct threadcache *cache = meta_alloc(sizeof(*cache));
-
-	if (!cache)
-		return NULL;
-	cache->next = newest();
-	if (cache->next)
-		fork_watch();
-	__atomic_store_n(&heap_published.caches, (uintptr_t)cache, __ATOMIC_RELEASE);
-	return cache;
-}
-
-/*
- * A cache for the calling thread. One that says to be its own was left behind by a thread that had the
- * same memory for its stack and vanished without a word, or allocated behind its end.
- */
-static struct threadcache *adopt(void)
-{
-	const uintptr_t self = os_thread_pointer();
-	struct threadcache *cache;
-
-	lock_take(&registry.lock);
-	for (cache = *chain_of(self); cache && cache->owner != self; cache = cache->link)
-		;
-	if (!cache) {
-		cache = registry.vacant;
-		if (cache)
-			registry.vacant = cache->link;
-		else
-			cache = new_cache();
-		if (cache)
-			register_owner(cache, self);
-	}
-	lock_drop(&registry.lock);
-	return cache;
-}
 
 void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes)
 {
@@ -139,7 +55,7 @@ static struct threadcache *begin(void)
 
 	if (!pagemap_init())
 		return NULL;
-	cache = adopt();
+	cache = owners_adopt();
 	if (!cache)
 		return NULL;
 	cache->epoch = __atomic_load_n(&heap_published.epoch, __ATOMIC_ACQUIRE);
@@ -230,7 +146,7 @@ static void visit(struct threadcache *cache, unsigned class)
 
 uint64_t threadcache_share(void)
 {
-	const uint32_t n = MAX(__atomic_load_n(&registry.n_owned, __ATOMIC_RELAXED), 1);
+	const uint32_t n = owners_count();
 
 	return MAX(MIN(CACHES_MAX / n, CACHE_MAX), CACHE_MIN);
 }
@@ -242,7 +158,7 @@ uint64_t threadcache_share(void)
 static unsigned share(unsigned class)
 {
 	const uint64_t n_blocks = __atomic_load_n(&central_table[class].n_blocks, __ATOMIC_RELAXED);
-	const uint32_t n = MAX(__atomic_load_n(&registry.n_owned, __ATOMIC_RELAXED), 1);
+	const uint32_t n = owners_count();
 	const unsigned least = MAX(FIRST_BYTES / sizeclass_get(class)->size, 1u);
 
 	return (unsigned)MAX(n_blocks / (SHARE * n), least);
@@ -356,10 +272,7 @@ void threadcache_end(void)
 	cache->busy = 0;
 	cache->countdown = 0;
 	threadcache_self = (struct threadcache *)&ended;
-	/* its next owner may run as soon as it is seen to be free */
-	lock_take(&registry.lock);
-	unregister_owner(cache);
-	lock_drop(&registry.lock);
+	owners_release(cache);
 }
 
 static void forget(struct threadcache *cache)
@@ -381,20 +294,11 @@ static void forget(struct threadcache *cache)
 
 void threadcache_forget_others(void)
 {
-	/* the chains may have been copied in the middle of a change */
-	registry.vacant = NULL;
-	registry.n_owned = 0;
-	for (unsigned i = 0; i < ARRAY_SIZE(registry.owned); i++)
-		registry.owned[i] = NULL;
-	for (struct threadcache *cache = newest(); cache; cache = cache->next) {
-		if (cache == threadcache_self) {
-			register_owner(cache, os_thread_pointer());
-			continue;
-		}
-		if (cache->owner)
+	owners_reset();
+	for (struct threadcache *cache = owners_newest(); cache; cache = cache->next) {
+		if (cache != threadcache_self && cache->owner)
 			forget(cache);
-		cache->link = registry.vacant;
-		registry.vacant = cache;
+		owners_enter(cache, cache == threadcache_self);
 	}
 }
 
@@ -404,7 +308,7 @@ void threadcache_restart_all(void)
 
 	/* a store is lost if the owner was between its load and its store: look again */
 	for (unsigned i = 0; i < RESTARTS; i++)
-		for (struct threadcache *cache = newest(); cache; cache = cache->next)
+		for (struct threadcache *cache = owners_newest(); cache; cache = cache->next)
 			if (__atomic_load_n(&cache->epoch, __ATOMIC_RELAXED) != epoch)
 				__atomic_store_n(&cache->countdown, 0, __ATOMIC_RELAXED);
 }
@@ -413,9 +317,4 @@ void threadcache_trim_all(void)
 {
 	__atomic_add_fetch(&trim_epoch, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&heap_published.epoch, 1, __ATOMIC_ACQ_REL);
-}
-
-struct lock *threadcache_lock(void)
-{
-	return &registry.lock;
 }

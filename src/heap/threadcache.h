@@ -51,7 +51,4 @@ void threadcache_forget_others(void);
 void threadcache_restart_all(void);
 void threadcache_trim_all(void);
 
-/* For fork.c. */
-struct lock *threadcache_lock(void);
-
 #endif

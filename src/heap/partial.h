@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* partial.h: the lists of a central list's spans by how full they are. Under its lock. */
+#ifndef HEAP_PARTIAL_H
+#define HEAP_PARTIAL_H
+
+#include "heap/published.h"
+
+/* Puts the span on the list where it belongs, or on none. */
+void partial_settle(struct central *central, struct span *span, unsigned n_blocks);
+
+/* One of the spans with the fewest free blocks; NULL if there is none with any. */
+struct span *partial_fullest(const struct central *central);
+
+#endif
