@@ -25,8 +25,14 @@ typedef uint64_t bulk_unit __attribute__((vector_size(16), may_alias));
 static inline void bulk_zero(void *block, size_t size)
 {
 	bulk_unit *to = block;
-	bulk_unit *const end = to + (size + 15) / 16;
+	const size_t n = (size + 15) / 16;
+	bulk_unit *const end = to + n;
 
+	if (n - 1 < 4) {
+		/* 1 to 4 units, without a question how many */
+		to[0] = to[(n - 1) / 2] = to[n / 2] = to[n - 1] = (bulk_unit){0};
+		return;
+	}
 	if (size >= BULK_STRING_MIN && os_string_zero(block, ALIGN_UP(size, 16)))
 		return;
 	for (; end - to >= 4; to += 4) {
