@@ -86,7 +86,13 @@ int os_move(uintptr_t from, uintptr_t to, size_t size)
 	const long r = os_syscall(SYS_mremap, (long)from, (long)size, (long)size,
 				  MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, (long)to);
 
-	return is_error(r) ? (int)r : 0;
+	int again;
+
+	if (!is_error(r))
+		return 0;
+	/* the kernel may have made place before it found that it cannot */
+	again = os_map_at(to, size);
+	return again == 0 || again == -EEXIST ? (int)r : -EFAULT;
 }
 
 int os_discard(uintptr_t start, size_t size)

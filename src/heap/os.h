@@ -32,7 +32,10 @@ int os_map_at(uintptr_t start, size_t size);
 int os_unprotect(uintptr_t start, size_t size);
 /* Grows, shrinks or moves a mapping of its own; NULL on failure, when nothing has changed. */
 void *os_remap(void *start, size_t old_size, size_t new_size);
-/* Moves memory to where other memory is, which is given back; zeros stay behind. An error changes nothing. */
+/*
+ * Moves memory to where other memory is, which is given back; zeros stay behind. After an error the memory is where it
+ * was, and there are zeros at the other place, or, with -EFAULT, nothing.
+ */
 int os_move(uintptr_t from, uintptr_t to, size_t size);
 /* Gives the memory back, keeps the address space: it reads as zeros. */
 int os_discard(uintptr_t start, size_t size);

@@ -11,6 +11,8 @@
  * For the sampler each of these is an end and a beginning. A block that stays where it is can be
  * reported again if it has a place for a tag; a small one without has to move if its turn has come.
  */
+#include <errno.h>
+
 #include "heap/block.h"
 #include "heap/bulk.h"
 #include "heap/heap.h"
@@ -37,28 +39,43 @@ static void let_go(void)
 
 /*
  * Hands the pages of a large block to a larger one, rather than copying them. Each makes a mapping of its own in
- * the kernel, so this is for blocks of which not many thousands are alive.
+ * the kernel, so this is for blocks of which not many thousands are alive. 0, or -errno: then they may be copied,
+ * but for -EFAULT, when the new block is lost.
  */
-static bool move_pages(void *block, size_t usable, void *moved)
+static int move_pages(void *block, size_t usable, void *moved)
 {
+	struct threadcache *cache;
 	struct block from, to;
+	int r;
 
 	if (!block_find(block, &from) || !block_find(moved, &to) ||
-	    from.span->state != SPAN_LARGE || to.span->state != SPAN_LARGE ||
-	    os_move((uintptr_t)block, (uintptr_t)moved, usable) < 0)
-		return false;
-	pageheap_free_moved(from.span);
-	return true;
+	    from.span->state != SPAN_LARGE || to.span->state != SPAN_LARGE)
+		return -EINVAL;
+	cache = threadcache_enter();
+	if (!cache)
+		return -EBUSY;
+	r = os_move((uintptr_t)block, (uintptr_t)moved, usable);
+	if (r == 0)
+		pageheap_free_moved(from.span);
+	threadcache_leave(cache);
+	return r;
 }
 
 static void *move(void *block, size_t usable, size_t size)
 {
 	void *moved = size > usable ? heap_alloc_grown(size) : heap_alloc(size);
+	int r = -EINVAL;
 
 	if (!moved)
 		return NULL;
-	if (size > usable && usable >= MOVE_MIN && move_pages(block, usable, moved))
+	if (size > usable && usable >= MOVE_MIN)
+		r = move_pages(block, usable, moved);
+	if (r == 0)
 		return moved;
+	if (r == -EFAULT) {
+		os_set_enomem();
+		return NULL;
+	}
 	bulk_copy(moved, block, MIN(usable, size));
 	heap_free(block);
 	if (place_is_run(usable))
