@@ -55,25 +55,42 @@ static struct span *take_kept(struct threadcache *cache, const struct pageheap_r
 	return span;
 }
 
+/* Counts size bytes down as sample_count does, where no report is due. */
+static bool count_kept(struct threadcache *cache, size_t size)
+{
+	const int64_t countdown = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
+
+	/* it is over if others stored 0 */
+	if (countdown <= 0 || ++cache->n_kept % KEEP_TIDY == 0)
+		return false;
+	/* large blocks use countdowns up; what comes behind is as good */
+	if (size < (uint64_t)countdown)
+		__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
+	else if (cache->rest > 0 && size < (uint64_t)cache->rest)
+		cache->rest -= (int64_t)size;
+	else
+		return false;
+	return true;
+}
+
 void *place_take_kept(size_t size)
 {
 	struct threadcache *cache = threadcache_self;
-	struct span *span = span_at(cache->kept);
-	const int64_t countdown = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
+	struct span *span = NULL;
 
-	if (!cache->kept || span->n_pages != (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT ||
-	    cache->busy || ++cache->n_kept % KEEP_TIDY == 0)
+	if (!cache->kept || cache->busy)
 		return NULL;
-	/* large blocks use countdowns up; what comes behind is as good. It is over if others stored 0 */
-	if (countdown > 0 && size < (uint64_t)countdown)
-		__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
-	else if (countdown > 0 && cache->rest > 0 && size < (uint64_t)cache->rest)
-		cache->rest -= (int64_t)size;
-	else
-		return NULL;
-	cache->kept = 0;
-	__atomic_store_n(&span->state, SPAN_LARGE, __ATOMIC_RELEASE);
-	return (void *)span_start(span);
+	/* as threadcache_enter does: signal handlers keep off */
+	cache->busy = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (span_at(cache->kept)->n_pages == (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT &&
+	    count_kept(cache, size)) {
+		span = span_at(cache->kept);
+		cache->kept = 0;
+		__atomic_store_n(&span->state, SPAN_LARGE, __ATOMIC_RELEASE);
+	}
+	threadcache_leave(cache);
+	return span ? (void *)span_start(span) : NULL;
 }
 
 bool place_keep(void *block)
@@ -82,11 +99,15 @@ bool place_keep(void *block)
 	const size_t offset = pagemap_offset(block);
 	struct span *span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
 
+	/* a thread without a cache keeps nothing: keep_max is 0 */
 	if (cache->kept || cache->busy || !span || span->state != SPAN_LARGE || span->tag ||
 	    span_start(span) != (uintptr_t)block || span_size(span) > cache->keep_max)
 		return false;
+	cache->busy = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&span->state, SPAN_BUSY, __ATOMIC_RELEASE);
 	cache->kept = span_index(span);
+	threadcache_leave(cache);
 	return true;
 }
 
