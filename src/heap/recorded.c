@@ -15,6 +15,7 @@
 #include "heap/pagemap.h"
 #include "heap/tagged.h"
 #include "heap/threadcache.h"
+#include "heap/tidy.h"
 
 /* Enters the thread's cache if it has lists with tags and is up to date; NULL otherwise. */
 static _always_inline_ struct threadcache *recorded_enter(void)
@@ -74,7 +75,9 @@ void *recorded_alloc(size_t size)
 		return NULL;
 	bin = &cache->tagged[sizeclass_of(size)];
 	block = bin->head;
-	if (unlikely(cache->rest ||
+	cache->sampled_bytes += size;
+	/* the long way also tidies up */
+	if (unlikely(cache->rest || cache->sampled_bytes >= TIDY_BYTES ||
 		     __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED) > (int64_t)size ||
 		     !block)) {
 		threadcache_leave(cache);
