@@ -48,7 +48,7 @@ _memtrace() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_choices "$verb" "${previous#--}")" -- "$current")
 		return
 		;;
-	--output | -o | --exe | --suppressions)
+	--output | -o | --exe | --suppressions | --input)
 		compopt -o default 2>/dev/null
 		return
 		;;
@@ -59,7 +59,7 @@ _memtrace() {
 		return
 	fi
 	case $verb in
-	run)
+	run | compare)
 		mapfile -t COMPREPLY < <(compgen -c -- "$current")
 		compopt -o default 2>/dev/null
 		;;

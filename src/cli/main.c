@@ -17,6 +17,7 @@ static const struct verb *const verbs[] = {
 	&verb_attach,
 	&verb_snapshot,
 	&verb_diff,
+	&verb_compare,
 	&verb_ps,
 	&verb_detach,
 	&verb_help,

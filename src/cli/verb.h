@@ -59,6 +59,7 @@ extern const struct verb
 	verb_attach,
 	verb_snapshot,
 	verb_diff,
+	verb_compare,
 	verb_ps,
 	verb_detach,
 	verb_help;

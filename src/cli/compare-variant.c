@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compare-variant.c: from names to libraries.
+ *
+ * glibc's allocator is preloaded like the others, as libc itself: a program may be linked with another
+ * allocator, and then that one would be measured under its name. "system" is the program as it is.
+ * memtrace's allocator is the agent with recording off.
+ */
+#include "cli/compare-variant.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/grow.h"
+#include "base/macro.h"
+#include "cli/agent-path.h"
+
+/* Names of an allocator's library, the first that is there serves. */
+static const struct {
+	const char *name;
+	const char *files[3];
+	const char *package;
+} known[] = {
+	{"glibc", {"libc.so.6"}, "libc6"},
+	{"jemalloc", {"libjemalloc.so.2", "libjemalloc.so.1"}, "libjemalloc2"},
+	{"tcmalloc", {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"}, "libtcmalloc-minimal4"},
+	{"mimalloc",
+	 {"libmimalloc.so.2", "libmimalloc.so.2.0", "libmimalloc.so"},
+	 "libmimalloc2.0"},
+};
+
+static void variant_deinit(struct variant *variant)
+{
+	for (char **setting = variant->settings; setting && *setting; setting++)
+		free(*setting);
+	free(variant->settings);
+	free(variant->preload);
+	free(variant->name);
+	*variant = (struct variant){};
+}
+
+void variants_deinit(struct variants *variants)
+{
+	for (size_t i = 0; i < variants->n; i++)
+		variant_deinit(&variants->list[i]);
+	free(variants->list);
+	*variants = (struct variants){};
+}
+
+static int add_setting(struct variant *variant, size_t *n, const char *text)
+{
+	if (GROW(variant->settings, *n) < 0)
+		return -ENOMEM;
+	variant->settings[*n] = text ? strdup(text) : NULL;
+	if (text && !variant->settings[*n])
+		return -ENOMEM;
+	(*n)++;
+	return 0;
+}
+
+static int find_known(const char *name, char **ret, struct strbuf *error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcmp(known[i].name, name) != 0)
+			continue;
+		for (size_t k = 0; k < ARRAY_SIZE(known[i].files) && known[i].files[k]; k++) {
+			_cleanup_(strbuf_deinit) struct strbuf unsaid = {};
+			int r = agent_path_find_library(known[i].files[k], ret, &unsaid);
+
+			if (r == 0 || r == -ENOMEM)
+				return r;
+		}
+		strbuf_addf(error, "%s: its library is not installed; on Debian: apt install %s",
+			    name, known[i].package);
+		return -ENOENT;
+	}
+	return 1;
+}
+
+/* Sets preload and the settings that belong to it. */
+static int find_allocator(struct variant *variant, const char *name, size_t *n,
+			  struct strbuf *error)
+{
+	_cleanup_(strbuf_deinit) struct strbuf unsaid = {};
+	int r;
+
+	if (strcmp(name, "system") == 0)
+		return 0;
+	if (strcmp(name, "fast") == 0) {
+		r = agent_path_find(&variant->preload, error);
+		if (r >= 0)
+			r = add_setting(variant, n, "MEMTRACE_ALLOCATOR=fast");
+		return r < 0 ? r : add_setting(variant, n, "MEMTRACE_SAMPLE=off");
+	}
+	r = find_known(name, &variant->preload, error);
+	if (r <= 0)
+		return r;
+	r = agent_path_find_library(name, &variant->preload, &unsaid);
+	if (r < 0)
+		strbuf_addf(
+			error,
+			"--with=%s: not an allocator; give glibc, jemalloc, tcmalloc, mimalloc, "
+			"fast, system or the path of a library",
+			name);
+	return r;
+}
+
+/* One of the list: NAME or NAME:VARIABLE=VALUE:… */
+static int variant_init(struct variant *variant, const char *text, struct strbuf *error)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	char *rest, *name = copy ? strtok_r(copy, ":", &rest) : NULL;
+	size_t n = 0;
+	int r;
+
+	variant->name = strdup(text);
+	if (!copy || !variant->name)
+		return -ENOMEM;
+	if (!name) {
+		strbuf_adds(error,
+			    "--with: an empty name; give a list such as glibc,jemalloc,fast");
+		return -EINVAL;
+	}
+	r = find_allocator(variant, name, &n, error);
+	for (char *setting; r >= 0 && (setting = strtok_r(NULL, ":", &rest));) {
+		if (!strchr(setting, '=') || setting[0] == '=') {
+			strbuf_addf(error, "--with=%s: %s is no setting; give it as VARIABLE=VALUE",
+				    text, setting);
+			return -EINVAL;
+		}
+		r = add_setting(variant, &n, setting);
+	}
+	return r < 0 ? r : add_setting(variant, &n, NULL);
+}
+
+static int add_variant(struct variants *variants, const char *text, struct strbuf *error)
+{
+	struct variant variant = {};
+	int r = variant_init(&variant, text, error);
+
+	for (size_t i = 0; r >= 0 && i < variants->n; i++) {
+		if (strcmp(variants->list[i].name, text) == 0) {
+			strbuf_addf(error, "--with: %s stands there twice", text);
+			r = -EINVAL;
+		}
+	}
+	if (r >= 0)
+		r = GROW(variants->list, variants->n);
+	if (r < 0) {
+		variant_deinit(&variant);
+		return r;
+	}
+	variants->list[variants->n++] = variant;
+	return 0;
+}
+
+/* What there is of the usual ones. */
+static int add_usual(struct variants *variants, struct strbuf *error)
+{
+	int r = add_variant(variants, "glibc", error);
+
+	if (r >= 0)
+		r = add_variant(variants, "fast", error);
+	for (size_t i = 1; r >= 0 && i < ARRAY_SIZE(known); i++) {
+		_cleanup_(strbuf_deinit) struct strbuf unsaid = {};
+
+		r = add_variant(variants, known[i].name, &unsaid);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+int variants_init(struct variants *variants, const char *list, struct strbuf *error)
+{
+	_cleanup_free_ char *copy = NULL;
+	char *rest;
+	int r = 0;
+
+	*variants = (struct variants){};
+	if (!list) {
+		r = add_usual(variants, error);
+	} else {
+		copy = strdup(list);
+		if (!copy)
+			return -ENOMEM;
+		for (char *text = strtok_r(copy, ",", &rest); text && r >= 0;
+		     text = strtok_r(NULL, ",", &rest))
+			r = add_variant(variants, text, error);
+	}
+	if (r >= 0 && variants->n < 2) {
+		strbuf_adds(error, "nothing to compare with; give at least two, such as "
+				   "--with=glibc,jemalloc,fast");
+		r = -EINVAL;
+	}
+	if (r < 0)
+		variants_deinit(variants);
+	return r;
+}
+
+static bool is_set_by(const struct variant *variant, const char *entry)
+{
+	size_t length = strcspn(entry, "=");
+
+	if (variant->preload && strncmp(entry, "LD_PRELOAD=", strlen("LD_PRELOAD=")) == 0)
+		return true;
+	for (char **setting = variant->settings; *setting; setting++)
+		if (strncmp(*setting, entry, length + 1) == 0)
+			return true;
+	return false;
+}
+
+int variant_environment(const struct variant *variant, char *const *environment, char ***ret)
+{
+	_cleanup_(strbuf_deinit) struct strbuf preload = {};
+	struct variant all = {};
+	const char *preloaded = NULL;
+	size_t n = 0;
+	int r = 0;
+
+	for (char *const *entry = environment; *entry && r >= 0; entry++) {
+		if (strncmp(*entry, "LD_PRELOAD=", strlen("LD_PRELOAD=")) == 0)
+			preloaded = *entry + strlen("LD_PRELOAD=");
+		if (!is_set_by(variant, *entry))
+			r = add_setting(&all, &n, *entry);
+	}
+	for (char **setting = variant->settings; *setting && r >= 0; setting++)
+		r = add_setting(&all, &n, *setting);
+	if (r >= 0 && variant->preload) {
+		/* in front: the first malloc wins */
+		r = strbuf_addf(&preload, "LD_PRELOAD=%s%s%s", variant->preload,
+				preloaded ? ":" : "", preloaded ?: "");
+		if (r >= 0)
+			r = add_setting(&all, &n, preload.text);
+	}
+	if (r >= 0)
+		r = add_setting(&all, &n, NULL);
+	if (r < 0) {
+		if (n > 0)
+			all.settings[n - 1] = NULL;
+		variant_deinit(&all);
+		return r;
+	}
+	*ret = all.settings;
+	return 0;
+}
