@@ -63,10 +63,10 @@ static int add_row(struct machine *machine, uint32_t file, uint64_t line)
 	struct dwarf_line_row *last = NULL;
 	uint64_t offset;
 
-	if (machine->n_rows == machine->open.first)
-		machine->open.start = machine->address;
-	else
+	if (machine->rows && machine->n_rows > machine->open.first)
 		last = &machine->rows[machine->n_rows - 1];
+	else
+		machine->open.start = machine->address;
 	offset = machine->address - machine->open.start;
 	row.offset = (uint32_t)offset;
 	/* what lies gigabytes apart, or goes backwards, is no code */
