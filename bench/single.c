@@ -11,6 +11,14 @@
 
 #define PAGE 4096u
 
+/* The blocks, and what holds them. */
+static void free_all(char **blocks, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		free(blocks[i]);
+	free(blocks);
+}
+
 /* An operation is malloc and free. */
 void run_pairs(const struct workload *workload)
 {
@@ -89,9 +97,7 @@ void run_random_sizes(const struct workload *workload)
 		*place = workload_block(workload_size(&seed, workload->size));
 	}
 	bench_print(workload->name, started, workload->n);
-	for (uint32_t i = 0; i < workload->count; i++)
-		free(blocks[i]);
-	free(blocks);
+	free_all(blocks, workload->count);
 }
 
 /* As run_pairs, with count blocks alive, since zeroing what was just freed is a special case. */
@@ -114,9 +120,7 @@ void run_calloc(const struct workload *workload)
 			(*place)[k] = 1;
 	}
 	bench_print(workload->name, started, workload->n);
-	for (uint32_t i = 0; i < workload->count; i++)
-		free(blocks[i]);
-	free(blocks);
+	free_all(blocks, workload->count);
 }
 
 /* A buffer grows from nothing to size in count steps of equal length. An operation is one step. */
@@ -164,9 +168,7 @@ void run_large(const struct workload *workload)
 			(*place)[k] = 1;
 	}
 	bench_print(workload->name, started, workload->n);
-	for (uint32_t i = 0; i < workload->count; i++)
-		free(blocks[i]);
-	free(blocks);
+	free_all(blocks, workload->count);
 }
 
 /* What a program costs that does next to nothing: starting it, and its memory. */

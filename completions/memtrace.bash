@@ -65,7 +65,7 @@ _memtrace() {
 		;;
 	help) mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_verbs)" -- "$current") ;;
 	ps) ;;
-	attach | detach | snapshot | trim)
+	attach | detach | snapshot | trim | watch)
 		mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_pids)" -- "$current")
 		;;
 	*)

@@ -16,6 +16,7 @@ static const struct verb *const verbs[] = {
 	&verb_strings,
 	&verb_attach,
 	&verb_snapshot,
+	&verb_watch,
 	&verb_diff,
 	&verb_compare,
 	&verb_ps,

@@ -21,11 +21,11 @@ static int (*const renderers[])(const struct profile *, const struct render_opti
 	render_text,  render_json, render_csv,        render_folded,
 	render_pprof, render_html, render_flamegraph,
 };
-static const char *const bys[] = {"site", "function", "module", "thread", "size", "age", NULL};
+static const char *const bys[] = {"site", "function", "module", "thread", "size", "age", "tag", NULL};
 static const char *const sorts[] = {"live", "growth", "allocated", "blocks", "age", NULL};
 
 _Static_assert(ARRAY_SIZE(renderers) == ARRAY_SIZE(formats) - 1, "choices of --format");
-_Static_assert(RENDER_BY_AGE == ARRAY_SIZE(bys) - 2, "choices of --by");
+_Static_assert(RENDER_BY_TAG == ARRAY_SIZE(bys) - 2, "choices of --by");
 _Static_assert(RENDER_SORT_AGE == ARRAY_SIZE(sorts) - 2, "choices of --sort");
 
 enum { TOP_DEFAULT = 10 };
@@ -36,7 +36,7 @@ const struct option_spec print_options[] = {
 	{"format", 0, "FORMAT", AT(format), &option_choice,
 	 "text (default), json, csv, folded, pprof, html or flamegraph (SVG)", formats},
 	{"by", 0, "KEY", AT(by), &option_choice,
-	 "group by site (default), function, module, thread, size or age", bys},
+	 "group by site (default), function, module, thread, size, age or tag", bys},
 	{"sort", 0, "KEY", AT(sort), &option_choice,
 	 "order by live (default), growth, allocated, blocks or age", sorts},
 	{"top", 0, "[=N]", AT(top), &option_count, "only the N heaviest sites (10)",

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "cli/capture.h"
 #include "cli/inspect.h"
 #include "cli/top-source.h"
@@ -76,6 +77,11 @@ static void keep_events(const struct region_snapshot *snapshot, struct top_shot 
 		return;
 	memcpy(shot->events, snapshot->events + snapshot->n_events - n, n * sizeof(*shot->events));
 	shot->n_events = n;
+	/* of marks the names, which are strings of the snapshot */
+	for (size_t i = 0; i < n; i++)
+		if (shot->events[i].type == MT_EVENT_MARK)
+			shot->events[i].aux = (uintptr_t)string_pool_add(
+				shot->profile->strings, snapshot->strings + shot->events[i].aux);
 }
 
 static int take_with_agent(const struct origin *origin, struct region *region,

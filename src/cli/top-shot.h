@@ -22,7 +22,8 @@ struct top_shot {
 	bool has_ledger;
 	struct verdict verdict;
 	/* the newest of the ring, oldest first; site is the region's number (profile->recorded_sites) */
-	struct mt_event *events;
+	struct mt_event
+		*events; /* aux of a mark is the address of its name, in the profile's strings */
 	size_t n_events;
 	double time_s;         /* CLOCK_MONOTONIC */
 	bool is_named;         /* as far as names can be found */

@@ -199,6 +199,7 @@ static const char *event_name(unsigned type)
 		[MT_EVENT_THREAD_NAME] = "name",   [MT_EVENT_THREAD_END] = "thread end",
 		[MT_EVENT_MODULE_LOAD] = "dlopen", [MT_EVENT_MODULE_UNLOAD] = "dlclose",
 		[MT_EVENT_INTERVAL] = "interval",  [MT_EVENT_FORK] = "fork",
+		[MT_EVENT_MARK] = "mark",
 	};
 
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "?";
@@ -261,6 +262,8 @@ static int draw_event(struct top *top, struct top_lines *lines, const struct mt_
 	strbuf_reset(&text);
 	if (site)
 		label_site(profile, site, &text);
+	else if (event->type == MT_EVENT_MARK && event->aux)
+		label_add_clean(&text, (const char *)(uintptr_t)event->aux);
 	return top_lines_add(lines, TOP_PLAIN, "%s", strbuf_text(&text));
 }
 

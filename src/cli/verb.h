@@ -58,6 +58,7 @@ extern const struct verb
 	verb_strings,
 	verb_attach,
 	verb_snapshot,
+	verb_watch,
 	verb_diff,
 	verb_compare,
 	verb_ps,

@@ -94,17 +94,45 @@ static bool is_machines_own(const struct profile *profile, const struct profile_
 	return false;
 }
 
+/* What tells sites with the same stack apart; without any of it the stack's own number. */
+static uint64_t site_identity(uint64_t stack, const struct mt_site *from, const char *tag)
+{
+	const uint64_t words[] = {
+		stack,
+		from->flags & MT_STACK_POOL,
+		from->kind == MT_SITE_MALLOC ? from->flags & MT_STACK_BACKING : 0,
+		tag ? map_hash_bytes(tag, strlen(tag)) : 0,
+	};
+
+	if (!words[1] && !words[2] && !tag)
+		return stack;
+	return map_hash_bytes(words, sizeof(words));
+}
+
+static int find_tag(struct builder *builder, const struct mt_site *from, const char **ret)
+{
+	*ret = NULL;
+	if (!from->tag)
+		return 0;
+	*ret = string_pool_add(builder->profile->strings, builder->snapshot->strings + from->tag);
+	return *ret ? 0 : -ENOMEM;
+}
+
 static int add_site(struct builder *builder, const struct mt_site *from, uint32_t *ret_index)
 {
 	struct profile *profile = builder->profile;
 	const size_t first = profile->n_location_refs;
 	uint32_t n_locations;
 	uint64_t id, *place;
+	const char *tag;
 	int r;
 
 	r = locator_add_stack(&builder->locator, from, &n_locations, &id);
+	if (r >= 0)
+		r = find_tag(builder, from, &tag);
 	if (r < 0)
 		return r;
+	id = site_identity(id, from, tag);
 	r = map_add(&builder->by_id, id, profile->n_sites, &place);
 	if (r < 0)
 		return r;
@@ -120,6 +148,7 @@ static int add_site(struct builder *builder, const struct mt_site *from, uint32_
 	profile->sites[profile->n_sites++] = (struct profile_site){
 		.id = id,
 		.kind = from->kind,
+		.tag = tag,
 		.first_location = (uint32_t)first,
 		.n_locations = n_locations,
 		.growth = NAN,
@@ -216,6 +245,9 @@ static int build_live(struct builder *builder)
 		int r = add_block(builder, &block);
 		if (r < 0)
 			return r;
+		/* memory behind a pool is counted by the pool's blocks */
+		if (!profile_site_is_counted(&builder->profile->sites[block.site]))
+			continue;
 		estimate_add(&builder->heap, live->size, live->interval);
 		if (live->flags & MT_LIVE_INHERITED)
 			estimate_add(&builder->inherited, live->size, live->interval);
@@ -293,7 +325,8 @@ static void finish_heap(struct builder *builder)
 	heap->live_stderr = estimate_stderr(&builder->heap);
 	heap->inherited_bytes = estimate_round(builder->inherited.bytes);
 	for (size_t i = 0; i < profile->n_sites; i++) {
-		if (profile->sites[i].kind != MT_SITE_MALLOC)
+		if (profile->sites[i].kind != MT_SITE_MALLOC ||
+		    !profile_site_is_counted(&profile->sites[i]))
 			continue;
 		heap->allocated_bytes += profile->sites[i].allocated_bytes;
 		heap->allocated_blocks += profile->sites[i].allocated_blocks;

@@ -93,8 +93,9 @@ struct profile_location {
 
 struct profile_site {
 	uint64_t id; /* stable between sessions of the same binaries: a hash of names and offsets */
-	uint32_t kind;  /* enum mt_site_kind */
-	uint32_t flags; /* enum mt_stack_flags */
+	uint32_t kind;   /* enum mt_site_kind */
+	const char *tag; /* that the program gave it (include/memtrace.h), of strings; NULL: none */
+	uint32_t flags;  /* enum mt_stack_flags */
 	uint32_t first_location,
 		n_locations; /* in location_refs; innermost first, allocation functions cut off */
 	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks, freed_bytes,

@@ -96,6 +96,7 @@ static const struct schema_field site_fields[] = {
 	FIELD(profile_site, map_flags, U32),
 	FIELD(profile_site, growth_low, U64),
 	FIELD(profile_site, growth_high, U64),
+	FIELD(profile_site, tag, NAME),
 };
 
 static const struct schema_field block_fields[] = {

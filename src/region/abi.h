@@ -198,7 +198,9 @@ enum mt_stack_flags {
 	MT_STACK_TRUNCATED = 1 << 0, /* the outer end is missing */
 	MT_STACK_SIGNAL = 1 << 1,    /* passes through a signal handler */
 	MT_STACK_FP = 1 << 2,        /* some frame was followed by frame pointer, without tables */
-	MT_STACK_BACKING = 1 << 3, /* a mapping made by the program's allocator for its own heap */
+	MT_STACK_BACKING =
+		1 << 3,         /* made by an allocator for its own heap: the blocks are counted */
+	MT_STACK_POOL = 1 << 4, /* blocks of a pool of the program's own (include/memtrace.h) */
 	MT_STACK_GAP =
 		1 << 4, /* Java frames are missing between the first one and its C++ caller */
 };
@@ -230,7 +232,9 @@ struct mt_site {
 	/* part of allocated that a forked child found there when it began */
 	uint64_t inherited_bytes;
 	uint64_t inherited_blocks;
-	uint64_t reserved[2];
+	uint32_t tag; /* offset in strings, zero terminated there; 0: none */
+	uint32_t reserved1;
+	uint64_t reserved2;
 };
 assert_offset(struct mt_site, freed_bytes, 64);
 assert_size(struct mt_site, 128);
@@ -298,6 +302,7 @@ enum mt_event_type {
 	MT_EVENT_MODULE_UNLOAD,
 	MT_EVENT_INTERVAL, /* size = new interval */
 	MT_EVENT_FORK,     /* reserved */
+	MT_EVENT_MARK,     /* aux = name, offset in strings */
 };
 
 /*

@@ -61,6 +61,12 @@ static void validate_modules(struct region_snapshot *snapshot)
 	}
 }
 
+/* The string at 0 is the empty one, and reads as none. */
+static uint32_t valid_string(const struct region_snapshot *snapshot, uint64_t offset)
+{
+	return offset < snapshot->n_strings ? (uint32_t)offset : 0;
+}
+
 static void validate_frames(struct region_snapshot *snapshot)
 {
 	uint64_t i, *frame;
@@ -119,6 +125,7 @@ static void validate_sites(struct region_snapshot *snapshot)
 		}
 		site->alloc_variance = valid_variance(site->alloc_variance);
 		site->freed_variance = valid_variance(site->freed_variance);
+		site->tag = valid_string(snapshot, site->tag);
 	}
 }
 
@@ -176,6 +183,8 @@ static void validate_events(struct region_snapshot *snapshot)
 
 		if (!has_site(snapshot, event->site))
 			event->site = 0;
+		if (event->type == MT_EVENT_MARK)
+			event->aux = valid_string(snapshot, event->aux);
 		event->thread = (uint16_t)valid_thread(snapshot, event->thread);
 	}
 }

@@ -55,7 +55,7 @@ void groups_deinit(struct groups *groups)
 
 const char *groups_title(enum render_by by)
 {
-	static const char *const titles[] = {"site", "function", "module", "thread", "size", "age"};
+	static const char *const titles[] = {"site", "function", "module", "thread", "size", "age", "tag"};
 
 	return titles[by];
 }
@@ -95,7 +95,9 @@ static int group_of_site(struct grouper *grouper, uint32_t index, size_t *ret)
 		*ret = grouper->site_group[index] - 1;
 		return 0;
 	}
-	if (site->n_locations > 0) {
+	if (grouper->by == RENDER_BY_TAG) {
+		strbuf_adds(&name, site->tag ?: "(no tag)");
+	} else if (site->n_locations > 0) {
 		const struct profile_location *location = profile_location_get(profile, site, 0);
 
 		if (grouper->by == RENDER_BY_FUNCTION)

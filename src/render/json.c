@@ -234,6 +234,8 @@ static json_t *make_site(const struct profile *profile, const struct render_opti
 	json_object_set_new(json, "growth_low_bytes_per_s", growth_bound(site, site->growth_low));
 	json_object_set_new(json, "growth_high_bytes_per_s", growth_bound(site, site->growth_high));
 	json_object_set_new(json, "truncated", json_boolean(site->flags & MT_STACK_TRUNCATED));
+	json_object_set_new(json, "tag", site->tag ? json_string(site->tag) : json_null());
+	json_object_set_new(json, "pool", json_boolean(site->flags & MT_STACK_POOL));
 	json_object_set_new(json, "backing", json_boolean(site->flags & MT_STACK_BACKING));
 	return json;
 }

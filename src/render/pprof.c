@@ -224,7 +224,7 @@ static void add_held(struct pprof *pprof, const struct holding *holding)
 	const char *name = java_name_of(pprof->profile, thread);
 	Pprof__Sample *sample = add_sample(pprof, site);
 
-	if (!sample || !(sample->label = pprof_form_take(&pprof->form, 3, sizeof(Pprof__Label *))))
+	if (!sample || !(sample->label = pprof_form_take(&pprof->form, 4, sizeof(Pprof__Label *))))
 		return;
 	sample->value[INUSE_OBJECTS] = (int64_t)estimate_round(holding->live.blocks);
 	sample->value[INUSE_SPACE] = (int64_t)estimate_round(holding->live.bytes);
@@ -232,6 +232,8 @@ static void add_held(struct pprof *pprof, const struct holding *holding)
 	if (holding->thread > 0 && thread->tid > 0)
 		add_label(pprof, sample, "thread", name[0] ? name : "(no name)");
 	add_label(pprof, sample, "age", ages[holding->age].name);
+	if (site->tag)
+		add_label(pprof, sample, "tag", site->tag);
 }
 
 /* One sample for each site, thread and age that blocks in view have. */

@@ -25,7 +25,8 @@ enum render_by {
 	RENDER_BY_MODULE,
 	RENDER_BY_THREAD,
 	RENDER_BY_SIZE,
-	RENDER_BY_AGE
+	RENDER_BY_AGE,
+	RENDER_BY_TAG
 };
 
 struct render_options {

@@ -299,6 +299,12 @@ static int add_head(struct strbuf *buffer, const struct profile *profile,
 		strbuf_adds(buffer, mapping_kind(site->map_flags));
 	} else {
 		words_add_count(buffer, row->live_blocks, "block", "blocks");
+		if (site->flags & MT_STACK_POOL)
+			strbuf_adds(buffer, " of a pool");
+	}
+	if (site->tag) {
+		strbuf_adds(buffer, ", tag ");
+		label_add_clean(buffer, site->tag);
 	}
 	add_ages(buffer, options, row);
 	add_threads(buffer, profile, site);

@@ -33,7 +33,7 @@ static void draw(const struct profile *profile)
 	render_json(profile, NULL, null);
 	render_folded(profile, NULL, null);
 	render_html(profile, NULL, null);
-	for (grouped.by = RENDER_BY_SITE; grouped.by <= RENDER_BY_AGE; grouped.by++)
+	for (grouped.by = RENDER_BY_SITE; grouped.by <= RENDER_BY_TAG; grouped.by++)
 		render_csv(profile, &grouped, null);
 }
 

@@ -3,8 +3,6 @@
  * A plain leak: 100 KB of requests every 10 ms, each forgotten, beside work that is freed. It stands still, so to
  * speak, after 20 MB, and goes on.
  */
-#include <pthread.h>
-#include <semaphore.h>
 #include <time.h>
 
 #include "stage.h"
@@ -12,7 +10,6 @@
 enum { STEPS = 200, STEP_MS = 10, BLOCKS = 100, SIZE = 1000 };
 
 static struct stage stage;
-static sem_t is_reached;
 static void *volatile sink;
 
 static void forget_request(void)
@@ -31,23 +28,9 @@ static void serve(void)
 	nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
 }
 
-static void *serve_on(void *unused)
-{
-	for (int step = 0;; step++) {
-		serve();
-		if (step == STEPS)
-			sem_post(&is_reached);
-	}
-	return unused;
-}
-
 int main(void)
 {
-	pthread_t server;
-
-	if (pthread_create(&server, NULL, serve_on, NULL) != 0)
-		abort();
-	sem_wait(&is_reached);
+	stage_serve(serve, STEPS);
 	stage_wait(&stage);
 	_exit(0);
 }

@@ -12,6 +12,8 @@
 #define TESTS_VICTIMS_STAGE_H
 
 #include <malloc.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +52,39 @@ static inline void stage_obey(const struct stage *stage, const char *word)
 	else if (strcmp(word, "free") == 0 && stage->free_pin)
 		stage->free_pin();
 	dprintf(STDOUT_FILENO, "done\n");
+}
+
+/* What a thread does on and on, and how many times before the victim is in its state. */
+struct stage_server {
+	void (*serve)(void);
+	int n;
+	sem_t is_reached;
+};
+
+static inline void *stage_serve_on(void *data)
+{
+	struct stage_server *server = data;
+
+	for (int step = 0;; step++) {
+		server->serve();
+		if (step == server->n)
+			sem_post(&server->is_reached);
+	}
+	return NULL;
+}
+
+/* Returns when serve was called n times; a thread goes on calling it. */
+static inline void stage_serve(void (*serve)(void), int n)
+{
+	static struct stage_server server;
+	pthread_t thread;
+
+	server.serve = serve;
+	server.n = n;
+	if (sem_init(&server.is_reached, 0, 0) < 0 ||
+	    pthread_create(&thread, NULL, stage_serve_on, &server) != 0)
+		abort();
+	sem_wait(&server.is_reached);
 }
 
 /* Returns when stdin has ended. */

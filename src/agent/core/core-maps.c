@@ -9,6 +9,7 @@
  */
 #include "agent/core/core.h"
 
+#include "agent/core/annotate.h"
 #include "agent/core/core-door.h"
 #include "agent/core/maps.h"
 #include "agent/core/recorder.h"
@@ -76,8 +77,11 @@ static void core_apply(struct maps_op *op, bool has_site, bool backing, enum mt_
 	op->time_ns = sys_clock_coarse_ns();
 	op->thread = thread->index;
 	if (has_site)
-		op->site = recorder_site(thread, MT_SITE_MMAP, backing ? MT_STACK_BACKING : 0,
+		op->site = recorder_site(thread, MT_SITE_MMAP,
+					 annotate_flags(thread) | (backing ? MT_STACK_BACKING : 0),
 					 op->time_ns);
+	if (has_site && thread->n_backing)
+		op->flags |= MT_MAP_BACKING;
 	maps_apply(thread, op);
 	core_put_map_event(event, op, op->start, event_size, aux);
 	thread_leave(thread);

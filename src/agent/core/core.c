@@ -151,6 +151,7 @@ int core_start(const struct core_config *config)
 	writer_publish(MT_STATE_RUNNING);
 	fork_guard_claim();
 	core_hand_over(fd);
+	modules_read_annotations();
 	/* release pairs with the acquire in core_is_on: the tables are there */
 	__atomic_store_n(&core_phase, CORE_RECORDING, __ATOMIC_RELEASE);
 	return 0;

@@ -9,6 +9,7 @@
 
 #include <elf.h>
 
+#include "agent/core/annotate.h"
 #include "agent/core/eh-frame.h"
 #include "agent/core/sys.h"
 
@@ -63,7 +64,43 @@ static const Elf64_Phdr *find_headers(uintptr_t start, unsigned *ret_n)
 	return (const Elf64_Phdr *)(start + elf->e_phoff);
 }
 
-static void find_build_id(struct image *image, uintptr_t at, uintptr_t end)
+/* The end of the segment that address is in and that may be written to; 0 if there is none. */
+static uintptr_t find_writable(const struct image *image, const Elf64_Phdr *headers, unsigned n,
+			       uintptr_t address)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uintptr_t start = image->bias + headers[i].p_vaddr;
+
+		if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_W && address >= start &&
+		    address - start < headers[i].p_memsz)
+			return start + headers[i].p_memsz;
+	}
+	return 0;
+}
+
+/* A note of include/memtrace.h: its data is the distance from there to a table of functions. */
+static void read_annotation(const struct image *image, const Elf64_Phdr *headers, unsigned n,
+			    const Elf64_Nhdr *note)
+{
+	const char *owner = (const char *)(note + 1);
+	uintptr_t data = (uintptr_t)owner + ALIGN_UP(sizeof(ANNOTATE_OWNER), 4ul), slots, end;
+	int32_t distance;
+
+	if (note->n_type != ANNOTATE_NOTE || note->n_namesz != sizeof(ANNOTATE_OWNER) ||
+	    note->n_descsz < sizeof(distance))
+		return;
+	for (unsigned i = 0; i < sizeof(ANNOTATE_OWNER); i++)
+		if (owner[i] != ANNOTATE_OWNER[i])
+			return;
+	__builtin_memcpy(&distance, (const void *)data, sizeof(distance));
+	slots = data + (uintptr_t)(intptr_t)distance;
+	end = find_writable(image, headers, n, slots);
+	if (end)
+		annotate_fill((struct annotate_slots *)slots, end);
+}
+
+static void read_notes(struct image *image, const Elf64_Phdr *headers, unsigned n, uintptr_t at,
+		       uintptr_t end)
 {
 	while (end - at >= sizeof(Elf64_Nhdr)) {
 		const Elf64_Nhdr *note = (const Elf64_Nhdr *)at;
@@ -74,11 +111,11 @@ static void find_build_id(struct image *image, uintptr_t at, uintptr_t end)
 		if (name + data > end - at - sizeof(*note))
 			return;
 		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && owner[0] == 'G' &&
-		    owner[1] == 'N' && owner[2] == 'U' && note->n_descsz > 0) {
+		    owner[1] == 'N' && owner[2] == 'U' && note->n_descsz > 0 && !image->build_id) {
 			image->build_id = (const uint8_t *)owner + name;
 			image->build_id_size = MIN(note->n_descsz, (uint32_t)MT_BUILD_ID_MAX);
-			return;
 		}
+		read_annotation(image, headers, n, note);
 		at += sizeof(*note) + name + data;
 	}
 }
@@ -158,10 +195,10 @@ static void read_headers(struct image *image, const Elf64_Phdr *headers, unsigne
 
 		if (headers[i].p_type == PT_GNU_EH_FRAME)
 			image->eh_frame_hdr = at;
-		if (headers[i].p_type == PT_NOTE && !image->build_id &&
+		if (headers[i].p_type == PT_NOTE &&
 		    find_segment(image, headers, n, at, &start, &end) &&
 		    headers[i].p_filesz <= end - at)
-			find_build_id(image, at, at + headers[i].p_filesz);
+			read_notes(image, headers, n, at, at + headers[i].p_filesz);
 	}
 	find_tables(image, headers, n);
 }

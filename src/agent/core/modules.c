@@ -307,6 +307,30 @@ void modules_refresh(void)
 			known_note_unloaded(known);
 }
 
+void modules_read_annotations(void)
+{
+	const struct loader_map *map;
+
+	if (!loader.debug || !sys_is_readable((uintptr_t)loader.debug, sizeof(*loader.debug)))
+		return;
+	map = __atomic_load_n(&loader.debug->r_map, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; map && i < LIST_MAX; i++) {
+		struct loader_map copy;
+		struct image image;
+		uintptr_t start;
+
+		if (!sys_is_readable((uintptr_t)map, sizeof(*map)))
+			return;
+		copy = *(const volatile struct loader_map *)map;
+		copy.l_name = NULL;
+		start = find_start(map, &copy);
+		/* reading it fills its table */
+		if (start)
+			(void)image_read(&image, start, 0, &copy, 0);
+		map = copy.l_next;
+	}
+}
+
 void modules_publish_all(void)
 {
 	loader.walk_lock.word = 0; /* the thread that held it is not in this process */

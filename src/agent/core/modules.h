@@ -63,6 +63,12 @@ bool modules_changed(void);
  */
 void modules_refresh(void);
 
+/*
+ * Tells the program's tables (annotate.h) where the recorder is, of all modules that are there. Those that
+ * are loaded later are told when they are first looked up.
+ */
+void modules_read_annotations(void);
+
 /* The module at pc, copied out; false if there is none. Lock free. */
 bool modules_find(uintptr_t pc, struct module *ret);
 

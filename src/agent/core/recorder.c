@@ -17,6 +17,7 @@
  */
 #include "agent/core/recorder.h"
 
+#include "agent/core/annotate.h"
 #include "agent/core/blockindex.h"
 #include "agent/core/live.h"
 #include "agent/core/maps.h"
@@ -46,7 +47,8 @@ int recorder_init(const struct core_config *config)
 	recorder_text_start = config->text_start;
 	recorder_text_end = config->text_end;
 	tally_init();
-	return config->tags ? 0 : blockindex_init(writer.live_capacity);
+	/* with tags it is for pools alone, and takes no memory without */
+	return blockindex_init(writer.live_capacity);
 }
 
 static void recorder_count_truncated(void)
@@ -95,8 +97,8 @@ static _noinline_ uint32_t recorder_site_found(struct thread *thread,
 		recall_copy(thread->recall, thread->frames, found->n_frames);
 		site = sites_get(thread, kind, flags, thread->frames, found->n_frames, now_ns);
 	}
-	/* those that are truncated are counted each time */
-	if (kind == MT_SITE_MALLOC && site && !found->is_truncated)
+	/* those that are truncated are counted each time; flags make another site of the same stack */
+	if (kind == MT_SITE_MALLOC && site && !flags)
 		recall_set_note(thread->recall, site);
 	return site;
 }
@@ -108,7 +110,8 @@ static _always_inline_ uint32_t recorder_find_site(struct thread *thread, enum m
 
 	/* handlers and coroutines have stacks of which nothing is remembered */
 	if (unlikely(!thread->recall || !thread_is_on_own_stack(thread) ||
-		     !recall_trace(thread->recall, &thread->stack, kind == MT_SITE_MALLOC, &found)))
+		     !recall_trace(thread->recall, &thread->stack, kind == MT_SITE_MALLOC && !flags,
+				   &found)))
 		return recorder_site_anew(thread, kind, flags, now_ns);
 	if (likely(found.note))
 		return found.note;
@@ -179,35 +182,39 @@ static _always_inline_ void recorder_tell(struct thread *thread, enum mt_event_t
 }
 
 /* The address was recorded and never seen to be freed: it was, or it could not be given out again. */
-static _noinline_ void recorder_drop_stale(struct thread *thread, uintptr_t addr)
+static _noinline_ void recorder_drop_stale(struct thread *thread, uintptr_t addr, uintptr_t key)
 {
-	uint32_t slot = blockindex_remove(addr);
+	uint32_t slot = blockindex_remove(key);
 
 	writer_count_lost(&writer.header->lost_frees);
 	if (slot)
 		recorder_freed(thread, addr, slot);
 }
 
-/* For allocators without tags. */
-static _noinline_ bool recorder_add_to_index(struct thread *thread, uintptr_t addr, uint32_t slot)
+/* For allocators without tags, and for pools. */
+static _noinline_ bool recorder_add_to_index(struct thread *thread, uintptr_t addr, uint32_t slot,
+					     unsigned flags)
 {
-	if (unlikely(blockindex_has(addr)))
-		recorder_drop_stale(thread, addr);
-	return blockindex_add(addr, slot);
+	const uintptr_t key = flags & MT_STACK_POOL ? addr | RECORDER_POOL_KEY : addr;
+
+	if (unlikely(blockindex_has(key)))
+		recorder_drop_stale(thread, addr, key);
+	return blockindex_add(key, slot);
 }
 
 /* Puts a block into the tables. Returns its slot, or 0 if some table is full. */
 static _always_inline_ uint32_t recorder_record(struct thread *thread, uintptr_t addr,
-						uint64_t size, uint32_t interval, uint64_t now_ns)
+						uint64_t size, uint32_t interval, uint64_t now_ns,
+						unsigned flags)
 {
 	struct live_block block = {.size = size, .interval = interval};
 	uint32_t slot = live_take(thread);
 
 	if (unlikely(!slot))
 		return 0;
-	block.site = recorder_find_site(thread, MT_SITE_MALLOC, 0, now_ns);
-	if (unlikely(!block.site) ||
-	    unlikely(!recorder_tags && !recorder_add_to_index(thread, addr, slot))) {
+	block.site = recorder_find_site(thread, MT_SITE_MALLOC, flags, now_ns);
+	if (unlikely(!block.site) || unlikely((!recorder_tags || flags & MT_STACK_POOL) &&
+					      !recorder_add_to_index(thread, addr, slot, flags))) {
 		live_drop(thread, slot);
 		return 0;
 	}
@@ -260,7 +267,9 @@ uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size
 
 	if (unlikely(!thread->armed) && !recorder_arm_for(thread, MAX(size, 1), ret_next))
 		return 0;
-	slot = recorder_record(thread, addr, size, thread->interval, sys_clock_coarse_ns());
+	slot = recorder_record(thread, addr, size, thread->interval, sys_clock_coarse_ns(),
+			       unlikely(thread->n_tags | thread->n_backing) ? annotate_flags(thread)
+									    : 0);
 	if (unlikely(!slot)) {
 		writer_count_lost(&writer.header->lost_allocations);
 		sampler_table_full();
@@ -289,6 +298,40 @@ void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
 		recorder_tell(thread, MT_EVENT_FREE, sys_clock_coarse_ns(), addr, &block);
 	if (unlikely(factor))
 		recorder_count_cost(thread, factor, began_ns);
+}
+
+static void recorder_pool_arm(struct thread *thread)
+{
+	thread->pool_interval = sampler_interval();
+	thread->pool_left =
+		thread->pool_interval ? sampler_draw(thread->pool_interval, &thread->random) : 0;
+	thread->pool_armed = true;
+}
+
+void recorder_pool_allocated(struct thread *thread, uintptr_t addr, uint64_t size)
+{
+	/* memory behind a pool is said of chunks, never of the pool's blocks */
+	unsigned flags = (annotate_flags(thread) & ~MT_STACK_BACKING) | MT_STACK_POOL;
+
+	if (!thread->pool_armed)
+		recorder_pool_arm(thread);
+	thread->pool_left -= (int64_t)MAX(size, 1);
+	if (thread->pool_left >= 0)
+		return;
+	if (!recorder_record(thread, addr, size, thread->pool_interval, sys_clock_coarse_ns(),
+			     flags)) {
+		writer_count_lost(&writer.header->lost_allocations);
+		sampler_table_full();
+	}
+	recorder_pool_arm(thread);
+}
+
+void recorder_pool_freed(struct thread *thread, uintptr_t addr)
+{
+	uint32_t slot = blockindex_remove(addr | RECORDER_POOL_KEY);
+
+	if (slot)
+		recorder_freed(thread, addr, slot);
 }
 
 static void recorder_inherit(uint32_t slot, uintptr_t addr, const struct live_block *block)

@@ -24,6 +24,14 @@ uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned f
 uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size,
 			    int64_t *ret_next);
 
+/*
+ * Blocks of a pool of the program's own, which are found by address. In the index their addresses have one
+ * more bit: the first block of a chunk begins where the chunk does.
+ */
+static const uintptr_t RECORDER_POOL_KEY = (uintptr_t)1 << 62;
+void recorder_pool_allocated(struct thread *thread, uintptr_t addr, uint64_t size);
+void recorder_pool_freed(struct thread *thread, uintptr_t addr);
+
 /* slot 0 means: known to be recorded, but not found. */
 void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot);
 

@@ -27,6 +27,7 @@
  */
 #include "agent/core/sites.h"
 
+#include "agent/core/annotate.h"
 #include "agent/core/fmath.h"
 #include "agent/core/stack-hash.h"
 #include "agent/core/sys.h"
@@ -60,11 +61,14 @@ static uint64_t sites_mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Kind and flags tell sites with one stack apart. */
+/* Kind, flags and tag tell sites with one stack apart. */
 static uint64_t sites_hash(unsigned kind, unsigned flags, uint64_t stack_hash)
 {
-	uint64_t hash = sites_mix(stack_hash ^ 0x1d8e4e27c47d124full,
-				  0xeb44accab455d165ull ^ (kind | (flags & MT_STACK_BACKING) << 8));
+	const unsigned telling = MT_STACK_BACKING | MT_STACK_POOL;
+	const uint64_t apart =
+		kind | (flags & telling) << 8 | (uint64_t)(flags >> ANNOTATE_TAG_SHIFT) << 32;
+	uint64_t hash =
+		sites_mix(stack_hash ^ 0x1d8e4e27c47d124full, 0xeb44accab455d165ull ^ apart);
 
 	return hash ? hash : 1;
 }
@@ -129,6 +133,7 @@ static void sites_fill(const struct thread_spare_site *place, const struct sites
 	site->stack = place->stack;
 	site->kind = (uint16_t)key->kind;
 	site->flags = (uint16_t)key->flags;
+	site->tag = annotate_tag_string(key->flags);
 	site->first_ns = now_ns;
 	__atomic_store_n(&site->hash, key->hash, __ATOMIC_RELAXED);
 	/* release pairs with the reader's load of n_frames */

@@ -23,7 +23,7 @@ int sites_init(void);
 
 /*
  * The site of that stack, made if it is new; 0 if there is no room. flags are enum mt_stack_flags; of
- * them MT_STACK_BACKING tells sites apart.
+ * them MT_STACK_BACKING, MT_STACK_POOL and the tag above them (annotate.h) tell sites apart.
  */
 uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags,
 		   const uint64_t *frames, unsigned n_frames, uint64_t now_ns);

@@ -86,6 +86,8 @@ static void thread_prepare(struct thread *thread, uintptr_t tp)
 	if (thread->recall)
 		recall_forget(thread->recall);
 	thread->interval = 0;
+	thread->n_tags = thread->n_backing = 0;
+	thread->pool_armed = false;
 	thread->n_samples = thread->n_events = 0;
 	thread->tick_ns = 0;
 	thread->next_name = 1;

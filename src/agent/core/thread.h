@@ -23,6 +23,7 @@ enum {
 	THREAD_SLOTS = 32,   /* free slots of the live table kept at hand */
 	THREAD_MAP_OPS = 8,  /* mapping calls of handlers that are put off */
 	THREAD_TALLIES = 32, /* sites whose counts are gathered */
+	THREAD_TAGS = 16,    /* tags within tags; the ones behind carry the last of them */
 };
 
 /* A site that was prepared and then not needed, because another thread was first. */
@@ -72,6 +73,14 @@ struct thread {
 	int64_t pending_variance;
 	uint64_t pending_allocated;
 	uint64_t pending_own_ns;
+
+	/* what the program says (annotate.c) */
+	uint32_t n_tags;            /* may be more than there is room for */
+	uint32_t n_backing;         /* not 0: what comes is memory behind a pool */
+	uint16_t tags[THREAD_TAGS]; /* numbers */
+	uint32_t pool_interval;     /* as interval and armed, and what is left of the distance */
+	bool pool_armed;
+	int64_t pool_left;
 
 	/* outermost */
 	uint64_t n_samples;
