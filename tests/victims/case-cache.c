@@ -4,8 +4,6 @@
  * the oldest one replaced by each that comes in. It is filled at once and turns over, on and on; nothing grows.
  * It has done so three times when it is ready.
  */
-#include <pthread.h>
-#include <semaphore.h>
 #include <time.h>
 
 #include "stage.h"
@@ -13,7 +11,6 @@
 enum { STEPS = 300, ENTRIES = 10000, SIZE = 4000, STEP_MS = 10 };
 
 static struct stage stage;
-static sem_t is_reached;
 static void *entries[ENTRIES];
 static size_t oldest, n_entries = ENTRIES;
 
@@ -25,35 +22,21 @@ static void put_entry(void)
 	oldest = (oldest + 1) % n_entries;
 }
 
+/* The first time it is filled, by the thread that serves. */
 static void serve(void)
 {
+	while (!entries[n_entries - 1])
+		put_entry();
 	for (int i = 0; i < ENTRIES / (1000 / STEP_MS); i++)
 		put_entry();
 	nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
 }
 
-static void *serve_on(void *unused)
-{
-	for (int i = 0; i < (int)n_entries; i++)
-		put_entry();
-	for (int step = 0;; step++) {
-		serve();
-		if (step == STEPS)
-			sem_post(&is_reached);
-	}
-	return unused;
-}
-
 int main(int argc, char **argv)
 {
-	pthread_t server;
-
 	if (argc > 1)
 		n_entries = (size_t)atoi(argv[1]);
-
-	if (pthread_create(&server, NULL, serve_on, NULL) != 0)
-		abort();
-	sem_wait(&is_reached);
+	stage_serve(serve, STEPS);
 	stage_wait(&stage);
 	_exit(0);
 }
