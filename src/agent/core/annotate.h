@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/macro.h"
+
 struct thread;
 
 /* The note's owner and type; and the table that it leads to, as include/memtrace.h has it. */
@@ -30,7 +32,7 @@ struct annotate_slots {
 };
 
 /* Fills a table of a module that is loaded; [slots, end) is mapped to be written. Again is fine. */
-void annotate_fill(struct annotate_slots *slots, uintptr_t end);
+_hidden_ void annotate_fill(struct annotate_slots *slots, uintptr_t end); /* its address is taken */
 
 /* What a thread's next block is recorded with: flags for recorder_site. */
 unsigned annotate_flags(const struct thread *thread);

@@ -22,11 +22,13 @@
  */
 #include "agent/core/core.h"
 
+#include "agent/core/annotate.h"
 #include "agent/core/blockindex.h"
 #include "agent/core/core-door.h"
 #include "agent/core/fork-guard.h"
 #include "agent/core/live.h"
 #include "agent/core/maps.h"
+#include "agent/core/modules-image.h"
 #include "agent/core/recorder.h"
 #include "agent/core/sampler.h"
 #include "agent/core/sites.h"
@@ -102,6 +104,7 @@ static int core_start_tables(const struct core_config *config)
 	    (r = sites_init()) < 0 || (r = live_init(writer.header->start_ns)) < 0 ||
 	    (r = recorder_init(config)) < 0 || (r = maps_init()) < 0)
 		return r;
+	image_annotate = annotate_fill;
 	modules_init(&config->loader);
 	modules_refresh();
 	sampler_init(config->sampling, config->interval);

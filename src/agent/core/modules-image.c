@@ -15,6 +15,8 @@
 
 enum { PAGE = 4096, HEADERS_MAX = 256, NAME_MAX_LENGTH = 4096, SEARCH_PAGES = 1 << 16 };
 
+_hidden_ void (*image_annotate)(struct annotate_slots *slots, uintptr_t end);
+
 /* FNV-1a over words, good enough to tell builds of one file from each other */
 static uint64_t hash_bytes(uint64_t hash, const void *data, uint64_t size)
 {
@@ -86,8 +88,8 @@ static void read_annotation(const struct image *image, const Elf64_Phdr *headers
 	uintptr_t data = (uintptr_t)owner + ALIGN_UP(sizeof(ANNOTATE_OWNER), 4ul), slots, end;
 	int32_t distance;
 
-	if (note->n_type != ANNOTATE_NOTE || note->n_namesz != sizeof(ANNOTATE_OWNER) ||
-	    note->n_descsz < sizeof(distance))
+	if (!image_annotate || note->n_type != ANNOTATE_NOTE ||
+	    note->n_namesz != sizeof(ANNOTATE_OWNER) || note->n_descsz < sizeof(distance))
 		return;
 	for (unsigned i = 0; i < sizeof(ANNOTATE_OWNER); i++)
 		if (owner[i] != ANNOTATE_OWNER[i])
@@ -96,7 +98,7 @@ static void read_annotation(const struct image *image, const Elf64_Phdr *headers
 	slots = data + (uintptr_t)(intptr_t)distance;
 	end = find_writable(image, headers, n, slots);
 	if (end)
-		annotate_fill((struct annotate_slots *)slots, end);
+		image_annotate((struct annotate_slots *)slots, end);
 }
 
 static void read_notes(struct image *image, const Elf64_Phdr *headers, unsigned n, uintptr_t at,

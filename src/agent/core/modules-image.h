@@ -51,6 +51,10 @@ struct image {
 	uint64_t identity; /* hash of extent, bias, name, build ID and program headers; never 0 */
 };
 
+/* Called with the table of each module that is read and has one; NULL: nobody is. */
+struct annotate_slots;
+extern _hidden_ void (*image_annotate)(struct annotate_slots *slots, uintptr_t end);
+
 /*
  * Reads the module that starts at start. end may be 0: it is then taken from the program headers.
  * eh_frame_hdr is what is used if they cannot be read. False if nothing is known about its extent.
