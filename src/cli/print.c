@@ -21,7 +21,8 @@ static int (*const renderers[])(const struct profile *, const struct render_opti
 	render_text,  render_json, render_csv,        render_folded,
 	render_pprof, render_html, render_flamegraph,
 };
-static const char *const bys[] = {"site", "function", "module", "thread", "size", "age", "tag", NULL};
+static const char *const bys[] = {"site", "function", "module", "thread",
+				  "size", "age",      "tag",    NULL};
 static const char *const sorts[] = {"live", "growth", "allocated", "blocks", "age", NULL};
 
 _Static_assert(ARRAY_SIZE(renderers) == ARRAY_SIZE(formats) - 1, "choices of --format");

@@ -55,7 +55,8 @@ void groups_deinit(struct groups *groups)
 
 const char *groups_title(enum render_by by)
 {
-	static const char *const titles[] = {"site", "function", "module", "thread", "size", "age", "tag"};
+	static const char *const titles[] = {"site", "function", "module", "thread",
+					     "size", "age",      "tag"};
 
 	return titles[by];
 }
