@@ -63,7 +63,7 @@ struct stage_server {
 
 static inline void *stage_serve_on(void *data)
 {
-	struct stage_server *server = data;
+	struct stage_server *server = (struct stage_server *)data;
 
 	for (int step = 0;; step++) {
 		server->serve();
