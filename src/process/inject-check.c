@@ -224,7 +224,9 @@ void inject_explain(pid_t pid, int error_number, struct strbuf *error)
 			   "--no-inject"},
 		{-ENOENT, "has no module that defines malloc; use --no-inject"},
 		{-EAGAIN, "is loading libraries all the time, or has just been started; try again"},
-		{-EBUSY, "is loading libraries all the time; try again"},
+		{-EBUSY,
+		 "is inside of dlopen or dlclose and does not come out of it; try again when it "
+		 "has loaded what it loads"},
 		{-EALREADY, "is being attached to by another memtrace; wait for that one"},
 		{-EACCES,
 		 "may not get memory with code in it (SELinux execmem, or the like); start it "

@@ -92,18 +92,28 @@ static int read_global(struct memory *memory, uint64_t at, size_t size,
 	return 0;
 }
 
+/* It is a function of libc, not of the loader itself. */
+static void find_function(struct inject_modules *modules)
+{
+	for (size_t i = 0; i < modules->n_modules && !modules->find_object; i++) {
+		const struct inject_module *module = &modules->modules[i];
+		const Elf64_Sym *find = inject_module_find(module, "_dl_find_object");
+
+		if (find)
+			modules->find_object = module->bias + find->st_value;
+	}
+}
+
 int inject_loader_find(struct memory *memory, struct inject_modules *modules)
 {
+	find_function(modules);
 	for (size_t i = 0; i < modules->n_modules; i++) {
 		struct inject_module *module = &modules->modules[i];
-		const Elf64_Sym *global = inject_module_find(module, "_rtld_global"), *find;
+		const Elf64_Sym *global = inject_module_find(module, "_rtld_global");
 
 		if (!global)
 			continue;
 		module->is_loader = true;
-		find = inject_module_find(module, "_dl_find_object");
-		if (find)
-			modules->find_object = module->bias + find->st_value;
 		return read_global(memory, module->bias + global->st_value, global->st_size,
 				   modules);
 	}

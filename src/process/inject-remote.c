@@ -230,7 +230,7 @@ static bool is_fault(int status)
 	       (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE);
 }
 
-static int wait_finished(struct remote *remote, uint64_t finished_at, uint32_t finished)
+int remote_continue(struct remote *remote, uint64_t finished_at, uint32_t finished)
 {
 	uint64_t end_ns = remote_now_ns() + (remote->run_ms ?: REMOTE_RUN_MS) * 1000000ull;
 
@@ -281,6 +281,6 @@ int remote_run(struct remote *remote, uint64_t function, uint64_t top, uint64_t 
 	if (r >= 0)
 		r = regs_clean_fp(remote->tid, &remote->regs);
 	if (r >= 0)
-		r = wait_finished(remote, finished_at, finished);
+		r = remote_continue(remote, finished_at, finished);
 	return r;
 }

@@ -52,8 +52,9 @@ void remote_deinit(struct remote *remote);
 /*
  * Stops a thread, one that sleeps if there is one. -ETIMEDOUT if none could be stopped, -ENOSPC if there
  * is no room on its stack, -EBUSY if somebody else traces it, -EXFULL if no thread was one that suits.
+ * except is left alone: a thread of ours, or 0.
  */
-int remote_stop(struct remote *remote, const struct maps *maps);
+int remote_stop(struct remote *remote, const struct maps *maps, pid_t except);
 /* The stopped thread makes a system call; its result is in ret. */
 int remote_syscall(struct remote *remote, long number, const uint64_t arguments[6], int64_t *ret);
 /*
@@ -74,6 +75,8 @@ int remote_adopt(const struct remote *remote, pid_t id, uint64_t park, struct re
  */
 int remote_run(struct remote *remote, uint64_t function, uint64_t top, uint64_t resume,
 	       uint64_t finished_at, uint32_t finished);
+/* It goes on with the function, from a stop that the function has made itself, until that word says so. */
+int remote_continue(struct remote *remote, uint64_t finished_at, uint32_t finished);
 /* It goes on where it was. Returns for how long it was stopped, in nanoseconds. */
 uint64_t remote_release(struct remote *remote);
 /* A thread of ours ends, and has ended when this returns, unless it takes very long. */

@@ -150,6 +150,13 @@ int injection_look(struct injection *injection)
 	return r;
 }
 
+int injection_collect(struct injection *injection)
+{
+	return inject_slots_collect(injection->memory, &injection->maps, &injection->modules,
+				    inject_image_header(&injection->image), &injection->control,
+				    injection->back, &injection->slots);
+}
+
 /* A thread on the stack of the start function. One of a tool's that was killed may have ended before it began. */
 static bool is_running(const struct injection *injection)
 {

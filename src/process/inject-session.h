@@ -34,6 +34,9 @@ struct injection {
 	/* for INJECT_CALL: what is called, and where the stopped thread must not be */
 	struct inject_calls *calls;
 	struct outside *outside;
+	const struct inject_options *options; /* for the way there */
+	bool back;                            /* the slots are to lead to the originals again */
+	bool insist; /* the loader is at work all the time: it is kept from that */
 };
 
 /* Checks the process and takes the lock: one tool at a time. 0, or -errno and maybe the line in error. */
@@ -42,6 +45,8 @@ void injection_deinit(struct injection *injection);
 
 /* Reads maps, modules and the image, as they are now. */
 int injection_look(struct injection *injection);
+/* The patches, for a way there or back. */
+int injection_collect(struct injection *injection);
 /* The image alone; maps and memory are there. */
 int injection_find_image(struct injection *injection);
 /* Whether the image that is there can be used again: waits a little for threads to leave it. */

@@ -127,7 +127,7 @@ static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps
 	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
 }
 
-int remote_stop(struct remote *remote, const struct maps *maps)
+int remote_stop(struct remote *remote, const struct maps *maps, pid_t except)
 {
 	_cleanup_free_ pid_t *tids = calloc(CHOOSE_THREADS_MAX, sizeof(*tids));
 	size_t n;
@@ -137,7 +137,9 @@ int remote_stop(struct remote *remote, const struct maps *maps)
 		return -ENOMEM;
 	n = inject_choose_threads(remote->pid, maps, tids, CHOOSE_THREADS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		remote->lost = remote->seized = remote->stopped = false;
+		if (tids[i] == except)
+			continue;
+		remote->lost = remote->seized = remote->stopped = remote->sent = false;
 		r = stop_thread(remote, tids[i], maps);
 		if (r == 0)
 			return 0;

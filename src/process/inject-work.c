@@ -6,215 +6,43 @@
  *	the thread of ours     what takes long: it begins the recording, stores the patches, ends
  *
  * Where the process may have no more threads the stopped one does it all, and where functions of its
- * allocator are called.
+ * allocator are called, which need a thread that libc knows.
  *
- * Memory for the image is mapped readable and executable, and only its data made writable: memory that is
- * both, or becomes executable later, is what hardened systems deny. The code is then written the way
- * debuggers write: first the pages by which an image is known and where a new thread stands, so that a tool
- * that comes after one that was killed finds the memory again; the rest when the program is going on.
+ * Patches are stored with the loader's lock held. A process of one thread takes its locks without atomic
+ * instructions, as long as libc knows of no other thread, so that this one is stopped again meanwhile.
+ *
+ * Most programs load rarely: what was seen before is still so when the lock is had. In one that loads all
+ * the time it never is. There the lock is had first and the modules are looked at then: the thread of ours
+ * waits for the lock as any thread would; the only thread of a process is stopped until the
+ * stop has met it outside.
  */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
+#include <time.h>
 
 #include "base/macro.h"
 #include "process/inject-call.h"
+#include "process/inject-choose.h"
+#include "process/inject-layout.h"
 #include "process/inject-outside.h"
 #include "process/inject-remote.h"
+#include "process/inject-request.h"
 #include "process/inject-session.h"
 #include "process/inject-wait.h"
 
-enum { INJECT_TID_GLIBC = 0x2d0, INJECT_TID_MUSL = 0x30 };
+enum {
+	WORK_STOPS = 1000,        /* until one has met the thread outside of the loader */
+	WORK_BETWEEN_NS = 200000, /* time for the thread between these */
+};
 
-/* The image is to be where base is from now on. */
-static void settle(struct injection *injection, uint64_t base)
-{
-	injection->base = base;
-	inject_image_relocate(&injection->image, base);
-	/* what was collected for an image at 0 */
-	for (size_t i = 0; i < injection->slots.n_patches; i++)
-		injection->slots.patches[i].value += base;
-}
-
-/* Memory, and its first pages. */
-static int map_image(struct injection *injection, struct remote *remote)
-{
-	struct inject_image *image = &injection->image;
-	uint64_t map[6] = {0,
-			   image->total,
-			   PROT_READ | PROT_EXEC,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			   UINT64_MAX,
-			   0};
-	int64_t result;
-	int r = remote_syscall(remote, SYS_mmap, map, &result);
-
-	if (r < 0)
-		return r;
-	if (result < 0 && result > -4096)
-		return result == -EPERM ? -EACCES : (int)result;
-	settle(injection, (uint64_t)result);
-	return remote_write(remote, injection->base, image->bytes, image->front_size);
-}
-
-/* The rest of it. */
-static int lay_out(struct injection *injection, struct remote *remote)
-{
-	struct inject_image *image = &injection->image;
-	uint64_t protect[6] = {injection->base + image->data_offset,
-			       image->total - image->data_offset, PROT_READ | PROT_WRITE};
-	uint64_t control = inject_image_header(image)->control;
-	int64_t result = 0;
-	int r = remote_syscall(remote, SYS_mprotect, protect, &result);
-
-	if (r >= 0)
-		r = (int)result;
-	if (r >= 0)
-		r = remote_write(remote, injection->base, image->bytes,
-				 image->data_offset + image->data_size);
-	injection->control.laid_out = 1;
-	if (r >= 0)
-		r = remote_write(remote, control + offsetof(struct inject_control, laid_out),
-				 &injection->control.laid_out, sizeof(injection->control.laid_out));
-	return r;
-}
-
-/* Data as in the file, but the parts that hooks use while recording is off. */
-static int reset(struct injection *injection, struct remote *remote)
-{
-	const struct inject_header *header = inject_image_header(&injection->image);
-	struct inject_range kept[2] = {
-		{header->control, sizeof(struct inject_control)},
-		{header->threads, INJECT_N_THREADS * sizeof(struct inject_thread)},
-	};
-	uint64_t at = injection->image.data_offset, end = injection->image.size;
-	int r = 0;
-
-	if (kept[0].start > kept[1].start) {
-		struct inject_range first = kept[1];
-
-		kept[1] = kept[0];
-		kept[0] = first;
-	}
-	for (size_t i = 0; r >= 0 && i <= ARRAY_SIZE(kept); i++) {
-		uint64_t stop = i < ARRAY_SIZE(kept) ? kept[i].start - injection->base : end;
-
-		r = remote_write(remote, injection->base + at, injection->image.bytes + at,
-				 stop - at);
-		if (i < ARRAY_SIZE(kept))
-			at = stop + kept[i].size;
-	}
-	return r;
-}
-
-static uint32_t find_tid_offset(struct remote *remote)
-{
-	static const uint32_t offsets[] = {INJECT_TID_GLIBC, INJECT_TID_MUSL};
-	uint64_t tp = regs_thread_pointer(&remote->regs);
-
-	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		int32_t tid;
-
-		if (remote_read(remote, tp + offsets[i], &tid, sizeof(tid)) >= 0 &&
-		    tid == remote->tid)
-			return offsets[i];
-	}
-	return 0;
-}
-
-static void fill_loader(const struct injection *injection, struct inject_request *request)
-{
-	const struct inject_modules *modules = &injection->modules;
-
-	request->r_debug = modules->r_debug;
-	request->find_object = modules->find_object;
-	request->vdso = modules->vdso;
-	request->main_stack_end = modules->main_stack_end;
-	request->loader_lock = modules->loader_lock;
-	request->loader_adds = modules->adds_at;
-	request->loader_count = modules->count_at;
-	request->seen_adds = modules->adds;
-	request->seen_count = modules->count;
-}
-
-static void fill_image(const struct injection *injection, struct inject_request *request)
-{
-	const struct inject_image *image = &injection->image;
-
-	request->eh_frame_hdr = injection->base + image->eh_frame_hdr_offset;
-	request->image_start = injection->base;
-	request->image_end = injection->base + image->size;
-	request->text_start = injection->base + image->text_offset;
-	request->text_end = request->text_start + image->text_size;
-	request->groups = injection->base + image->size + IMAGE_TLS_SIZE + IMAGE_STACK_SIZE;
-	request->patches =
-		request->groups + injection->slots.n_groups * sizeof(struct inject_group);
-	request->n_groups = (uint32_t)injection->slots.n_groups;
-	request->n_patches = (uint32_t)injection->slots.n_patches;
-}
-
-/* The request, and what it names. */
-static int send_request(struct injection *injection, struct remote *remote)
-{
-	struct inject_request *request = &injection->control.request;
-	struct inject_slots *slots = &injection->slots;
-	uint64_t control = inject_image_header(&injection->image)->control;
-	const size_t from = offsetof(struct inject_control, reply);
-	int r;
-
-	fill_loader(injection, request);
-	fill_image(injection, request);
-	request->signal = (uint32_t)remote->signal;
-	request->confined = remote->facts.filtered;
-	if (request->n_groups * sizeof(struct inject_group) +
-		    request->n_patches * sizeof(struct inject_patch) >
-	    IMAGE_LIST_SIZE)
-		return -E2BIG;
-	r = remote_write(remote, request->groups, slots->groups,
-			 slots->n_groups * sizeof(*slots->groups));
-	if (r >= 0)
-		r = remote_write(remote, request->patches, slots->patches,
-				 slots->n_patches * sizeof(*slots->patches));
-	injection->control.reply.finished = 0;
-	if (r >= 0)
-		r = remote_write(remote, control + from, &injection->control.reply,
-				 sizeof(injection->control) - from);
-	return r;
-}
-
-/* The list of calls and their data, where otherwise the lists of patches are. */
-static int send_calls(struct injection *injection, struct remote *remote)
-{
-	struct inject_calls *calls = injection->calls;
-	struct inject_request *request = &injection->control.request;
-	uint64_t data_at;
-	int r;
-
-	request->calls =
-		injection->base + injection->image.size + IMAGE_TLS_SIZE + IMAGE_STACK_SIZE;
-	request->n_calls = (uint32_t)calls->n_calls;
-	data_at = request->calls + calls->n_calls * sizeof(*calls->calls);
-	calls->data_at = data_at;
-	for (size_t i = 0; i < calls->n_calls; i++)
-		for (size_t k = 0; k < ARRAY_SIZE(calls->calls[i].arguments); k++)
-			if (calls->pointers[i] >> k & 1)
-				calls->calls[i].arguments[k] += data_at;
-	r = remote_write(remote, request->calls, calls->calls,
-			 calls->n_calls * sizeof(*calls->calls));
-	return r < 0 ? r : remote_write(remote, data_at, calls->data, calls->data_size);
-}
-
-static int fetch_calls(struct injection *injection, struct remote *remote)
-{
-	struct inject_calls *calls = injection->calls;
-	uint64_t at = injection->control.request.calls;
-	size_t size = calls->n_calls * sizeof(*calls->calls);
-	int r = remote_read(remote, at, calls->calls, size);
-
-	return r < 0 ? r : remote_read(remote, at + size, calls->data, calls->data_size);
-}
+struct work {
+	struct injection *injection;
+	struct remote *remote; /* the thread that is stopped */
+	struct remote *errand; /* the one of ours, if there is one */
+	struct inject_wait wait;
+	bool alone; /* the process has no other thread */
+};
 
 /* So that another tool can see whether a thread of ours is still at it. */
 static int note_running(struct injection *injection, struct remote *remote)
@@ -226,55 +54,57 @@ static int note_running(struct injection *injection, struct remote *remote)
 			    sizeof(running));
 }
 
-/* Sends the request and lets the thread do it. */
-static int perform(struct injection *injection, struct remote *remote)
+/* What the thread has left as an answer. */
+static int read_reply(struct injection *injection, struct remote *remote)
+{
+	uint64_t control = inject_image_header(&injection->image)->control;
+	int r = remote_read(remote, control, &injection->control, sizeof(injection->control));
+
+	if (r < 0)
+		return r;
+	injection->outcome.n_patched += injection->control.reply.n_patched;
+	injection->outcome.n_unpatched = injection->control.reply.n_refused;
+	return injection->control.reply.result;
+}
+
+/* Lets the thread do the request that was sent, until that word of the reply says so. */
+static int run(struct injection *injection, struct remote *remote, size_t word)
 {
 	const struct inject_header *header = inject_image_header(&injection->image);
 	const struct inject_request *request = &injection->control.request;
-	uint64_t control = header->control;
-	int r = injection->calls ? send_calls(injection, remote) : 0;
+	int r = note_running(injection, remote);
 
-	if (r >= 0)
-		r = send_request(injection, remote);
-	if (r >= 0)
-		r = note_running(injection, remote);
 	if (r >= 0)
 		r = remote_run(remote, header->start, request->groups, header->resume,
-			       control + offsetof(struct inject_control, reply.finished),
-			       request->session);
+			       header->control + word, request->session);
+	return r < 0 ? r : read_reply(injection, remote);
+}
+
+static int perform(struct injection *injection, struct remote *remote, uint32_t command)
+{
+	int r;
+
+	injection->control.request.command = command;
+	r = injection_send_request(injection, remote);
 	if (r >= 0)
-		r = remote_read(remote, control, &injection->control, sizeof(injection->control));
-	if (r >= 0 && injection->calls)
-		r = fetch_calls(injection, remote);
-	return r < 0 ? r : injection->control.reply.result;
+		r = run(injection, remote, offsetof(struct inject_control, reply.finished));
+	return r;
 }
 
-/* An image that was laid out for calls alone goes again; the thread is out of it. */
-static int remove_image(struct injection *injection, struct remote *remote)
+static int stop(struct work *work)
 {
-	uint64_t arguments[6] = {injection->base, injection->image.total};
-	int64_t result;
-
-	injection->base = 0;
-	return remote_syscall(remote, SYS_munmap, arguments, &result);
+	inject_wait_hurry(&work->wait, true);
+	return remote_stop(work->remote, &work->injection->maps, work->errand->tid);
 }
 
-/* What the thread that has to do it does. */
-static int carry_out(struct injection *injection, struct remote *remote)
+/* The program goes on. Does nothing if it does already. */
+static void release(struct work *work)
 {
-	int r = 0;
+	struct inject_outcome *outcome = &work->injection->outcome;
+	const struct remote *remote = work->remote;
+	uint64_t ns = remote_release(work->remote);
 
-	if (!injection->control.laid_out)
-		r = lay_out(injection, remote);
-	else if (injection->control.request.command & INJECT_START)
-		r = reset(injection, remote);
-	return r < 0 ? r : perform(injection, remote);
-}
-
-static void note_pause(struct injection *injection, const struct remote *remote, uint64_t ns)
-{
-	struct inject_outcome *outcome = &injection->outcome;
-
+	inject_wait_hurry(&work->wait, false);
 	if (ns == 0)
 		return;
 	outcome->n_stops++;
@@ -286,72 +116,178 @@ static void note_pause(struct injection *injection, const struct remote *remote,
 }
 
 /* The stopped thread creates one of ours and is let go; or not: then it has to do the work. */
-static int spawn(struct injection *injection, struct remote *remote, const struct inject_wait *wait,
-		 struct remote *errand)
+static int spawn(struct work *work)
 {
+	const struct injection *injection = work->injection;
 	uint64_t park = injection->base + injection->image.park_offset;
 	uint64_t tls = injection->base + injection->image.size + IMAGE_TLS_SIZE / 2;
-	pid_t id;
-	int r = remote_spawn(remote, park, tls, &id);
+	pid_t tids[2], id;
+	int r;
 
+	work->alone = inject_list_threads(injection->pid, tids, ARRAY_SIZE(tids)) == 1;
+	r = remote_spawn(work->remote, park, tls, &id);
 	if (r < 0)
-		return remote->lost || r == -ETIMEDOUT ? r : 0;
-	note_pause(injection, remote, remote_release(remote));
-	inject_wait_hurry(wait, false);
-	return remote_adopt(remote, id, park, errand);
+		return work->remote->lost || r == -ETIMEDOUT ? r : 0;
+	release(work);
+	return remote_adopt(work->remote, id, park, work->errand);
+}
+
+/* Looks again and stores what was found, as nobody can load anything now. */
+static int look_and_perform(struct work *work, uint32_t command)
+{
+	struct injection *injection = work->injection;
+	int r = injection_look(injection);
+
+	if (r >= 0)
+		r = injection_collect(injection);
+	return r < 0 ? r : perform(injection, work->errand, command);
+}
+
+static bool is_loading(const struct work *work)
+{
+	uint64_t lock = work->injection->modules.loader_lock;
+	uint32_t word = 0;
+
+	return lock && (remote_read(work->errand, lock, &word, sizeof(word)) < 0 || word);
+}
+
+/* The stopped thread does everything. */
+static int make_calls(struct work *work)
+{
+	struct injection *injection = work->injection;
+	int r = injection_send_calls(injection, work->remote);
+
+	if (r >= 0)
+		r = perform(injection, work->remote, injection->control.request.command);
+	return r < 0 ? r : injection_fetch_calls(injection, work->remote);
+}
+
+/* The only thread of the process is stopped until it is met outside of the loader. */
+static int patch_between(struct work *work, uint32_t command)
+{
+	const struct timespec between = {0, WORK_BETWEEN_NS};
+	int r = -EBUSY;
+
+	for (unsigned i = 0; i < WORK_STOPS && r == -EBUSY; i++) {
+		if (i > 0)
+			nanosleep(&between, NULL);
+		r = stop(work);
+		if (r >= 0)
+			r = is_loading(work) ? -EBUSY : look_and_perform(work, command);
+		release(work);
+	}
+	return r;
+}
+
+/* The thread of ours waits for the loader's lock, and has it while the modules are looked at. */
+static int patch_locked(struct work *work, uint32_t command)
+{
+	struct injection *injection = work->injection;
+	uint64_t control = inject_image_header(&injection->image)->control;
+	int r;
+
+	injection->control.request.command = INJECT_HOLD;
+	r = injection_send_request(injection, work->errand);
+	if (r >= 0)
+		r = run(injection, work->errand, offsetof(struct inject_control, reply.held));
+	if (r < 0)
+		return r;
+	r = injection_look(injection);
+	if (r >= 0)
+		r = injection_collect(injection);
+	injection->control.request.command = command;
+	if (r >= 0)
+		r = injection_send_request(injection, work->errand);
+	/* without a request it gives the lock back */
+	if (remote_continue(work->errand, control + offsetof(struct inject_control, reply.finished),
+			    injection->control.request.session) < 0)
+		return -EFAULT;
+	return r < 0 ? r : read_reply(injection, work->errand);
+}
+
+static int patch(struct work *work, uint32_t command)
+{
+	struct injection *injection = work->injection;
+	int r;
+
+	/* without that function the agent looks at modules that may be going */
+	if (injection->insist && injection->modules.loader_lock && injection->modules.find_object)
+		return work->alone ? patch_between(work, command) : patch_locked(work, command);
+	r = work->alone ? stop(work) : 0;
+	if (r >= 0)
+		r = perform(injection, work->errand, command);
+	release(work);
+	return r;
+}
+
+/* What the thread of ours does; one after the other, because what comes first takes longer. */
+static int run_errand(struct work *work)
+{
+	struct injection *injection = work->injection;
+	uint32_t command = injection->control.request.command;
+	int r = 0;
+
+	if (command & INJECT_START)
+		r = perform(injection, work->errand, INJECT_START);
+	if (r >= 0 && command & ~(uint32_t)INJECT_START)
+		r = patch(work, command & ~(uint32_t)INJECT_START);
+	return r;
 }
 
 /* The thread is stopped. */
-static int work(struct injection *injection, struct remote *remote, const struct inject_wait *wait,
-		struct remote *errand)
+static int work_stopped(struct work *work)
 {
+	struct injection *injection = work->injection;
 	struct inject_request *request = &injection->control.request;
 	const bool is_new = !injection->base;
-	int r = is_new ? map_image(injection, remote) : 0;
 	uint64_t begun_ns;
+	int r = is_new ? injection_map(injection, work->remote) : 0;
 
 	if (r >= 0 && request->command & INJECT_START)
-		request->tid_offset = find_tid_offset(remote);
-	/* the functions of an allocator need a thread that libc knows */
+		request->tid_offset = injection_find_tid_offset(work->remote);
 	if (r >= 0 && !injection->calls)
-		r = spawn(injection, remote, wait, errand);
+		r = spawn(work);
 	begun_ns = remote_now_ns();
-	if (r >= 0)
-		r = carry_out(injection, errand->ours ? errand : remote);
-	if (injection->calls && is_new && injection->base && !remote->away)
-		(void)remove_image(injection, remote);
+	if (r >= 0 && !injection->control.laid_out)
+		r = injection_lay_out(injection, work->errand->ours ? work->errand : work->remote);
+	else if (r >= 0 && request->command & INJECT_START)
+		r = injection_reset(injection, work->remote);
+	if (r >= 0 && injection->calls)
+		r = make_calls(work);
+	else if (r >= 0)
+		r = work->errand->ours ? run_errand(work)
+				       : perform(injection, work->remote, request->command);
+	/* one that was laid out for calls alone goes again */
+	if (injection->calls && is_new && injection->base && !work->remote->away)
+		(void)injection_unmap(injection, work->remote);
 	injection->outcome.working_ns += remote_now_ns() - begun_ns;
-	remote_dismiss(errand);
-	note_pause(injection, remote, remote_release(remote));
-	injection->outcome.n_patched += injection->control.reply.n_patched;
-	injection->outcome.n_unpatched = injection->control.reply.n_refused;
 	return r;
 }
 
 int injection_work(struct injection *injection)
 {
 	struct remote *remotes = calloc(2, sizeof(*remotes));
-	struct inject_wait wait;
+	struct work work = {.injection = injection, .remote = remotes, .errand = remotes + 1};
 	int r;
 
 	if (!remotes)
 		return -ENOMEM;
-	inject_wait_begin(&wait);
-	r = remote_init(&remotes[0], injection->pid, &injection->facts, &injection->maps);
-	inject_wait_hurry(&wait, true);
+	inject_wait_begin(&work.wait);
+	r = remote_init(work.remote, injection->pid, &injection->facts, &injection->maps);
 	if (r >= 0 && injection->calls) {
-		injection->outside->handler_return = remotes[0].gadget_sigreturn;
-		remotes[0].suits = &outside_suits;
-		remotes[0].suits_userdata = injection->outside;
-		remotes[0].run_ms = injection->calls->run_ms;
+		injection->outside->handler_return = work.remote->gadget_sigreturn;
+		work.remote->suits = &outside_suits;
+		work.remote->suits_userdata = injection->outside;
+		work.remote->run_ms = injection->calls->run_ms;
 	}
 	if (r >= 0)
-		r = remote_stop(&remotes[0], &injection->maps);
+		r = stop(&work);
 	if (r >= 0)
-		r = work(injection, &remotes[0], &wait, &remotes[1]);
-	inject_wait_hurry(&wait, false);
-	inject_wait_end(&wait);
-	remote_deinit(&remotes[0]);
+		r = work_stopped(&work);
+	remote_dismiss(work.errand);
+	release(&work);
+	inject_wait_end(&work.wait);
+	remote_deinit(work.remote);
 	free(remotes);
 	return r;
 }

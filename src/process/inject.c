@@ -7,7 +7,8 @@
  *	the thread of ours   runs the start function and ends; what that has left as an answer is read
  *
  * If the loader was at work, the stored slots could be the wrong ones: then nothing is stored, and all of
- * it begins anew a moment later. When it has succeeded, the slots are looked at once more: one that was
+ * it begins anew a moment later; if that happens all the time, the loader is kept waiting (inject-work.c).
+ * When it has succeeded, the slots are looked at once more: one that was
  * being bound at that very moment may lead to the original again.
  *
  * An image is used again. What it recorded before is given back, and its state begins anew, if no thread is
@@ -23,10 +24,11 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
+#include "process/inject-remote.h"
 #include "process/inject-session.h"
 #include "process/inject-thread.h"
 
-enum { INJECT_TRIES = 200 };
+static const uint64_t INJECT_INSIST_NS = 60000000, INJECT_PATIENCE_NS = 10000000000;
 
 static void set_command(struct injection *injection, uint32_t command)
 {
@@ -78,76 +80,81 @@ static int prepare_start(struct injection *injection, const struct inject_option
 	return 0;
 }
 
-/* Collects for a way, there or back. */
-static int collect(struct injection *injection, bool back)
-{
-	return inject_slots_collect(injection->memory, &injection->maps, &injection->modules,
-				    inject_image_header(&injection->image), &injection->control,
-				    back, &injection->slots);
-}
-
 static bool is_to_be_repeated(int r)
 {
 	return r == -EAGAIN || r == -EBUSY;
 }
 
-/* Ends the recording; the slots lead to the originals again. */
-static int leave(struct injection *injection)
+/* One attempt to end the recording; the slots lead to the originals again. */
+static int leave_once(struct injection *injection)
 {
-	int r = -EAGAIN;
+	int r = injection_look(injection);
 
-	for (unsigned i = 0; i < INJECT_TRIES && is_to_be_repeated(r); i++) {
-		if (i > 0)
-			injection_pause();
-		r = injection_look(injection);
-		if (r >= 0 && !injection->base)
-			return -ENODATA;
-		if (r >= 0)
-			r = collect(injection, true);
-		if (r < 0)
-			continue;
-		set_command(injection, INJECT_PATCH | INJECT_STOP);
-		r = injection_work(injection);
-	}
-	return r;
+	if (r >= 0 && !injection->base)
+		return -ENODATA;
+	if (r >= 0)
+		r = injection_collect(injection);
+	if (r < 0)
+		return r;
+	set_command(injection, INJECT_PATCH | INJECT_STOP);
+	return injection_work(injection);
 }
 
 /* One attempt to begin, or, once begun, to store what is not stored yet. */
-static int enter_once(struct injection *injection, const struct inject_options *options)
+static int enter_once(struct injection *injection)
 {
 	int r = injection_look(injection);
 
 	if (r < 0)
 		return r;
 	if (!injection->base || !injection->control.active) {
-		r = prepare_start(injection, options);
+		r = prepare_start(injection, injection->options);
 	} else {
 		set_command(injection, INJECT_PATCH);
 	}
 	if (r >= 0)
-		r = collect(injection, false);
+		r = injection_collect(injection);
 	if (r < 0 || (injection->slots.n_patches == 0 && injection->control.active))
 		return r;
 	return injection_work(injection);
 }
 
-static int enter(struct injection *injection, const struct inject_options *options)
+/* Again and again while the loader is at work; when that has lasted, with the loader kept from it. */
+static int persist(struct injection *injection, int (*once)(struct injection *injection))
 {
-	int r = -EAGAIN;
+	uint64_t begun_ns = remote_now_ns();
+	int r;
 
-	for (unsigned i = 0; i < INJECT_TRIES && is_to_be_repeated(r); i++) {
-		if (i > 0)
-			injection_pause();
-		r = enter_once(injection, options);
+	injection->insist = false;
+	for (;;) {
+		uint64_t ns;
+
+		r = once(injection);
+		ns = remote_now_ns() - begun_ns;
+		if (!is_to_be_repeated(r) || ns > INJECT_PATIENCE_NS)
+			return r;
+		injection->insist = ns > INJECT_INSIST_NS;
+		injection_pause();
 	}
+}
+
+static int leave(struct injection *injection)
+{
+	injection->back = true;
+	return persist(injection, leave_once);
+}
+
+static int enter(struct injection *injection)
+{
+	int r, again;
+
+	injection->back = false;
+	r = persist(injection, enter_once);
+	if (r < 0)
+		return r;
 	/* the second look */
-	if (r >= 0) {
-		int again = enter_once(injection, options);
-
-		if (again < 0 && !is_to_be_repeated(again))
-			r = again;
-	}
-	return r;
+	again = enter_once(injection);
+	return again < 0 && !is_to_be_repeated(again) ? again : r;
 }
 
 /* What an attach that did not come to its end, or the parent of this process, has left. */
@@ -177,7 +184,8 @@ static int attach(struct injection *injection, const struct inject_options *opti
 	if (r < 0)
 		return r;
 	injection->outcome = (struct inject_outcome){};
-	r = enter(injection, options);
+	injection->options = options;
+	r = enter(injection);
 	if (r < 0 && injection->base)
 		(void)leave(injection);
 	return r;

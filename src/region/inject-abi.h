@@ -93,6 +93,11 @@ enum inject_command {
 	INJECT_PATCH = 1 << 1, /* store the patches */
 	INJECT_STOP = 1 << 2,  /* recording ends, after the patches */
 	INJECT_CALL = 1 << 3,  /* make the calls, and nothing else */
+	/*
+	 * The loader's lock is taken, by a thread of the tool's own. Then the request is replaced by what is
+	 * to be done with it.
+	 */
+	INJECT_HOLD = 1 << 4,
 };
 
 /* A word that is replaced if it holds what is expected. */
@@ -151,8 +156,8 @@ struct inject_reply {
 	uint32_t n_patched;
 	uint32_t n_changed; /* held something else than expected */
 	uint32_t n_refused; /* in pages whose protection could not be changed */
-	uint32_t reserved;
-	uint64_t region; /* its address, once recording has begun */
+	uint32_t held;      /* the request's session: the lock is held, or result says why not */
+	uint64_t region;    /* its address, once recording has begun */
 };
 
 struct inject_control {

@@ -19,7 +19,7 @@ STORM = f"{leaks.VICTIMS}/attach-storm"
 COUNT = f"{leaks.VICTIMS}/attach-count"
 PLUGIN = f"{leaks.VICTIMS}/libplugin-a.so"
 MODES = {"threads": ["threads", "100"], "calls": ["calls"], "registers": ["registers"],
-         "plugins": ["plugins", PLUGIN], "forks": ["forks"]}
+         "plugins": ["plugins", PLUGIN], "plugin": ["plugin", PLUGIN], "forks": ["forks"]}
 
 
 @contextlib.contextmanager

@@ -6,20 +6,27 @@
  * What was collected from outside may be wrong by now: a module may have been unloaded, and its pages
  * be somebody else's. So the loader is kept out: its lock is taken, if it is free, by the one
  * instruction that the loader itself takes it with; if it is not, somebody is loading, and the tool tries
- * again later. Nothing waits here. With the lock held, the loader's counters tell whether the modules are
- * those that the tool has seen.
+ * again later. With the lock held, the loader's counters tell whether the modules are those that the
+ * tool has seen. Only in patch_hold somebody waits, and that is a thread of the tool's own.
  *
  * The lock is a recursive mutex of libc: the word that threads wait at (0 free, 1 held, 2 held and
  * somebody may be waiting), how often its owner holds it, its owner, its number of users.
  *
- * Context: the thread that the tool has stopped, at any instruction, on a stack of ours.
+ * Context: a thread of the tool's own, or the one that it has stopped, at any instruction; on a stack of
+ * ours.
  */
 #include "agent/inject/patch.h"
 
 #include "agent/core/sys.h"
 #include "base/macro.h"
 
-enum { PATCH_FUTEX_WAKE_PRIVATE = 129 };
+enum {
+	PATCH_FUTEX_WAIT_PRIVATE = 128,
+	PATCH_FUTEX_WAKE_PRIVATE = 129,
+	PATCH_SPINS = 20000,           /* looks at the lock before it is slept on */
+	PATCH_SLEEP_NS = 1000000,      /* at most */
+	PATCH_PATIENCE_NS = 300000000, /* until patch_hold gives up */
+};
 
 struct patch_lock {
 	uint32_t word;
@@ -91,22 +98,72 @@ static void patch_group(const struct inject_group *group, const struct inject_pa
 		sys_call3(SYS_NR_mprotect, (long)group->start, (long)group->size, group->prot);
 }
 
-int patch_all(const struct inject_request *request, struct inject_reply *reply)
+int patch_locked(const struct inject_request *request, struct inject_reply *reply)
 {
 	const struct inject_group *groups = (const struct inject_group *)request->groups;
 	const struct inject_patch *patches = (const struct inject_patch *)request->patches;
-	struct patch_lock *lock = (struct patch_lock *)request->loader_lock;
 
-	if (!patch_lock_try(lock))
-		return -SYS_EBUSY;
-	if (!patch_is_current(request)) {
-		patch_lock_drop(lock);
+	if (!patch_is_current(request))
 		return -SYS_EAGAIN;
-	}
 	for (uint32_t i = 0; i < request->n_groups; i++) {
 		patch_group(&groups[i], patches, reply);
 		patches += groups[i].n_patches;
 	}
-	patch_lock_drop(lock);
 	return 0;
+}
+
+int patch_all(const struct inject_request *request, struct inject_reply *reply)
+{
+	struct patch_lock *lock = (struct patch_lock *)request->loader_lock;
+	int r;
+
+	if (!patch_lock_try(lock))
+		return -SYS_EBUSY;
+	r = patch_locked(request, reply);
+	patch_lock_drop(lock);
+	return r;
+}
+
+/* Whoever has the lock takes it again at once, so that it has to be looked at all the time. */
+static bool patch_lock_spin(struct patch_lock *lock)
+{
+	for (unsigned i = 0; i < PATCH_SPINS; i++) {
+		if (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) == 0 && patch_lock_try(lock))
+			return true;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	}
+	return false;
+}
+
+static void patch_lock_sleep(struct patch_lock *lock)
+{
+	const struct {
+		int64_t s, ns;
+	} timeout = {0, PATCH_SLEEP_NS};
+	uint32_t held = 1;
+
+	/* who unlocks it is to wake us */
+	(void)__atomic_compare_exchange_n(&lock->word, &held, 2, false, __ATOMIC_RELAXED,
+					  __ATOMIC_RELAXED);
+	sys_call4(SYS_NR_futex, (long)&lock->word, PATCH_FUTEX_WAIT_PRIVATE, 2, (long)&timeout);
+}
+
+bool patch_hold(const struct inject_request *request)
+{
+	struct patch_lock *lock = (struct patch_lock *)request->loader_lock;
+	uint64_t end_ns = sys_clock_ns() + PATCH_PATIENCE_NS;
+
+	while (!patch_lock_spin(lock)) {
+		if (sys_clock_ns() > end_ns)
+			return false;
+		patch_lock_sleep(lock);
+	}
+	/* others may be waiting since the word was 2 */
+	__atomic_store_n(&lock->word, 2, __ATOMIC_RELAXED);
+	return true;
+}
+
+void patch_drop(const struct inject_request *request)
+{
+	patch_lock_drop((struct patch_lock *)request->loader_lock);
 }

@@ -5,6 +5,8 @@
 #ifndef AGENT_INJECT_PATCH_H
 #define AGENT_INJECT_PATCH_H
 
+#include <stdbool.h>
+
 #include "region/inject-abi.h"
 
 /*
@@ -12,5 +14,13 @@
  * unloaded, -EAGAIN if that has happened since the tool looked; then nothing was stored.
  */
 int patch_all(const struct inject_request *request, struct inject_reply *reply);
+
+/*
+ * The same in parts, by a thread that no other thread waits for: patch_hold waits for the loader's lock
+ * and is false if that takes too long. Processes of one thread take it in a way of their own; not there.
+ */
+bool patch_hold(const struct inject_request *request);
+int patch_locked(const struct inject_request *request, struct inject_reply *reply);
+void patch_drop(const struct inject_request *request);
 
 #endif

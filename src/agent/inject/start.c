@@ -8,8 +8,9 @@
  *
  * If the loader is busy, the core stays started and the tool asks again for the patches alone.
  *
- * Context: the thread that the tool has stopped, at any instruction (inside malloc, with any lock held,
- * in the core itself), signals blocked, on a stack of ours. The floating point state is a fresh one.
+ * Context: a thread of the tool's own, traced by it; or one that it has stopped, at any instruction
+ * (inside malloc, with any lock held, in the core itself). Signals blocked, on a stack of ours, with a
+ * fresh floating point state.
  */
 #include "agent/inject/start.h"
 
@@ -68,28 +69,68 @@ static void make_calls(const struct inject_request *request)
 	}
 }
 
+static int begin(const struct inject_request *request)
+{
+	int r;
+
+	for (uint32_t i = 0; i < request->n_unmaps; i++)
+		sys_call3(SYS_NR_munmap, (long)request->unmaps[i].start,
+			  (long)request->unmaps[i].size, 0);
+	r = start_core(request);
+	/* release pairs with the acquire in visit_enter */
+	if (r == 0)
+		__atomic_store_n(&control.active, 1, __ATOMIC_RELEASE);
+	return r;
+}
+
+static void end(void)
+{
+	__atomic_store_n(&control.active, 0, __ATOMIC_SEQ_CST);
+	core_set_state(MT_STATE_DETACHED);
+}
+
+/* The tool, if it traces this thread, sees the signal; the process ignores it. */
+static void call_tool(const struct inject_request *request)
+{
+	if (request->signal)
+		sys_call3(SYS_NR_tgkill, sys_getpid(), sys_gettid(), (long)request->signal);
+	else
+		sys_gettid();
+}
+
+/* The tool replaces the request while the lock is held; if it does not, nothing is done. */
+static int hold(const struct inject_request *request, struct inject_reply *reply)
+{
+	bool held = patch_hold(request);
+	int r = held ? 0 : -SYS_EBUSY;
+
+	reply->result = r;
+	/* release pairs with the tool's reading of it */
+	__atomic_store_n(&reply->held, request->session, __ATOMIC_RELEASE);
+	if (!held)
+		return r;
+	call_tool(request);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (request->command & INJECT_PATCH)
+		r = patch_locked(request, reply);
+	patch_drop(request);
+	return r;
+}
+
 static int obey(const struct inject_request *request, struct inject_reply *reply)
 {
 	int r = 0;
 
 	if (request->command & INJECT_CALL)
 		make_calls(request);
-	if (request->command & INJECT_START) {
-		for (uint32_t i = 0; i < request->n_unmaps; i++)
-			sys_call3(SYS_NR_munmap, (long)request->unmaps[i].start,
-				  (long)request->unmaps[i].size, 0);
-		r = start_core(request);
-		if (r < 0)
-			return r;
-		/* release pairs with the acquire in visit_enter */
-		__atomic_store_n(&control.active, 1, __ATOMIC_RELEASE);
-	}
-	if (request->command & INJECT_PATCH)
+	if (request->command & INJECT_START)
+		r = begin(request);
+	if (r == 0 && request->command & INJECT_HOLD)
+		r = hold(request, reply);
+	else if (r == 0 && request->command & INJECT_PATCH)
 		r = patch_all(request, reply);
-	if (r == 0 && (request->command & INJECT_STOP)) {
-		__atomic_store_n(&control.active, 0, __ATOMIC_SEQ_CST);
-		core_set_state(MT_STATE_DETACHED);
-	}
+	if (r == 0 && (request->command & INJECT_STOP))
+		end();
 	return r;
 }
 
@@ -106,7 +147,5 @@ void inject_start(void)
 	/* release pairs with the tool's reading of it */
 	__atomic_store_n(&reply->finished, request->session, __ATOMIC_RELEASE);
 	__atomic_store_n(&control.running, 0, __ATOMIC_RELAXED);
-	/* ignored by the process, but seen by the tool that traces this thread */
-	if (request->signal)
-		sys_call3(SYS_NR_tgkill, sys_getpid(), sys_gettid(), (long)request->signal);
+	call_tool(request);
 }
