@@ -26,14 +26,21 @@ struct schedule {
 	uint64_t runtime, deadline, period;
 };
 
-/*
- * While a thread waits for the tool, the tool goes before others: in real time where it may, else with the
- * nice value of those who may, and with the shortest slice, which anybody may ask for (Linux 6.12). What
- * cannot be is done without.
- */
+/* With the nice value of those who may, and the shortest slice, which anybody may ask for (Linux 6.12). */
+static void schedule(pid_t tid, bool hurry, int nice)
+{
+	struct schedule schedule = {.size = sizeof(schedule), .runtime = hurry ? WAIT_SLICE_NS : 0};
+
+	schedule.nice = hurry ? WAIT_NICE : nice;
+	if (syscall(SYS_sched_setattr, tid, &schedule, 0) < 0 && hurry) {
+		schedule.nice = nice;
+		(void)syscall(SYS_sched_setattr, tid, &schedule, 0);
+	}
+}
+
+/* While a thread waits for the tool, the tool goes before others: in real time where it may. */
 void inject_wait_hurry(const struct inject_wait *wait, bool on)
 {
-	struct schedule schedule = {.size = sizeof(schedule), .runtime = on ? WAIT_SLICE_NS : 0};
 	struct schedule real_time = {.size = sizeof(real_time),
 				     .policy = SCHED_RR,
 				     .flags = SCHED_FLAG_RESET,
@@ -41,11 +48,12 @@ void inject_wait_hurry(const struct inject_wait *wait, bool on)
 
 	if (on && syscall(SYS_sched_setattr, 0, &real_time, 0) == 0)
 		return;
-	schedule.nice = on ? WAIT_NICE : wait->old_nice;
-	if (syscall(SYS_sched_setattr, 0, &schedule, 0) < 0 && on) {
-		schedule.nice = wait->old_nice;
-		(void)syscall(SYS_sched_setattr, 0, &schedule, 0);
-	}
+	schedule(0, on, wait->old_nice);
+}
+
+void inject_wait_hurry_thread(pid_t tid)
+{
+	schedule(tid, true, 0);
 }
 
 void inject_wait_note(struct inject_wait *wait)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/time.h>
+#include <sys/types.h>
 
 struct inject_wait {
 	struct sigaction old_action;
@@ -24,5 +25,7 @@ void inject_wait_end(struct inject_wait *wait);
 void inject_wait_note(struct inject_wait *wait);
 /* While a thread of the program stands still this thread goes before others. */
 void inject_wait_hurry(const struct inject_wait *wait, bool on);
+/* The same for a thread of ours in the process, for good. */
+void inject_wait_hurry_thread(pid_t tid);
 
 #endif

@@ -129,7 +129,11 @@ static int spawn(struct work *work)
 	if (r < 0)
 		return work->remote->lost || r == -ETIMEDOUT ? r : 0;
 	release(work);
-	return remote_adopt(work->remote, id, park, work->errand);
+	r = remote_adopt(work->remote, id, park, work->errand);
+	/* threads may come to wait for it */
+	if (r >= 0)
+		inject_wait_hurry_thread(work->errand->tid);
+	return r;
 }
 
 /* Looks again and stores what was found, as nobody can load anything now. */

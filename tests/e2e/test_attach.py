@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`memtrace attach` to processes that were started without the agent: what it sees, and that they go on."""
 
-import contextlib
 import json
 import os
 import random
@@ -14,51 +13,7 @@ import time
 import pytest
 
 import leaks
-
-STORM = f"{leaks.VICTIMS}/attach-storm"
-COUNT = f"{leaks.VICTIMS}/attach-count"
-PLUGIN = f"{leaks.VICTIMS}/libplugin-a.so"
-MODES = {"threads": ["threads", "100"], "calls": ["calls"], "registers": ["registers"],
-         "plugins": ["plugins", PLUGIN], "plugin": ["plugin", PLUGIN], "forks": ["forks"]}
-
-
-@contextlib.contextmanager
-def running(*command, code=0, env=None):
-    """A process that says "ready"; at the end it is told to end, and its exit code is looked at."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, env=env) as process:
-        try:
-            assert process.stdout.readline() == "ready\n"
-            yield process
-            assert process.poll() is None, process.stderr.read()
-            process.terminate()
-            assert process.wait(timeout=30) == code, process.stderr.read()
-        finally:
-            process.kill()
-
-
-@contextlib.contextmanager
-def attached(pid, folder, *options, name="a.memtrace"):
-    """memtrace attach from its first line, which is in .first, to Ctrl-C."""
-    with subprocess.Popen([leaks.MEMTRACE, "attach", "-o", name, *options, str(pid)], cwd=folder,
-                          stderr=subprocess.PIPE, text=True) as tool:
-        try:
-            tool.first = tool.stderr.readline()
-            assert "recording in" in tool.first, tool.first
-            assert "Ctrl-C" in tool.stderr.readline()
-            yield tool
-            tool.send_signal(signal.SIGINT)
-            tool.rest = tool.stderr.read()
-            assert tool.wait(timeout=30) == 0, tool.rest
-        finally:
-            tool.kill()
-
-
-def image_mappings(pid):
-    """The code of images in the process: private, anonymous, executable."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
-        return [line for line in file if re.search(r" r-xp 0+ 00:00 0\s*$", line)]
-
+from attaching import COUNT, MODES, STORM, attached, image_mappings, rounds, running
 
 def tell(process):
     process.stdin.write("go\n")
@@ -134,28 +89,10 @@ def test_attach_again_uses_the_same_image(memtrace, tmp_path):
         assert calls_by_function(memtrace, f"{i}.memtrace")["malloc"] == 4 * 1000
 
 
-def rounds(process, n, memtrace, *options):
-    pauses = []
-    for _ in range(n):
-        done = memtrace("attach", "--duration=1ms", "-o", "r.memtrace", *options, process.pid)
-        assert done.returncode == 0, done.stderr
-        assert process.poll() is None, process.stderr.read()
-        pauses += re.findall(r"for (\d+\.\d+) ms", done.stderr)
-    assert len(pauses) == 2 * n
-    assert len(image_mappings(process.pid)) == 1
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_programs_go_on(memtrace, mode):
     with running(STORM, *MODES[mode]) as process:
         rounds(process, 6, memtrace)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("mode", MODES)
-def test_programs_go_on_for_long(memtrace, mode):
-    with running(STORM, *MODES[mode]) as process:
-        rounds(process, 1000, memtrace)
 
 
 def test_python_goes_on(script, memtrace):
