@@ -108,7 +108,7 @@ int remote_adopt(const struct remote *remote, pid_t id, uint64_t park, struct re
 
 	*ret = *remote;
 	ret->ours = true;
-	ret->lost = ret->stopped = ret->sent = false;
+	ret->lost = ret->stopped = ret->sent = ret->away = false;
 	ret->held_signal = 0;
 	ret->frame = park;
 	ret->leave = park + REGS_PARK_CODE;
