@@ -66,7 +66,7 @@ static int read_text(const char *format, pid_t pid, char **ret)
 	return r == -ENOENT ? -ESRCH : r;
 }
 
-static int check_state(pid_t pid, const char *status, struct strbuf *error)
+int inject_check_status(pid_t pid, const char *status, struct strbuf *error)
 {
 	const char *state = status_value(status, "State");
 	pid_t tracer = (pid_t)status_number(status, "TracerPid", 10);
@@ -118,6 +118,16 @@ static int check_state(pid_t pid, const char *status, struct strbuf *error)
 	return 0;
 }
 
+int inject_check_class(pid_t pid, unsigned char class, struct strbuf *error)
+{
+	if (class == ELFCLASS64)
+		return 0;
+	strbuf_addf(error,
+		    "%d is a 32-bit program, and memtrace works in 64-bit ones; use --no-inject",
+		    (int)pid);
+	return -ENOTSUP;
+}
+
 static int check_program(pid_t pid, struct strbuf *error)
 {
 	_cleanup_close_ int fd = -EBADF;
@@ -129,12 +139,7 @@ static int check_program(pid_t pid, struct strbuf *error)
 	/* a file that cannot be read is looked at in memory later */
 	if (fd < 0 || file_pread(fd, ident, sizeof(ident), 0) != sizeof(ident))
 		return 0;
-	if (ident[EI_CLASS] == ELFCLASS64)
-		return 0;
-	strbuf_addf(error,
-		    "%d is a 32-bit program, and memtrace works in 64-bit ones; use --no-inject",
-		    (int)pid);
-	return -ENOTSUP;
+	return inject_check_class(pid, ident[EI_CLASS], error);
 }
 
 static bool yama_forbids(void)
@@ -145,32 +150,20 @@ static bool yama_forbids(void)
 	       strtol(text, NULL, 10) > 0;
 }
 
-static int check_permission(pid_t pid, const char *status, struct strbuf *error)
+void inject_explain_denial(pid_t pid, const struct inject_denial *denial, struct strbuf *error)
 {
-	_cleanup_close_ int fd = -EBADF;
-	uid_t uid = (uid_t)status_number(status, "Uid", 10);
-	struct stat st;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd >= 0)
-		return 0;
-	if (errno == ENOENT)
-		return -ESRCH;
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	if (geteuid() != 0 && uid != geteuid())
+	if (denial->is_other)
 		strbuf_addf(
 			error,
 			"%d belongs to another user (uid %u); run memtrace as that user, or as root",
-			(int)pid, (unsigned)uid);
-	else if (stat(path, &st) == 0 && st.st_uid != uid)
+			(int)pid, (unsigned)denial->uid);
+	else if (denial->is_undumpable)
 		strbuf_addf(
 			error,
 			"%d has made itself undumpable (prctl, or a changed user id), which keeps "
 			"tracers out; run memtrace as root",
 			(int)pid);
-	else if (yama_forbids())
+	else if (denial->is_yama)
 		strbuf_addf(
 			error,
 			"%d may not be traced: kernel.yama.ptrace_scope allows that for children "
@@ -182,6 +175,26 @@ static int check_permission(pid_t pid, const char *status, struct strbuf *error)
 			"%d may not be traced: the kernel's rules (capabilities, a security module, "
 			"a container) forbid it; run memtrace as root outside the container",
 			(int)pid);
+}
+
+static int check_permission(pid_t pid, const char *status, struct strbuf *error)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct inject_denial denial = {.uid = (uid_t)status_number(status, "Uid", 10)};
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		return 0;
+	if (errno == ENOENT)
+		return -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	denial.is_other = geteuid() != 0 && denial.uid != geteuid();
+	denial.is_undumpable = stat(path, &st) == 0 && st.st_uid != denial.uid;
+	denial.is_yama = yama_forbids();
+	inject_explain_denial(pid, &denial, error);
 	return -EPERM;
 }
 
@@ -191,7 +204,7 @@ int inject_check(pid_t pid, struct inject_facts *ret, struct strbuf *error)
 	int r = read_text("/proc/%d/status", pid, &status);
 
 	if (r >= 0)
-		r = check_state(pid, status, error);
+		r = inject_check_status(pid, status, error);
 	if (r >= 0)
 		r = check_program(pid, error);
 	if (r >= 0)
