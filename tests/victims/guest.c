@@ -8,14 +8,10 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +22,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "../support/confine.h"
 
 extern char **environ;
 static void *volatile sink;
@@ -280,47 +278,7 @@ static void case_chroot(void)
 /* Only what an allocating, printing and forking program needs; anything else kills the process. */
 static void case_seccomp(void)
 {
-	static const int allowed[] = {
-		SYS_read,
-		SYS_write,
-		SYS_exit,
-		SYS_exit_group,
-		SYS_mmap,
-		SYS_munmap,
-		SYS_mremap,
-		SYS_madvise,
-		SYS_brk,
-		SYS_futex,
-		SYS_clone,
-		SYS_wait4,
-		SYS_getpid,
-		SYS_gettid,
-		SYS_mprotect,
-		SYS_close,
-		SYS_fstat,
-		SYS_newfstatat,
-		SYS_rt_sigaction,
-		SYS_rt_sigprocmask,
-		SYS_rt_sigreturn,
-		SYS_clock_gettime,
-		SYS_set_robust_list,
-		SYS_getrandom,
-	};
-	struct sock_filter filter[3 + 2 * sizeof(allowed) / sizeof(allowed[0])];
-	struct sock_fprog program = {.filter = filter};
-	size_t n = 0;
-
-	filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						   offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-							   (unsigned)allowed[i], 0, 1);
-		filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	}
-	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	program.len = (unsigned short)n;
-	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	CHECK(confine_process(CONFINE_BY_PRCTL) == 0);
 	leak();
 	for (int i = 0; i < 1000; i++)
 		free(malloc((size_t)i * 1000));
