@@ -43,7 +43,7 @@ struct map_entry {
 };
 
 struct auxv {
-	uint64_t phdr, phnum, vdso, execfn, page_size;
+	uint64_t phdr, phnum, vdso, execfn, page_size, base;
 };
 
 static void read_auxv(const Elf64_auxv_t *entries, size_t n, struct auxv *ret)
@@ -64,6 +64,9 @@ static void read_auxv(const Elf64_auxv_t *entries, size_t n, struct auxv *ret)
 			break;
 		case AT_EXECFN:
 			ret->execfn = value;
+			break;
+		case AT_BASE:
+			ret->base = value;
 			break;
 		case AT_PAGESZ:
 			ret->page_size = value;
@@ -258,11 +261,22 @@ static int find_list(pid_t pid, struct memory *memory, struct inject_modules *mo
 		return r == -ENOENT ? -ESRCH : r;
 	read_auxv((const void *)bytes, size / sizeof(Elf64_auxv_t), &auxv);
 	modules->vdso = auxv.vdso;
+	modules->interpreter = auxv.base;
 	/* the path that the kernel puts at the very end of the initial stack */
 	if (auxv.execfn && auxv.page_size)
 		modules->main_stack_end = ALIGN_UP(auxv.execfn, auxv.page_size);
 	r = find_main_dynamic(memory, &auxv, &dynamic);
 	return r < 0 ? r : find_debug(memory, dynamic, &modules->r_debug);
+}
+
+/* A list that was cut off while it was read ends before the loader itself, or anywhere. */
+static int check_list(const struct inject_modules *modules)
+{
+	for (size_t i = 0; i < modules->n_modules; i++)
+		if (modules->modules[i].bias == modules->interpreter ||
+		    modules->modules[i].start == modules->interpreter)
+			return 0;
+	return modules->interpreter ? -EAGAIN : 0;
 }
 
 static int read_once(pid_t pid, struct memory *memory, const struct maps *maps,
@@ -273,6 +287,8 @@ static int read_once(pid_t pid, struct memory *memory, const struct maps *maps,
 
 	if (r >= 0)
 		r = read_namespaces(memory, maps, &modules);
+	if (r >= 0)
+		r = check_list(&modules);
 	if (r >= 0)
 		r = inject_loader_find(memory, &modules);
 	if (r < 0) {

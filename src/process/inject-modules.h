@@ -34,7 +34,7 @@ struct inject_modules {
 	struct inject_module *modules; /* the main program first */
 	size_t n_modules;
 	uint64_t r_debug;
-	uint64_t vdso, main_stack_end;
+	uint64_t vdso, main_stack_end, interpreter; /* addresses; 0 if they are not known */
 	/* glibc's; 0 elsewhere */
 	uint64_t loader_lock, adds_at, count_at, find_object;
 	uint64_t adds, count; /* what they said before the modules were read */
