@@ -11,6 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 
 from allsamples import print_all_samples, run_all_samples  # noqa: E402
+from attach import print_attach, run_attach  # noqa: E402
 from overhead import print_overhead, run_overhead  # noqa: E402
 from peers import print_peers, run_peers  # noqa: E402
 from plot import write_plot  # noqa: E402
@@ -22,6 +23,7 @@ PARTS = {
     "overhead": (11, run_overhead, print_overhead),
     "all-samples": (5, run_all_samples, print_all_samples),
     "symbols": (5, run_symbols, print_symbols),
+    "attach": (50, run_attach, print_attach),
 }
 
 
@@ -30,6 +32,7 @@ def parse():
     parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all",
                         help="peers: time and memory of allocators; overhead: the default sampling against none;"
                         " all-samples: --sample=all and heaptrack; symbols: names of addresses, against llvm-symbolizer;"
+                        " attach: for how long a process stands still, against gdb;"
                         " all of them without one")
     parser.add_argument("workload", nargs="*", help="only workloads whose names begin so")
     parser.add_argument("--rounds", type=int, help="rounds of each variant (5; overhead: 11)")
