@@ -35,6 +35,8 @@ struct remote {
 	int signal;      /* tells of the end of remote_run; 0 if there is none that would do */
 	int held_signal; /* came meanwhile, and is delivered at the release */
 	bool seized, stopped, sent, lost;
+	pid_t late[4]; /* threads that did not stop in time, and may do so yet */
+	unsigned n_late;
 	bool ours;          /* created by remote_spawn */
 	bool away;          /* the function took too long; the thread comes back by itself */
 	long syscall;       /* that the thread is in; -1: none */
@@ -55,6 +57,8 @@ void remote_deinit(struct remote *remote);
  * except is left alone: a thread of ours, or 0.
  */
 int remote_stop(struct remote *remote, const struct maps *maps, pid_t except);
+/* Threads that had not stopped in time go on. Waits that long for those that have still not. */
+void remote_leave_late(struct remote *remote, uint64_t ms);
 /* The stopped thread makes a system call; its result is in ret. */
 int remote_syscall(struct remote *remote, long number, const uint64_t arguments[6], int64_t *ret);
 /*

@@ -20,7 +20,8 @@
 #include "process/inject-remote.h"
 
 enum {
-	STOP_MS = 500, /* for a thread to stop */
+	STOP_MS = 500,       /* for a thread to stop, while there are others */
+	STOP_LAST_MS = 5000, /* and for the last one */
 	STOP_PENDING_MAX = 8,
 	STOP_SUSPEND_SECCOMP = 1 << 21, /* PTRACE_O_SUSPEND_SECCOMP */
 };
@@ -93,11 +94,8 @@ static int save(struct remote *remote, const struct maps *maps)
 	return r < 0 ? -ENOSPC : 0;
 }
 
-/*
- * Stops that thread. It may be left traced when that takes too long; then it goes on when the thread of
- * the tool that traces it ends (inject-thread.c).
- */
-static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps)
+/* Stops that thread. It is left traced when that takes too long. */
+static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps, uint64_t ms)
 {
 	long options = REMOTE_OPTIONS | (remote->facts.filtered ? STOP_SUSPEND_SECCOMP : 0);
 	uint64_t end_ns;
@@ -108,7 +106,7 @@ static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps
 		return -errno;
 	remote->seized = true;
 	remote->stopped_at_ns = remote_now_ns();
-	end_ns = remote->stopped_at_ns + STOP_MS * 1000000ull;
+	end_ns = remote->stopped_at_ns + ms * 1000000;
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
 		return -errno;
 	for (;;) {
@@ -127,30 +125,71 @@ static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps
 	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
 }
 
-int remote_stop(struct remote *remote, const struct maps *maps, pid_t except)
+/* Whether another thread may do where one could not be had. */
+static bool is_tried_further(int r)
 {
-	_cleanup_free_ pid_t *tids = calloc(CHOOSE_THREADS_MAX, sizeof(*tids));
-	size_t n;
+	return r == -ESRCH || r == -EPERM || r == -ETIMEDOUT || r == -ENOSPC || r == -EXFULL;
+}
+
+static int stop_one(struct remote *remote, const pid_t *tids, size_t n, const struct maps *maps)
+{
 	int r = -ESRCH;
 
-	if (!tids)
-		return -ENOMEM;
-	n = inject_choose_threads(remote->pid, maps, tids, CHOOSE_THREADS_MAX);
-	for (size_t i = 0; i < n; i++) {
-		if (tids[i] == except)
-			continue;
+	for (size_t i = 0; i < n && is_tried_further(r); i++) {
+		if (remote->n_late == ARRAY_SIZE(remote->late))
+			return -ETIMEDOUT;
 		remote->lost = remote->seized = remote->stopped = remote->sent = false;
-		r = stop_thread(remote, tids[i], maps);
+		r = stop_thread(remote, tids[i], maps, i + 1 < n ? STOP_MS : STOP_LAST_MS);
 		if (r == 0)
 			return 0;
 		if (remote->stopped)
 			(void)remote_resume(remote, PTRACE_DETACH, 0);
 		remote->stopped = false;
-		/* this thread has ended, or cannot be stopped; there may be others */
-		if (r != -ESRCH && r != -ETIMEDOUT && r != -ENOSPC && r != -EXFULL)
-			break;
+		if (r != -ETIMEDOUT)
+			continue;
+		remote->late[remote->n_late++] = tids[i];
 	}
 	return r;
+}
+
+int remote_stop(struct remote *remote, const struct maps *maps, pid_t except)
+{
+	_cleanup_free_ pid_t *tids = calloc(CHOOSE_THREADS_MAX, sizeof(*tids));
+	size_t n, kept = 0;
+
+	if (!tids)
+		return -ENOMEM;
+	remote_leave_late(remote, 0);
+	n = inject_choose_threads(remote->pid, maps, tids, CHOOSE_THREADS_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (tids[i] != except)
+			tids[kept++] = tids[i];
+	return stop_one(remote, tids, kept, maps);
+}
+
+/* One that stops now at last is let go at once, with its signal, if it was that. */
+static bool leave_late(struct remote *remote, pid_t tid, uint64_t end_ns)
+{
+	int status, r;
+
+	remote->tid = tid;
+	remote->lost = false;
+	r = remote_wait(remote, end_ns, &status);
+	if (r >= 0)
+		(void)remote_resume(remote, PTRACE_DETACH,
+				    remote_is_event(status) ? 0 : WSTOPSIG(status));
+	return r != -ETIMEDOUT;
+}
+
+void remote_leave_late(struct remote *remote, uint64_t ms)
+{
+	uint64_t end_ns = remote_now_ns() + ms * 1000000;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < remote->n_late; i++)
+		if (!leave_late(remote, remote->late[i], end_ns))
+			remote->late[n++] = remote->late[i];
+	remote->n_late = n;
 }
 
 /* Where the thread is now, it is let go; the frame that it was sent with brings it back. */

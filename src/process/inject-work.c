@@ -32,6 +32,7 @@
 #include "process/inject-wait.h"
 
 enum {
+	WORK_LATE_MS = 2000,      /* for threads that did not stop in time */
 	WORK_STOPS = 1000,        /* until one has met the thread outside of the loader */
 	WORK_BETWEEN_NS = 200000, /* time for the thread between these */
 };
@@ -290,6 +291,7 @@ int injection_work(struct injection *injection)
 		r = work_stopped(&work);
 	remote_dismiss(work.errand);
 	release(&work);
+	remote_leave_late(work.remote, WORK_LATE_MS);
 	inject_wait_end(&work.wait);
 	remote_deinit(work.remote);
 	free(remotes);

@@ -60,8 +60,9 @@ def rounds(process, n, memtrace, *options):
         done = memtrace("attach", "--duration=1ms", "-o", "r.memtrace", *options, process.pid)
         assert done.returncode == 0, f"round {number}: {done.stderr}"
         assert process.poll() is None, f"round {number}: it has ended"
-        first, last = re.findall(r"for (\d+\.\d+) ms", done.stderr)
-        attaches.append(float(first))
-        detaches.append(float(last))
+        pauses = re.findall(r"for (\d+\.\d+) ms", done.stderr)
+        assert len(pauses) == 2, f"round {number}: {done.stderr}"
+        attaches.append(float(pauses[0]))
+        detaches.append(float(pauses[1]))
     assert len(image_mappings(process.pid)) == 1
     return attaches, detaches
