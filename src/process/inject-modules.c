@@ -279,8 +279,8 @@ static int check_list(const struct inject_modules *modules)
 	return modules->interpreter ? -EAGAIN : 0;
 }
 
-static int read_once(pid_t pid, struct memory *memory, const struct maps *maps,
-		     struct inject_modules *ret)
+int inject_modules_read(pid_t pid, struct memory *memory, const struct maps *maps,
+			struct inject_modules *ret)
 {
 	struct inject_modules modules = {};
 	int r = find_list(pid, memory, &modules);
@@ -300,32 +300,19 @@ static int read_once(pid_t pid, struct memory *memory, const struct maps *maps,
 	return 0;
 }
 
-int inject_modules_read(pid_t pid, struct memory *memory, const struct maps *maps,
-			struct inject_modules *ret)
+int inject_modules_mark(struct memory *memory, const struct inject_modules *modules,
+			struct inject_mark *ret)
 {
-	struct inject_modules first;
-	uint64_t adds, count;
-	int r = read_once(pid, memory, maps, &first);
+	uint32_t lock = 0, count = 0;
+	int r = memory_read(memory, modules->loader_lock, &lock, sizeof(lock));
 
-	if (r < 0)
-		return r;
-	if (!first.adds_at) {
-		*ret = first;
-		return 0;
-	}
-	adds = first.adds;
-	count = first.count;
-	/*
-	 * The counters have to be those from before the list, so that whatever is loaded later moves them;
-	 * where they are is known only now.
-	 */
-	inject_modules_deinit(&first);
-	r = read_once(pid, memory, maps, ret);
-	if (r < 0)
-		return r;
-	ret->adds = adds;
+	if (r >= 0)
+		r = memory_read(memory, modules->adds_at, &ret->adds, sizeof(ret->adds));
+	if (r >= 0)
+		r = memory_read(memory, modules->count_at, &count, sizeof(count));
 	ret->count = count;
-	return 0;
+	ret->is_locked = lock != 0;
+	return r;
 }
 
 void inject_modules_deinit(struct inject_modules *modules)

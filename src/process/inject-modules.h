@@ -37,7 +37,13 @@ struct inject_modules {
 	uint64_t vdso, main_stack_end, interpreter; /* addresses; 0 if they are not known */
 	/* glibc's; 0 elsewhere */
 	uint64_t loader_lock, adds_at, count_at, find_object;
-	uint64_t adds, count; /* what they said before the modules were read */
+	uint64_t adds, count; /* what they said */
+};
+
+/* What glibc's loader says of itself at one moment. */
+struct inject_mark {
+	uint64_t adds, count;
+	bool is_locked; /* somebody loads or unloads, or is about to */
 };
 
 /*
@@ -46,6 +52,12 @@ struct inject_modules {
  */
 int inject_modules_read(pid_t pid, struct memory *memory, const struct maps *maps,
 			struct inject_modules *ret);
+/*
+ * Where there are counters: whatever was read between a mark without lock and a moment at which the lock is
+ * had and the counters are the same, is as it was read.
+ */
+int inject_modules_mark(struct memory *memory, const struct inject_modules *modules,
+			struct inject_mark *ret);
 void inject_modules_deinit(struct inject_modules *modules);
 
 /* A symbol's name; "" if it has none. */

@@ -129,23 +129,60 @@ int injection_find_image(struct injection *injection)
 	return 0;
 }
 
+static int look_at_maps(struct injection *injection)
+{
+	int r;
+
+	maps_deinit(&injection->maps);
+	injection->maps = (struct maps){};
+	r = maps_read(injection->pid, false, &injection->maps);
+	/* the process has changed them in between */
+	return r == -EBADMSG ? -EAGAIN : r;
+}
+
+static int look_at_modules(struct injection *injection)
+{
+	inject_modules_deinit(&injection->modules);
+	return inject_modules_read(injection->pid, injection->memory, &injection->maps,
+				   &injection->modules);
+}
+
+/*
+ * Once more, now that it is known where the loader's lock and counters are: mappings and modules belong
+ * together only if nothing was loaded from before the former to after the latter. Half of a dlopen makes
+ * a data segment look like one that nobody writes to.
+ */
+static int look_again(struct injection *injection)
+{
+	struct inject_mark mark = {};
+	int r = inject_modules_mark(injection->memory, &injection->modules, &mark);
+
+	if (r >= 0 && mark.is_locked && !injection->holds)
+		r = -EAGAIN;
+	if (r >= 0)
+		r = look_at_maps(injection);
+	if (r >= 0)
+		r = look_at_modules(injection);
+	injection->modules.adds = mark.adds;
+	injection->modules.count = mark.count;
+	return r;
+}
+
 /* Maps, modules and the image, as they are now. */
 int injection_look(struct injection *injection)
 {
 	int r;
 
 	forget(injection);
-	r = maps_read(injection->pid, false, &injection->maps);
-	/* the process has changed them in between */
-	if (r == -EBADMSG)
-		r = -EAGAIN;
+	r = look_at_maps(injection);
 	if (r >= 0)
 		r = memory_open_pid(injection->pid, &injection->memory);
 	if (r >= 0)
 		r = injection_find_image(injection);
 	if (r >= 0)
-		r = inject_modules_read(injection->pid, injection->memory, &injection->maps,
-					&injection->modules);
+		r = look_at_modules(injection);
+	if (r >= 0 && injection->modules.adds_at)
+		r = look_again(injection);
 	injection->outcome.n_modules = (uint32_t)injection->modules.n_modules;
 	return r;
 }

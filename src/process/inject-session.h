@@ -36,6 +36,7 @@ struct injection {
 	struct outside *outside;
 	const struct inject_options *options; /* for the way there */
 	bool back;                            /* the slots are to lead to the originals again */
+	bool holds;                           /* a thread of ours has the loader's lock */
 	bool insist; /* the loader is at work all the time: it is kept from that */
 };
 

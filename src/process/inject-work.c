@@ -197,7 +197,9 @@ static int patch_locked(struct work *work, uint32_t command)
 		r = run(injection, work->errand, offsetof(struct inject_control, reply.held));
 	if (r < 0)
 		return r;
+	injection->holds = true;
 	r = injection_look(injection);
+	injection->holds = false;
 	if (r >= 0)
 		r = injection_collect(injection);
 	injection->control.request.command = command;

@@ -66,3 +66,22 @@ def rounds(process, n, memtrace, *options):
         detaches.append(float(pauses[1]))
     assert len(image_mappings(process.pid)) == 1
     return attaches, detaches
+
+
+def swift_rounds(process, n, tmp_path):
+    """The same without the reports: the tool is killed when it records, and `memtrace detach` puts the slots back."""
+    attaches, detaches = [], []
+    for number in range(n):
+        with subprocess.Popen([leaks.MEMTRACE, "attach", "-o", "r.memtrace", str(process.pid)], cwd=tmp_path,
+                              stderr=subprocess.PIPE, text=True) as tool:
+            first = tool.stderr.readline()
+            tool.kill()
+        done = subprocess.run([leaks.MEMTRACE, "detach", str(process.pid)], capture_output=True, text=True, check=False,
+                              timeout=120)
+        pauses = re.findall(r"for (\d+\.\d+) ms", first + done.stderr)
+        assert len(pauses) == 2, f"round {number}: {first}{done.stderr}"
+        assert process.poll() is None, f"round {number}: it has ended"
+        attaches.append(float(pauses[0]))
+        detaches.append(float(pauses[1]))
+    assert len(image_mappings(process.pid)) == 1
+    return attaches, detaches

@@ -103,27 +103,38 @@ def test_python_goes_on(script, memtrace):
         rounds(process, 4, memtrace, "--sample=all")
 
 
-def kill_at_random_moments(n, folder):
+def killed(command, folder, seconds):
+    with subprocess.Popen([leaks.MEMTRACE, *command], cwd=folder, stderr=subprocess.DEVNULL) as tool:
+        time.sleep(seconds)
+        tool.kill()
+
+
+def kill_at_random_moments(n, memtrace, folder):
+    """Of attach and of detach, n of each: the program goes on, and can be attached to and left afterwards."""
     generator = random.Random(4711)
     with running(STORM, "threads", "20") as process:
+        begun = time.monotonic()
+        rounds(process, 1, memtrace)
+        took = (time.monotonic() - begun) / 2
         for _ in range(n):
-            with subprocess.Popen([leaks.MEMTRACE, "attach", "-q", "-o", "k.memtrace", str(process.pid)], cwd=folder,
-                                  stderr=subprocess.DEVNULL) as tool:
-                time.sleep(generator.uniform(0, 0.03))
-                tool.kill()
+            killed(["attach", "-q", "-o", "k.memtrace", str(process.pid)], folder, generator.uniform(0, took))
+            assert process.poll() is None, process.stderr.read()
+            killed(["detach", str(process.pid)], folder, generator.uniform(0, took))
             assert process.poll() is None, process.stderr.read()
         # what was laid out half is used by the next one
         assert len(image_mappings(process.pid)) <= 3
-        subprocess.run([leaks.MEMTRACE, "detach", str(process.pid)], capture_output=True, check=False)
+        with attached(process.pid, folder, "--sample=all"):
+            time.sleep(0.1)
+        assert json.loads(memtrace("report", "--format=json", "a.memtrace").stdout)["heap"]["allocated_blocks"] > 0
 
 
-def test_tool_is_killed_at_any_moment(tmp_path):
-    kill_at_random_moments(25, tmp_path)
+def test_tool_is_killed_at_any_moment(memtrace, tmp_path):
+    kill_at_random_moments(20, memtrace, tmp_path)
 
 
-@pytest.mark.long
-def test_tool_is_killed_at_200_moments(tmp_path):
-    kill_at_random_moments(200, tmp_path)
+@pytest.mark.soak
+def test_tool_is_killed_at_200_moments(memtrace, tmp_path):
+    kill_at_random_moments(200, memtrace, tmp_path)
 
 
 def test_a_recording_that_its_tool_left_is_found_again(memtrace, tmp_path):

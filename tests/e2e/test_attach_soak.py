@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from attaching import MODES, STORM, rounds, running
+from attaching import MODES, STORM, running, swift_rounds
 
 pytestmark = pytest.mark.soak
 ROUNDS = int(os.environ.get("MEMTRACE_ROUNDS", "1000"))
@@ -67,11 +67,11 @@ def middle(values, part):
     return sorted(values)[min(len(values) - 1, int(len(values) * part))]
 
 
-def soak(name, process, memtrace, record):
+def soak(name, process, folder, record):
     """The figures after a tenth of the rounds and after all of them; nothing but a little memory may differ."""
-    pauses = rounds(process, ROUNDS // 10, memtrace)
+    pauses = swift_rounds(process, ROUNDS // 10, folder)
     before = figures(process.pid)
-    more = rounds(process, ROUNDS - ROUNDS // 10, memtrace)
+    more = swift_rounds(process, ROUNDS - ROUNDS // 10, folder)
     after = figures(process.pid)
     attach, detach = (one + other for one, other in zip(pauses, more))
     record(f"{name}: {len(attach)} rounds; attach {middle(attach, .5)} ms, 99 % {middle(attach, .99)}; "
@@ -90,21 +90,21 @@ def record(capsys):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_victims(memtrace, record, mode):
+def test_victims(tmp_path, record, mode):
     with running(STORM, *MODES[mode]) as process:
-        soak(mode, process, memtrace, record)
+        soak(mode, process, tmp_path, record)
 
 
-def test_python(memtrace, script, record):
+def test_python(tmp_path, script, record):
     with running(*script(PYTHON), code=-signal.SIGTERM) as process:
-        soak("python3", process, memtrace, record)
+        soak("python3", process, tmp_path, record)
 
 
-def test_java(memtrace, tmp_path, record):
+def test_java(tmp_path, record):
     (tmp_path / "Load.java").write_text(JAVA)
     subprocess.run(["javac", "-d", tmp_path, tmp_path / "Load.java"], check=True)
     with running("java", "-Xmx64m", "-cp", str(tmp_path), "Load", code=143) as process:
-        soak("java", process, memtrace, record)
+        soak("java", process, tmp_path, record)
 
 
 @contextlib.contextmanager
@@ -134,7 +134,7 @@ def asked(port):
         thread.join()
 
 
-def test_redis(memtrace, tmp_path, record):
+def test_redis(tmp_path, record):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -146,8 +146,8 @@ def test_redis(memtrace, tmp_path, record):
                 assert time.monotonic() < end
                 time.sleep(0.05)
             with asked(port) as wrong:
-                soak("redis", process, memtrace, record)
+                soak("redis", process, tmp_path, record)
             assert not wrong
         finally:
             process.terminate()
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=300) == 0
