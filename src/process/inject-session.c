@@ -168,6 +168,16 @@ static int look_again(struct injection *injection)
 	return r;
 }
 
+/* A thread on the stack of the start function. One of a tool's that was killed may have ended before it began. */
+static bool is_running(const struct injection *injection)
+{
+	uint32_t running = injection->control.running;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%u", (int)injection->pid, running);
+	return running == 1 || (running > 1 && access(path, F_OK) == 0);
+}
+
 /* Maps, modules and the image, as they are now. */
 int injection_look(struct injection *injection)
 {
@@ -179,6 +189,9 @@ int injection_look(struct injection *injection)
 		r = memory_open_pid(injection->pid, &injection->memory);
 	if (r >= 0)
 		r = injection_find_image(injection);
+	/* a tool that was killed has left it there, and it still reads its request */
+	if (r >= 0 && !injection->holds && is_running(injection))
+		r = -EAGAIN;
 	if (r >= 0)
 		r = look_at_modules(injection);
 	if (r >= 0 && injection->modules.adds_at)
@@ -192,16 +205,6 @@ int injection_collect(struct injection *injection)
 	return inject_slots_collect(injection->memory, &injection->maps, &injection->modules,
 				    inject_image_header(&injection->image), &injection->control,
 				    injection->back, &injection->slots);
-}
-
-/* A thread on the stack of the start function. One of a tool's that was killed may have ended before it began. */
-static bool is_running(const struct injection *injection)
-{
-	uint32_t running = injection->control.running;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%u", (int)injection->pid, running);
-	return running == 1 || (running > 1 && access(path, F_OK) == 0);
 }
 
 /* The threads' counters of being inside, summed; true if nobody is. */

@@ -28,7 +28,7 @@
 #include "process/inject-session.h"
 #include "process/inject-thread.h"
 
-static const uint64_t INJECT_INSIST_NS = 60000000, INJECT_PATIENCE_NS = 10000000000;
+static const uint64_t INJECT_INSIST_NS = 60000000, INJECT_PATIENCE_NS = 20000000000;
 
 static void set_command(struct injection *injection, uint32_t command)
 {

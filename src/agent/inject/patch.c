@@ -25,7 +25,7 @@ enum {
 	PATCH_FUTEX_WAKE_PRIVATE = 129,
 	PATCH_SPINS = 20000,           /* looks at the lock before it is slept on */
 	PATCH_SLEEP_NS = 1000000,      /* at most */
-	PATCH_PATIENCE_NS = 300000000, /* until patch_hold gives up */
+	PATCH_PATIENCE_NS = 1000000000, /* until patch_hold gives up */
 };
 
 struct patch_lock {
