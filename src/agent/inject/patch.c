@@ -23,8 +23,8 @@
 enum {
 	PATCH_FUTEX_WAIT_PRIVATE = 128,
 	PATCH_FUTEX_WAKE_PRIVATE = 129,
-	PATCH_SPINS = 20000,           /* looks at the lock before it is slept on */
-	PATCH_SLEEP_NS = 1000000,      /* at most */
+	PATCH_SPINS = 20000,            /* looks at the lock before it is slept on */
+	PATCH_SLEEP_NS = 1000000,       /* at most */
 	PATCH_PATIENCE_NS = 1000000000, /* until patch_hold gives up */
 };
 
