@@ -23,6 +23,7 @@
 #include "cli/capture.h"
 #include "cli/control.h"
 #include "cli/java-inspect.h"
+#include "cli/observe-faults.h"
 #include "cli/observe.h"
 #include "cli/print.h"
 #include "cli/record-options.h"
@@ -41,7 +42,7 @@ static const struct values defaults = {.print = PRINT_DEFAULTS};
 
 static const struct option_spec options[] = {
 	{"no-inject", 0, NULL, offsetof(struct values, no_inject), &option_flag,
-	 "never put anything into the process"},
+	 "put nothing into the process: watch its page faults instead"},
 	{NULL},
 };
 
@@ -187,7 +188,10 @@ static void fill_options(const struct record_values *values, struct inject_optio
 	}
 }
 
-/* Makes the process record. 1 if it has been made to, 0 if it did already, or -errno and the line. */
+/*
+ * Makes the process record. 1 if it has been made to, 0 if it did already; -ENODATA if that is not wished;
+ * or -errno and the line.
+ */
 static int make_record(const struct values *values, pid_t pid, struct strbuf *error)
 {
 	struct inject_outcome outcome;
@@ -197,14 +201,8 @@ static int make_record(const struct values *values, pid_t pid, struct strbuf *er
 	/* who opens the region says what is wrong; what is left of a recording that has ended is no agent */
 	if (r < 0 || (r > 0 && control_is_leftover(pid) <= 0))
 		return 0;
-	if (values->no_inject) {
-		strbuf_addf(
-			error,
-			"%d has no agent, and --no-inject keeps it out; attach without that, or "
-			"start the program with `memtrace run PROGRAM`",
-			(int)pid);
+	if (values->no_inject)
 		return -ENODATA;
-	}
 	fill_options(&values->record, &wanted);
 	r = inject_attach(pid, &wanted, &outcome, error);
 	if (r < 0)
@@ -298,33 +296,44 @@ static void warn_about_ignored(const struct record_values *values, pid_t pid)
 			(int)pid);
 }
 
+/* By the agent's region, with the agent put there before if need be, or without any. */
+static int observe_somehow(const struct values *values, pid_t pid, struct profile **ret,
+			   struct strbuf *error)
+{
+	_cleanup_(region_freep) struct region *region = NULL;
+	int r = make_record(values, pid, error);
+	const bool injected = r > 0;
+
+	if (r == -ENODATA)
+		return observe_faults(pid, values->record.duration_ns, ret, error);
+	if (r >= 0)
+		r = capture_open_pid(pid, &region, error);
+	if (r < 0)
+		return r;
+	if (!injected)
+		warn_about_ignored(&values->record, pid);
+	r = observe(values, pid, injected, region, ret);
+	if (*ret)
+		return 0;
+	strbuf_addf(error, "%d: cannot be observed: %s; try again", (int)pid, strerror(-r));
+	return r < 0 ? r : -EIO;
+}
+
 static int attach_main(const void *values_, int n_operands, char **operands)
 {
 	const struct values *values = values_;
 	_cleanup_(profile_freep) struct profile *profile = NULL;
-	_cleanup_(region_freep) struct region *region = NULL;
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
 	_cleanup_free_ char *path = NULL;
-	bool injected;
 	pid_t pid;
 	int r;
 
 	log_set_quiet(values->record.quiet);
 	r = target_need_pid(operands[0], &pid, &error);
 	if (r >= 0)
-		r = make_record(values, pid, &error);
-	injected = r > 0;
-	if (r >= 0)
-		r = capture_open_pid(pid, &region, &error);
+		r = observe_somehow(values, pid, &profile, &error);
 	if (r < 0) {
 		log_error("attach: %s", strbuf_text(&error));
-		return STATUS_FAILED;
-	}
-	if (!injected)
-		warn_about_ignored(&values->record, pid);
-	r = observe(values, pid, injected, region, &profile);
-	if (!profile) {
-		log_error("attach: %d: cannot be observed: %s; try again", (int)pid, strerror(-r));
 		return STATUS_FAILED;
 	}
 	r = capture_keep("attach", profile, values->record.output, &path);
@@ -342,7 +351,9 @@ const struct verb verb_attach = {
 		"writes a session file and a short report. The process goes on. If it was not started with\n"
 		"`memtrace run`, its calls of malloc and mmap are led through code that is put into it: one\n"
 		"of its threads is stopped for that, mostly for less than a millisecond, and again at the\n"
-		"end, when the calls go their old way. What was allocated before is not known.\n",
+		"end, when the calls go their old way. What was allocated before is not known.\n"
+		"With --no-inject nothing is put into it: the kernel tells who touches new pages, which also\n"
+		"serves for static programs, Go, musl, and any allocator.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,

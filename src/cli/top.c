@@ -92,8 +92,7 @@ static void remember(struct top *top, double time_s)
 	struct top_moment moment = {
 		.time_s = time_s,
 		.rss = profile->process.rss,
-		.live = profile->agent.mode == MT_MODE_NONE ? PROFILE_UNKNOWN
-							    : profile->heap.live_bytes,
+		.live = !profile_has_agent(profile) ? PROFILE_UNKNOWN : profile->heap.live_bytes,
 		.kept = shot->has_ledger ? ledger_kept_bytes(&shot->ledger) : PROFILE_UNKNOWN,
 	};
 

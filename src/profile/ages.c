@@ -91,7 +91,10 @@ static struct ages *collect(const struct profile *profile)
 
 static bool is_material(const struct profile *profile, const struct profile_site *site)
 {
-	uint64_t outstanding = profile->heap.live_bytes + profile->heap.mapped_bytes;
+	uint64_t outstanding = 0;
+
+	if (profile_has_agent(profile))
+		outstanding = profile->heap.live_bytes + profile->heap.mapped_bytes;
 
 	return site->live_bytes >= MATERIAL_BYTES ||
 	       (double)site->live_bytes >= MATERIAL_SHARE * (double)outstanding;

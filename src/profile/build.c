@@ -25,6 +25,8 @@
 #include "profile/locator.h"
 #include "profile/subject.h"
 
+enum { PAGE_BYTES = 4096 };
+
 /* What adds up for a site before it is rounded. */
 struct sum {
 	struct estimate live;
@@ -223,6 +225,8 @@ static uint32_t site_of(const struct builder *builder, uint32_t site, uint32_t k
 static int build_live(struct builder *builder)
 {
 	const struct region_snapshot *snapshot = builder->snapshot;
+	const uint32_t kind =
+		snapshot->header.mode == MT_MODE_FAULTS ? MT_SITE_PAGES : MT_SITE_MALLOC;
 
 	for (uint32_t i = 0; i < snapshot->n_live; i++) {
 		const struct mt_live *live = &snapshot->live[i];
@@ -230,7 +234,7 @@ static int build_live(struct builder *builder)
 			.address = live->addr,
 			.size = live->size,
 			.age_s = age_s(builder, live->time_ns),
-			.site = site_of(builder, live->site, MT_SITE_MALLOC),
+			.site = site_of(builder, live->site, kind),
 			.thread = thread_of(snapshot, live->thread, live->time_ns),
 			.interval = live->interval,
 			.flags = live->flags,
@@ -301,6 +305,10 @@ static void finish_sites(struct builder *builder)
 		const struct sum *sum = &builder->sums[i];
 
 		site->live_bytes = estimate_round(sum->live.bytes);
+		/* the interval is a whole number, so what comes out of it is nearly whole pages */
+		if (site->kind == MT_SITE_PAGES)
+			site->live_bytes =
+				(site->live_bytes + PAGE_BYTES / 2) / PAGE_BYTES * PAGE_BYTES;
 		site->live_blocks = estimate_round(sum->live.blocks);
 		site->live_stderr = estimate_stderr(&sum->live);
 		site->n_samples = sum->live.n_samples;
@@ -320,6 +328,11 @@ static void finish_heap(struct builder *builder)
 	struct profile *profile = builder->profile;
 	struct profile_heap *heap = &profile->heap;
 
+	/* pages that were touched say nothing of blocks */
+	if (header->mode == MT_MODE_FAULTS) {
+		profile_forget_heap(profile);
+		return;
+	}
 	heap->live_bytes = estimate_round(builder->heap.bytes);
 	heap->live_blocks = estimate_round(builder->heap.blocks);
 	heap->live_stderr = estimate_stderr(&builder->heap);

@@ -126,6 +126,9 @@ void cxx_name_bare(char *name)
 			depth--;
 		} else if (*at == ' ' && depth == 0) {
 			begin = at + 1;
+		} else if (*at == '(' && at > begin && at[-1] == '.') {
+			/* a method of Go: "pkg.(*T).Method" */
+			at += strcspn(at, ")") - 1;
 		} else if (*at == '(' && depth == 0 && at > begin) {
 			*at = '\0';
 			break;

@@ -218,7 +218,7 @@ static struct ledger_division divide(const struct profile *profile)
 
 	for (size_t i = 0; profile->arenas && i < profile->arenas->n_arenas; i++)
 		in_use += profile->arenas->arenas[i].in_use;
-	if (profile->agent.mode == MT_MODE_NONE || in_use == 0 || heap->live_bytes >= in_use ||
+	if (!profile_has_agent(profile) || in_use == 0 || heap->live_bytes >= in_use ||
 	    (double)(in_use - heap->live_bytes) <= 2 * heap->live_stderr)
 		return (struct ledger_division){.asked = 1};
 	return (struct ledger_division){

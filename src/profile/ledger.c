@@ -184,9 +184,9 @@ static int add_remainder(struct builder *builder, uint32_t index, uint64_t size,
 	const enum ledger_owner owner = ledger_owners_find(&builder->owners, mapping);
 	int r = 0;
 
-	if (owner == LEDGER_HEAP_OTHER && builder->profile->agent.mode != MT_MODE_NONE)
+	if (owner == LEDGER_HEAP_OTHER && profile_has_agent(builder->profile))
 		r = add_rest(builder, index, LEDGER_HEAP_LIVE, 0, 0);
-	if (owner == LEDGER_UNEXPLAINED && builder->profile->agent.mode != MT_MODE_NONE)
+	if (owner == LEDGER_UNEXPLAINED && profile_has_agent(builder->profile))
 		r = add_rest(builder, index, LEDGER_MEMTRACE, 0, 0);
 	return r < 0 ? r : add_rest(builder, index, owner, size, left);
 }
@@ -238,7 +238,7 @@ static void settle_agent(struct builder *builder)
 	struct ledger *ledger = &builder->ledger;
 	const uint64_t region = sum_of(ledger, LEDGER_MEMTRACE);
 
-	if (profile->agent.mode == MT_MODE_NONE)
+	if (!profile_has_agent(profile))
 		return;
 	if (!builder->claims.has_arenas)
 		settle(ledger, LEDGER_HEAP_OTHER, LEDGER_HEAP_LIVE, profile->heap.live_bytes);
@@ -385,8 +385,7 @@ int ledger_build(const struct profile *profile, struct ledger *ret)
 	if (r < 0)
 		return r;
 	/* the agent sees what the program maps: what it did not see stays unexplained */
-	builder.owners.has_arenas =
-		builder.claims.has_arenas && profile->agent.mode == MT_MODE_NONE;
+	builder.owners.has_arenas = builder.claims.has_arenas && !profile_has_agent(profile);
 	r = divide(&builder);
 	if (r < 0)
 		return r;

@@ -46,7 +46,7 @@ int live_pages_count(const struct profile *profile, uint64_t *ret)
 	uint64_t pages = 0, next = 0;
 	size_t n;
 
-	if (profile->agent.mode == MT_MODE_NONE || !profile->agent.exact) {
+	if (!profile_has_agent(profile) || !profile->agent.exact) {
 		*ret = PROFILE_UNKNOWN;
 		return 0;
 	}

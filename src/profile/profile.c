@@ -79,7 +79,7 @@ static bool is_range(uint64_t first, uint64_t n, size_t size)
 
 static bool site_is_valid(const struct profile *profile, const struct profile_site *site)
 {
-	return (site->kind == MT_SITE_MALLOC || site->kind == MT_SITE_MMAP) &&
+	return site->kind >= MT_SITE_MALLOC && site->kind <= MT_SITE_PAGES &&
 	       is_range(site->first_location, site->n_locations, profile->n_location_refs) &&
 	       is_range(site->first_thread, site->n_threads, profile->n_thread_refs) &&
 	       isfinite(site->live_stderr) && site->live_stderr >= 0 &&
@@ -158,6 +158,28 @@ static bool java_is_valid(const struct profile *profile)
 		if (profile->java[i].kind >= PROFILE_JAVA_N_KINDS || !profile->java[i].name)
 			return false;
 	return true;
+}
+
+const char *profile_site_kind(const struct profile_site *site)
+{
+	switch (site->kind) {
+	case MT_SITE_MMAP:
+		return "mmap";
+	case MT_SITE_PAGES:
+		return "pages";
+	default:
+		return "malloc";
+	}
+}
+
+void profile_forget_heap(struct profile *profile)
+{
+	struct profile_heap *heap = &profile->heap;
+
+	heap->live_bytes = heap->live_blocks = PROFILE_UNKNOWN;
+	heap->allocated_bytes = heap->allocated_blocks = PROFILE_UNKNOWN;
+	heap->freed_bytes = heap->freed_blocks = PROFILE_UNKNOWN;
+	heap->mapped_bytes = heap->inherited_bytes = PROFILE_UNKNOWN;
 }
 
 void profile_count_before_attach(struct profile *profile)

@@ -215,6 +215,9 @@ profile_location_get(const struct profile *profile, const struct profile_site *s
 }
 
 /* What of a site stands in the ranking: not the mappings that an allocator makes for its own heap. */
+/* Nobody counted blocks: what the heap holds is not known. */
+void profile_forget_heap(struct profile *profile);
+
 /*
  * Fills in heap.before_attach_bytes from the arenas: what is in use and was not allocated since the agent
  * was put into the process. Stays unknown where the arenas are.
@@ -226,6 +229,15 @@ double profile_watched_s(const struct profile *profile);
 
 /* Whether its program has no dynamic loader, by its mappings: then no agent can be in it. */
 bool profile_is_static(const struct profile *profile);
+
+/* Whether an agent in the process counted its blocks; not so where page faults were sampled from outside. */
+static inline bool profile_has_agent(const struct profile *profile)
+{
+	return profile->agent.mode == MT_MODE_PRELOAD || profile->agent.mode == MT_MODE_INJECTED;
+}
+
+/* "malloc", "mmap" or "pages". */
+const char *profile_site_kind(const struct profile_site *site);
 
 static inline bool profile_site_is_counted(const struct profile_site *site)
 {

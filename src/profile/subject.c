@@ -123,7 +123,6 @@ int subject_describe_process(const struct region_snapshot *snapshot, const struc
 int subject_describe_plain(const struct procinfo *info, double captured_at, struct profile *profile)
 {
 	struct profile_process *process = &profile->process;
-	struct profile_heap *heap = &profile->heap;
 
 	process->pid = (uint32_t)info->pid;
 	process->ppid = (uint32_t)info->ppid;
@@ -138,10 +137,7 @@ int subject_describe_plain(const struct procinfo *info, double captured_at, stru
 	describe_usage(info, process);
 	profile->agent.mode = MT_MODE_NONE;
 	profile->agent.sampling = MT_SAMPLING_OFF;
-	heap->live_bytes = heap->live_blocks = PROFILE_UNKNOWN;
-	heap->allocated_bytes = heap->allocated_blocks = PROFILE_UNKNOWN;
-	heap->freed_bytes = heap->freed_blocks = PROFILE_UNKNOWN;
-	heap->mapped_bytes = heap->inherited_bytes = PROFILE_UNKNOWN;
+	profile_forget_heap(profile);
 	return info->cmdline ? copy_arguments(info->cmdline, &process->cmdline) : 0;
 }
 

@@ -43,7 +43,9 @@ static int advise_sites(const struct evidence *evidence, struct verdict *verdict
 			return r;
 		r = verdict_advise(verdict, site->live_bytes, "find out who should %s what %s %s",
 				   is_mapping ? "unmap" : "free", strbuf_text(&name),
-				   is_mapping ? "maps" : "allocates");
+				   is_mapping                    ? "maps"
+				   : site->kind == MT_SITE_PAGES ? "fills"
+								 : "allocates");
 		if (r < 0)
 			return r;
 	}
@@ -134,6 +136,18 @@ static int say_growth(const struct evidence *evidence, const struct profile_site
 			   slow ? "hour" : "second");
 }
 
+static const char *site_unit(const struct profile_site *site)
+{
+	switch (site->kind) {
+	case MT_SITE_MMAP:
+		return "mapping";
+	case MT_SITE_PAGES:
+		return "page";
+	default:
+		return "block";
+	}
+}
+
 static int say_holding(const struct evidence *evidence, const struct profile_site *site,
 		       struct verdict *verdict)
 {
@@ -147,8 +161,7 @@ static int say_holding(const struct evidence *evidence, const struct profile_sit
 	units_format_count(site->live_blocks, blocks);
 	units_format_bytes(site->freed_bytes, freed);
 	return verdict_say(verdict, "%s holds %s in %s %s%s; %s was freed", strbuf_text(&name),
-			   bytes, blocks, site->kind == MT_SITE_MMAP ? "mapping" : "block",
-			   verdict_plural(site->live_blocks),
+			   bytes, blocks, site_unit(site), verdict_plural(site->live_blocks),
 			   site->freed_bytes ? freed : "nothing");
 }
 
@@ -163,7 +176,7 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 	verdict->code = worst->kind == MT_SITE_MMAP ? VERDICT_NOT_MALLOC : VERDICT_LEAK;
 	verdict->confidence = 0.5 + 0.2 * nothing_freed + 0.1 * (worst->n_samples >= 10) +
 			      0.1 * (evidence->watched_s >= LONG_LIFE_S) +
-			      0.1 * was_seen_growing(worst) -
+			      0.1 * was_seen_growing(worst) - 0.2 * (worst->kind == MT_SITE_PAGES) -
 			      0.2 * (evidence->watched_s < SHORT_LIFE_S);
 	verdict->confidence = MIN(verdict->confidence, MOST_SURE);
 	r = say_holding(evidence, worst, verdict);

@@ -48,7 +48,12 @@
 /* A reader refuses a region with an incompatible bit that it does not know. */
 #define MT_INCOMPATIBLE_KNOWN 0ull
 
-enum mt_mode { MT_MODE_NONE, MT_MODE_PRELOAD, MT_MODE_INJECTED };
+enum mt_mode {
+	MT_MODE_NONE,
+	MT_MODE_PRELOAD,
+	MT_MODE_INJECTED,
+	MT_MODE_FAULTS, /* in no region: the tool looked at page faults from outside */
+};
 
 enum mt_allocator {
 	MT_ALLOCATOR_UNKNOWN,
@@ -192,7 +197,11 @@ struct mt_range {
 };
 assert_size(struct mt_range, 16);
 
-enum mt_site_kind { MT_SITE_MALLOC = 1, MT_SITE_MMAP = 2 };
+enum mt_site_kind {
+	MT_SITE_MALLOC = 1,
+	MT_SITE_MMAP = 2,
+	MT_SITE_PAGES = 3, /* in no region: touched pages for the first time */
+};
 
 enum mt_stack_flags {
 	MT_STACK_TRUNCATED = 1 << 0, /* the outer end is missing */

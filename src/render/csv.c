@@ -90,7 +90,7 @@ static int print_sites(const struct profile *profile, const struct render_option
 			return stack.error;
 		snprintf(id, sizeof(id), "%016" PRIx64, site->id);
 		table_add_text(&table, id);
-		table_add_text(&table, site->kind == MT_SITE_MMAP ? "mmap" : "malloc");
+		table_add_text(&table, profile_site_kind(site));
 		table_add_number(&table, row->live_bytes);
 		table_add_real(&table, row->live_stderr);
 		table_add_number(&table, row->live_blocks);

@@ -30,10 +30,9 @@ static json_t *make_site(const struct profile *old, const struct profile *new,
 				 : json_null();
 
 	return json_pack("{s:o, s:s, s:o, s:o, s:I, s:f, s:I, s:I, s:I, s:b, s:o, s:o}", "id",
-			 json_sprintf("%016" PRIx64, site->id), "kind",
-			 site->kind == MT_SITE_MMAP ? "mmap" : "malloc", "old_live_bytes",
-			 or_null(was, was ? was->live_bytes : 0), "new_live_bytes",
-			 or_null(is, is ? is->live_bytes : 0), "live_bytes",
+			 json_sprintf("%016" PRIx64, site->id), "kind", profile_site_kind(site),
+			 "old_live_bytes", or_null(was, was ? was->live_bytes : 0),
+			 "new_live_bytes", or_null(is, is ? is->live_bytes : 0), "live_bytes",
 			 (json_int_t)change->live_bytes, "live_bytes_stderr", change->live_stderr,
 			 "live_blocks", (json_int_t)change->live_blocks, "allocated_bytes",
 			 (json_int_t)change->allocated_bytes, "allocated_blocks",

@@ -86,7 +86,7 @@ static json_t *make_process(const struct profile *profile)
 
 static json_t *make_agent(const struct profile *profile)
 {
-	static const char *const modes[] = {"none", "preload", "injected"};
+	static const char *const modes[] = {"none", "preload", "injected", "faults"};
 	static const char *const allocators[] = {NULL,       "fast",     "glibc", "jemalloc",
 						 "tcmalloc", "mimalloc", "other"};
 	static const char *const samplings[] = {"auto", "all", "interval", "off"};
@@ -220,11 +220,10 @@ static json_t *make_site(const struct profile *profile, const struct render_opti
 	json_t *json;
 
 	json = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-			 json_sprintf("%016" PRIx64, site->id), "kind",
-			 site->kind == MT_SITE_MMAP ? "mmap" : "malloc", "live_bytes",
-			 number(row->live_bytes), "live_bytes_stderr", real(row->live_stderr),
-			 "live_blocks", number(row->live_blocks), "allocated_bytes",
-			 number(site->allocated_bytes), "allocated_blocks",
+			 json_sprintf("%016" PRIx64, site->id), "kind", profile_site_kind(site),
+			 "live_bytes", number(row->live_bytes), "live_bytes_stderr",
+			 real(row->live_stderr), "live_blocks", number(row->live_blocks),
+			 "allocated_bytes", number(site->allocated_bytes), "allocated_blocks",
 			 number(site->allocated_blocks), "oldest_age_s", seconds(row->oldest_age_s),
 			 "youngest_age_s", seconds(row->youngest_age_s), "growth_bytes_per_s",
 			 real(site->growth), "threads", make_threads(profile, site), "stack",

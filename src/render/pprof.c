@@ -228,7 +228,7 @@ static void add_held(struct pprof *pprof, const struct holding *holding)
 		return;
 	sample->value[INUSE_OBJECTS] = (int64_t)estimate_round(holding->live.blocks);
 	sample->value[INUSE_SPACE] = (int64_t)estimate_round(holding->live.bytes);
-	add_label(pprof, sample, "kind", site->kind == MT_SITE_MMAP ? "mmap" : "malloc");
+	add_label(pprof, sample, "kind", profile_site_kind(site));
 	if (holding->thread > 0 && thread->tid > 0)
 		add_label(pprof, sample, "thread", name[0] ? name : "(no name)");
 	add_label(pprof, sample, "age", ages[holding->age].name);

@@ -19,7 +19,7 @@ enum { SHORT_PLACES = 3 };
 /* Sites that read the same in a line are one place: they differ further out. */
 struct place {
 	const char *label; /* in names */
-	bool is_mapping;
+	uint32_t kind;     /* enum mt_site_kind */
 	uint64_t bytes, blocks;
 	double variance;
 };
@@ -41,7 +41,6 @@ static void places_deinit(struct places *places)
 static int add_row(struct places *places, const struct profile *profile, const struct view_row *row)
 {
 	const struct profile_site *site = &profile->sites[row->site];
-	const bool is_mapping = site->kind == MT_SITE_MMAP;
 	_cleanup_(strbuf_deinit) struct strbuf label = {};
 	uint64_t *index;
 	int r;
@@ -51,14 +50,14 @@ static int add_row(struct places *places, const struct profile *profile, const s
 	const char *name = string_pool_add(places->names, strbuf_text(&label));
 	if (!name)
 		return -ENOMEM;
-	r = map_add(&places->by_label, (uintptr_t)name << 1 | is_mapping, places->n_places, &index);
+	r = map_add(&places->by_label, (uintptr_t)name << 2 | site->kind, places->n_places, &index);
 	if (r < 0)
 		return r;
 	if (r > 0) {
 		if (GROW(places->places, places->n_places) < 0)
 			return -ENOMEM;
 		places->places[places->n_places++] =
-			(struct place){.label = name, .is_mapping = is_mapping};
+			(struct place){.label = name, .kind = site->kind};
 	}
 	struct place *place = &places->places[*index];
 
@@ -104,8 +103,10 @@ static int add_place(struct strbuf *buffer, const struct render_options *options
 	strbuf_add_repeated(buffer, ' ', width - MIN(width, columns));
 	words_add_styled(buffer, options, WORDS_STRONG, strbuf_text(&bytes));
 	strbuf_addf(buffer, "  %s, ", place->label);
-	if (place->is_mapping)
+	if (place->kind == MT_SITE_MMAP)
 		words_add_count(buffer, place->blocks, "mapping", "mappings");
+	else if (place->kind == MT_SITE_PAGES)
+		words_add_count(buffer, place->blocks, "page", "pages");
 	else
 		words_add_count(buffer, place->blocks, "block", "blocks");
 	return strbuf_addc(buffer, '\n');

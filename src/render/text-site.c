@@ -297,6 +297,8 @@ static int add_head(struct strbuf *buffer, const struct profile *profile,
 	if (site->kind == MT_SITE_MMAP) {
 		words_add_count(buffer, row->live_blocks, "mapping", "mappings");
 		strbuf_adds(buffer, mapping_kind(site->map_flags));
+	} else if (site->kind == MT_SITE_PAGES) {
+		words_add_count(buffer, row->live_blocks, "page", "pages");
 	} else {
 		words_add_count(buffer, row->live_blocks, "block", "blocks");
 		if (site->flags & MT_STACK_POOL)

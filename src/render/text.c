@@ -7,6 +7,7 @@
 #include "render/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 #include "render/table.h"
 #include "render/words.h"
 
-enum { LABEL_COLUMNS = 11, TOP_DEFAULT = 10, BYTES_COLUMNS = 11 };
+enum { LABEL_COLUMNS = 11, TOP_DEFAULT = 10, BYTES_COLUMNS = 11, PAGE_BYTES = 4096 };
 
 int text_add_item(struct strbuf *buffer, const struct render_options *options, const char *label,
 		  const char *text)
@@ -238,6 +239,31 @@ static int add_sampling(struct strbuf *buffer, const struct profile *profile,
 	return buffer->error < 0 ? buffer->error : text.error;
 }
 
+/* How page faults are to be read. */
+static int add_faults(struct strbuf *buffer, const struct profile *profile,
+		      const struct render_options *options)
+{
+	const struct profile_agent *agent = &profile->agent;
+	const uint64_t pages = agent->interval / PAGE_BYTES;
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+
+	if (pages <= 1 && agent->lost_allocations == 0)
+		strbuf_adds(&text, "every page fault was seen");
+	else
+		strbuf_addf(&text, "estimated from one page fault in up to %" PRIu64, pages);
+	text_add_item(buffer, options, "Figures", strbuf_text(&text));
+	text_add_item(buffer, options, "",
+		      "a page counts for whom touched it first while it was watched, whoever holds "
+		      "what is in it now; pages that went back are left out");
+	strbuf_reset(&text);
+	if (agent->lost_allocations > 0) {
+		words_add_count(&text, agent->lost_allocations, "fault", "faults");
+		strbuf_adds(&text, " came too quickly to be seen");
+		text_add_item(buffer, options, "", strbuf_text(&text));
+	}
+	return buffer->error < 0 ? buffer->error : text.error;
+}
+
 static int add_ledger(struct strbuf *buffer, const struct render_options *options,
 		      const struct ledger *ledger)
 {
@@ -288,7 +314,7 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 	strbuf_addc(buffer, '\n');
 	text_add_verdict(buffer, options, &verdict);
 	strbuf_addc(buffer, '\n');
-	if (profile->agent.mode != MT_MODE_NONE) {
+	if (profile_has_agent(profile)) {
 		add_heap(buffer, profile, options);
 		strbuf_addc(buffer, '\n');
 	}
@@ -302,8 +328,10 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 	r = text_add_java(buffer, profile, options);
 	if (r < 0)
 		return r;
-	if (profile->agent.mode != MT_MODE_NONE)
+	if (profile_has_agent(profile))
 		add_sampling(buffer, profile, options);
+	else if (profile->agent.mode == MT_MODE_FAULTS)
+		add_faults(buffer, profile, options);
 	else
 		text_add_item(
 			buffer, options, "Agent",

@@ -202,7 +202,6 @@ def test_files_that_are_no_sessions(memtrace, tmp_path):
 
 def test_process_without_the_agent(memtrace):
     assert_refused(memtrace("detach", os.getpid()), "has no agent", "memtrace run PROGRAM")
-    assert_refused(memtrace("attach", "--no-inject", os.getpid()), "has no agent", "memtrace run PROGRAM")
 
 
 def test_process_of_another_user(as_nobody):
@@ -210,6 +209,9 @@ def test_process_of_another_user(as_nobody):
     for verb in ("report", "attach", "snapshot", "detach"):
         done = subprocess.run([tool, verb, str(os.getpid())], capture_output=True, text=True, check=False, **user)
         assert_refused(done, "belongs to another user (uid 0)", "as root")
+    done = subprocess.run([tool, "attach", "--no-inject", str(os.getpid())], capture_output=True, text=True, check=False,
+                          **user)
+    assert_refused(done, "belongs to another user (uid 0)", "as root")
 
 
 HOSTILE = """

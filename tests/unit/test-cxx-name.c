@@ -88,6 +88,7 @@ static void a_bare_name_has_neither_parameters_nor_result(void **state)
 		{"main::{lambda(int)#1}::operator()(int) const",
 		 "main::{lambda(int)#1}::operator()"},
 		{"a::operator bool() const", "a::operator bool"},
+		{"runtime.(*mcache).refill", "runtime.(*mcache).refill"},
 		{"<alloc::vec::Vec<T> as core::clone::Clone>::clone",
 		 "<alloc::vec::Vec<T> as core::clone::Clone>::clone"},
 	};
