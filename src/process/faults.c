@@ -32,9 +32,9 @@ enum {
 	RING_MIN = 512 << 10,
 	RECORD_MAX = 65536, /* its size has 16 bits */
 	WAKE_AFTER = RING_MIN / 4,
-	FREQUENCY = 800, /* samples a second of a thread */
-	/* more than that of all threads halve the frequency */
-	SAMPLES_PER_S = 1000,
+	/* samples a second, of all threads: the period doubles above, and halves below */
+	SAMPLES_MOST = 1000,
+	SAMPLES_LEAST = 100,
 	NS_PER_S = 1000000000,
 };
 
@@ -52,9 +52,8 @@ struct faults {
 	size_t n_fds;
 	int poll_fd;
 	bool only_user;
-	uint64_t frequency;
+	uint64_t period;
 	uint64_t lost;
-	uint64_t last_weight;
 	uint64_t second_ns; /* when the count began */
 	unsigned n_second;
 	uint8_t *record; /* RECORD_MAX bytes */
@@ -74,8 +73,7 @@ static int open_event(pid_t tid, int cpu, bool only_user)
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_PAGE_FAULTS,
-		.freq = 1,
-		.sample_freq = FREQUENCY,
+		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR |
 			       PERF_SAMPLE_PERIOD | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER,
 		.disabled = 1,
@@ -171,7 +169,7 @@ int faults_open(pid_t pid, struct faults **ret)
 	if (!faults)
 		return -ENOMEM;
 	faults->n_rings = (size_t)MAX(n_cpus, 1);
-	faults->frequency = FREQUENCY;
+	faults->period = 1;
 	faults->second_ns = now_ns();
 	faults->rings = calloc(faults->n_rings, sizeof(*faults->rings));
 	faults->record = malloc(RECORD_MAX);
@@ -224,24 +222,26 @@ bool faults_only_user(const struct faults *faults)
 	return faults->only_user;
 }
 
-static void slow_down(struct faults *faults)
+static void set_period(struct faults *faults, uint64_t period)
 {
-	faults->frequency = MAX(faults->frequency / 2, 1u);
+	faults->period = period;
 	for (size_t i = 0; i < faults->n_fds; i++)
-		(void)ioctl(faults->fds[i], PERF_EVENT_IOC_PERIOD, &faults->frequency);
+		(void)ioctl(faults->fds[i], PERF_EVENT_IOC_PERIOD, &faults->period);
 }
 
-/* Keeps the rate: counted anew each second, and as soon as it is passed. */
+/* Looked at each second, and as soon as there are too many. */
 static void count_sample(struct faults *faults, uint64_t time_ns)
 {
 	if (time_ns >= faults->second_ns + NS_PER_S) {
+		if (faults->n_second < SAMPLES_LEAST && faults->period > 1)
+			set_period(faults, faults->period / 2);
 		faults->second_ns = time_ns;
 		faults->n_second = 0;
 	}
-	if (++faults->n_second <= SAMPLES_PER_S)
+	if (++faults->n_second <= SAMPLES_MOST)
 		return;
-	faults->n_second = SAMPLES_PER_S / 2;
-	slow_down(faults);
+	faults->n_second = SAMPLES_MOST / 2;
+	set_period(faults, faults->period * 2);
 }
 
 /* Takes size bytes off a record; false if it is not as long. */
@@ -313,11 +313,10 @@ static int consume_ring(struct faults *faults, struct ring *ring,
 		if (header.type == PERF_RECORD_LOST &&
 		    header.size >= sizeof(header) + sizeof(lost)) {
 			memcpy(lost, faults->record, sizeof(lost));
-			faults->lost += lost[1] * MAX(faults->last_weight, 1u);
-			slow_down(faults);
+			faults->lost += lost[1] * faults->period;
+			set_period(faults, faults->period * 2);
 		} else if (header.type == PERF_RECORD_SAMPLE &&
 			   parse_sample(faults->record, header.size - sizeof(header), &sample)) {
-			faults->last_weight = sample.weight;
 			count_sample(faults, sample.time_ns);
 			r = visit(&sample, userdata);
 		}

@@ -5,9 +5,10 @@
  * kernel samples (perf_event_open(2)), for whatever allocator there is, or none. It works on one's own
  * processes while kernel.perf_event_paranoid is 2 or less.
  *
- * The kernel samples each thread so many times a second, every fault of one that has few; when many threads
- * together give more than can be followed, it is told to sample less. Each sample says how many faults it
- * stands for.
+ * One fault in a period is sampled. The period is 1, doubles whenever samples come faster than they are
+ * to be followed, and halves when they have become few; each sample says how many faults it stands for.
+ * (The kernel's own way to keep a frequency lets the period jump by a thousand with programs that work in
+ * bursts.)
  */
 #ifndef PROCESS_FAULTS_H
 #define PROCESS_FAULTS_H

@@ -41,6 +41,8 @@ int main(void)
 		for (int i = 0; i < 50; i++) {
 			kept = remember();
 			churn();
+			/* slowly enough to be followed: what comes at once is not seen whole */
+			usleep(10000);
 		}
 	return 0;
 }
@@ -111,7 +113,7 @@ def test_go_is_followed_by_frame_pointers(watched, tmp_path):
         pytest.skip("no Go")
     (tmp_path / "grows.go").write_text("""package main
 
-import ("bufio"; "fmt"; "os")
+import ("bufio"; "fmt"; "os"; "time")
 
 var kept [][]byte
 
@@ -121,7 +123,11 @@ func remember() { b := make([]byte, 100000); for i := range b { b[i] = 1 }; kept
 func main() {
 	fmt.Println("ready")
 	in := bufio.NewReader(os.Stdin)
-	for { if _, err := in.ReadString('\\n'); err != nil { return }; for i := 0; i < 50; i++ { remember() }; fmt.Println("done") }
+	for {
+		if _, err := in.ReadString('\\n'); err != nil { return }
+		for i := 0; i < 50; i++ { remember(); time.Sleep(10 * time.Millisecond) }
+		fmt.Println("done")
+	}
 }
 """)
     environment = os.environ | {"HOME": str(tmp_path), "GOFLAGS": "-mod=mod", "GOCACHE": str(tmp_path / "cache")}
