@@ -68,14 +68,14 @@ int process_list_take(const struct process_list *before, struct process_list *re
 		list.n_entries++;
 	}
 	qsort(list.entries, list.n_entries, sizeof(*list.entries), compare_pids);
-	*ret = list;
-	list = (struct process_list){};
+	ret->n_entries = list.n_entries;
+	ret->entries = TAKE_PTR(list.entries);
 	return 0;
 }
 
 void process_list_deinit(struct process_list *list)
 {
-	for (size_t i = 0; i < list->n_entries; i++)
+	for (size_t i = 0; list->entries && i < list->n_entries; i++)
 		procinfo_deinit(&list->entries[i].info);
 	free(list->entries);
 	*list = (struct process_list){};
