@@ -6,6 +6,7 @@
 #include "profile/course.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -116,6 +117,22 @@ static void draw_out(const struct profile_point *points, size_t n_points, size_t
 	}
 }
 
+/*
+ * What is live is itself an estimate, and all readings of a site share its samples, so that they agree with
+ * each other more than with the truth. The part of what is live that came in the time that counts, its
+ * later half, has that part of the estimate's variance; it adds to the bounds as independent errors do.
+ */
+static struct growth widen(struct growth growth, const struct profile_site *site, double span_s)
+{
+	const double time_s = span_s / 2, live = MAX((double)site->live_bytes, 1.0);
+	const double part = MIN(fabs(growth.per_s) * time_s / live, 1.0);
+	const double error = 1.96 * site->live_stderr * sqrt(part) / time_s;
+
+	growth.low = growth.per_s - hypot(growth.per_s - growth.low, error);
+	growth.high = growth.per_s + hypot(growth.high - growth.per_s, error);
+	return growth;
+}
+
 int course_find_growth(struct profile *profile)
 {
 	const bool tells = course_span_s(profile) >= SPAN_MIN_S;
@@ -134,6 +151,8 @@ int course_find_growth(struct profile *profile)
 		if (tells && n > 0) {
 			draw_out(points, n, profile->n_moments, values);
 			growth = growth_estimate(times, values, profile->n_moments);
+			if (!isnan(growth.per_s))
+				growth = widen(growth, site, course_span_s(profile));
 		}
 		site->growth = growth.per_s;
 		site->growth_low = growth.low;

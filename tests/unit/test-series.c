@@ -214,6 +214,13 @@ static void growth_of_each_site_is_told(void **state)
 	assert_float_equal((float)profile->sites[3].growth, 0, 0.1F);
 	assert_true(isnan(profile->sites[0].growth));
 	assert_float_equal((float)course_growth(profile, COURSE_RSS).per_s, 1000, 0.1F);
+	/* an estimate may be wrong in all readings alike: half of what is live came in the 300 s that count */
+	profile->sites[1].live_bytes = 180000;
+	profile->sites[1].live_stderr = 30000;
+	assert_int_equal(course_find_growth(profile), 0);
+	assert_float_equal((float)profile->sites[1].growth, 300, 0.1F);
+	assert_float_equal((float)profile->sites[1].growth_low, 300 - 138.6, 2);
+	assert_float_equal((float)profile->sites[1].growth_high, 300 + 138.6, 2);
 	profile_free(profile);
 	free(sites);
 	series_free(series);
