@@ -63,7 +63,7 @@ static int add_row(struct machine *machine, uint32_t file, uint64_t line)
 	struct dwarf_line_row *last = NULL;
 	uint64_t offset;
 
-	if (machine->rows && machine->n_rows > machine->open.first)
+	if (machine->n_rows > machine->open.first)
 		last = &machine->rows[machine->n_rows - 1];
 	else
 		machine->open.start = machine->address;
@@ -78,7 +78,8 @@ static int add_row(struct machine *machine, uint32_t file, uint64_t line)
 		*last = row;
 		return 0;
 	}
-	if (GROW(machine->rows, machine->n_rows) < 0)
+	/* the second is for the analyzer, which does not know that rows were counted from none */
+	if (GROW(machine->rows, machine->n_rows) < 0 || !machine->rows)
 		return -ENOMEM;
 	machine->rows[machine->n_rows++] = row;
 	return 0;
