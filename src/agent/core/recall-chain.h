@@ -34,8 +34,8 @@ enum { RECALL_NOT_SAVED = UINT32_MAX };
 bool recall_chain_learn(struct recall_chains *chains, struct recall_walk *walk);
 
 /* Goes over the agent's frames, if they are those of the chain. */
-__attribute__((no_sanitize_address)) static _always_inline_ bool
-recall_chain_follow(struct recall_walk *walk, const struct recall_chain *chain)
+static _always_inline_ bool recall_chain_follow(struct recall_walk *walk,
+						const struct recall_chain *chain)
 {
 	const struct recall_word *link = &chain->links[chain->n];
 	const uint64_t sp = walk->sp;

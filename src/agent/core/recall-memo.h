@@ -52,8 +52,8 @@ static _always_inline_ bool recall_memo_holds(const struct recall_memo *memo,
 }
 
 /* The memo for the walk's way; NULL if there is none. */
-__attribute__((no_sanitize_address)) static _always_inline_ const struct recall_memo *
-recall_memo_find(const struct recall_memos *memos, const struct recall_walk *walk)
+static _always_inline_ const struct recall_memo *recall_memo_find(const struct recall_memos *memos,
+								  const struct recall_walk *walk)
 {
 	const struct recall_rule *rule = recall_walk_rule(walk);
 	const struct recall_memo *memo;

@@ -50,13 +50,21 @@ struct recall_word {
 /* Fetches the rule for a key from the cache of all threads. False if it is none that is kept here. */
 bool recall_walk_learn(uint64_t key, uint64_t epoch, struct recall_rule *ret);
 
-__attribute__((no_sanitize_address)) static _always_inline_ uint64_t recall_read(uintptr_t place)
+/*
+ * A word of the stack, wherever it is: AddressSanitizer has poisoned some between the frames' variables. What is
+ * inlined is checked like the function that it is inlined into, so under it this is a function of its own.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define _reads_poisoned_ __attribute__((no_sanitize_address, noinline, unused))
+#else
+#define _reads_poisoned_ _always_inline_
+#endif
+static _reads_poisoned_ uint64_t recall_read(uintptr_t place)
 {
 	return *(const volatile uint64_t *)place;
 }
 
-__attribute__((no_sanitize_address)) static _always_inline_ bool
-recall_word_holds(const struct recall_word *word)
+static _always_inline_ bool recall_word_holds(const struct recall_word *word)
 {
 	return recall_read(word->place) == word->value;
 }
@@ -103,8 +111,7 @@ static _always_inline_ bool recall_walk_apply(const struct recall_walk *walk,
 }
 
 /* Goes from a frame to its caller and notes it in ret. False if that takes more than a short rule. */
-__attribute__((no_sanitize_address)) static _always_inline_ bool
-recall_walk_step(struct recall_walk *walk, struct recall_step *ret)
+static _always_inline_ bool recall_walk_step(struct recall_walk *walk, struct recall_step *ret)
 {
 	struct recall_rule *rule = recall_walk_rule(walk);
 	uint64_t cfa, saved, ra;

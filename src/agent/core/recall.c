@@ -143,10 +143,8 @@ static _always_inline_ unsigned recall_compare(const struct recall *recall, unsi
 }
 
 /* Takes over the frames from i to last, whose caller has changed, and goes on to it. */
-__attribute__((no_sanitize_address)) static unsigned recall_take_over(struct recall_frame *frames,
-								      struct recall_walk *walk,
-								      unsigned i, unsigned last,
-								      unsigned bottom)
+static unsigned recall_take_over(struct recall_frame *frames, struct recall_walk *walk, unsigned i,
+				 unsigned last, unsigned bottom)
 {
 	for (;; i--) {
 		uint64_t cfa = frames[i - 1].step.sp;
