@@ -34,8 +34,8 @@ static const struct {
 
 static void variant_deinit(struct variant *variant)
 {
-	for (char **setting = variant->settings; setting && *setting; setting++)
-		free(*setting);
+	for (size_t i = 0; i < variant->n_settings; i++)
+		free(variant->settings[i]);
 	free(variant->settings);
 	free(variant->preload);
 	free(variant->name);
@@ -50,14 +50,16 @@ void variants_deinit(struct variants *variants)
 	*variants = (struct variants){};
 }
 
-static int add_setting(struct variant *variant, size_t *n, const char *text)
+/* text NULL: the end. */
+static int add_setting(struct variant *variant, const char *text)
 {
-	if (GROW(variant->settings, *n) < 0)
+	char *copy = text ? strdup(text) : NULL;
+
+	if ((text && !copy) || GROW(variant->settings, variant->n_settings) < 0) {
+		free(copy);
 		return -ENOMEM;
-	variant->settings[*n] = text ? strdup(text) : NULL;
-	if (text && !variant->settings[*n])
-		return -ENOMEM;
-	(*n)++;
+	}
+	variant->settings[variant->n_settings++] = copy;
 	return 0;
 }
 
@@ -81,8 +83,7 @@ static int find_known(const char *name, char **ret, struct strbuf *error)
 }
 
 /* Sets preload and the settings that belong to it. */
-static int find_allocator(struct variant *variant, const char *name, size_t *n,
-			  struct strbuf *error)
+static int find_allocator(struct variant *variant, const char *name, struct strbuf *error)
 {
 	_cleanup_(strbuf_deinit) struct strbuf unsaid = {};
 	int r;
@@ -92,8 +93,8 @@ static int find_allocator(struct variant *variant, const char *name, size_t *n,
 	if (strcmp(name, "fast") == 0) {
 		r = agent_path_find(&variant->preload, error);
 		if (r >= 0)
-			r = add_setting(variant, n, "MEMTRACE_ALLOCATOR=fast");
-		return r < 0 ? r : add_setting(variant, n, "MEMTRACE_SAMPLE=off");
+			r = add_setting(variant, "MEMTRACE_ALLOCATOR=fast");
+		return r < 0 ? r : add_setting(variant, "MEMTRACE_SAMPLE=off");
 	}
 	r = find_known(name, &variant->preload, error);
 	if (r <= 0)
@@ -113,7 +114,6 @@ static int variant_init(struct variant *variant, const char *text, struct strbuf
 {
 	_cleanup_free_ char *copy = strdup(text);
 	char *rest, *name = copy ? strtok_r(copy, ":", &rest) : NULL;
-	size_t n = 0;
 	int r;
 
 	variant->name = strdup(text);
@@ -124,16 +124,16 @@ static int variant_init(struct variant *variant, const char *text, struct strbuf
 			    "--with: an empty name; give a list such as glibc,jemalloc,fast");
 		return -EINVAL;
 	}
-	r = find_allocator(variant, name, &n, error);
+	r = find_allocator(variant, name, error);
 	for (char *setting; r >= 0 && (setting = strtok_r(NULL, ":", &rest));) {
 		if (!strchr(setting, '=') || setting[0] == '=') {
 			strbuf_addf(error, "--with=%s: %s is no setting; give it as VARIABLE=VALUE",
 				    text, setting);
 			return -EINVAL;
 		}
-		r = add_setting(variant, &n, setting);
+		r = add_setting(variant, setting);
 	}
-	return r < 0 ? r : add_setting(variant, &n, NULL);
+	return r < 0 ? r : add_setting(variant, NULL);
 }
 
 static int add_variant(struct variants *variants, const char *text, struct strbuf *error)
@@ -218,29 +218,26 @@ int variant_environment(const struct variant *variant, char *const *environment,
 	_cleanup_(strbuf_deinit) struct strbuf preload = {};
 	struct variant all = {};
 	const char *preloaded = NULL;
-	size_t n = 0;
 	int r = 0;
 
 	for (char *const *entry = environment; *entry && r >= 0; entry++) {
 		if (strncmp(*entry, "LD_PRELOAD=", strlen("LD_PRELOAD=")) == 0)
 			preloaded = *entry + strlen("LD_PRELOAD=");
 		if (!is_set_by(variant, *entry))
-			r = add_setting(&all, &n, *entry);
+			r = add_setting(&all, *entry);
 	}
 	for (char **setting = variant->settings; *setting && r >= 0; setting++)
-		r = add_setting(&all, &n, *setting);
+		r = add_setting(&all, *setting);
 	if (r >= 0 && variant->preload) {
 		/* in front: the first malloc wins */
 		r = strbuf_addf(&preload, "LD_PRELOAD=%s%s%s", variant->preload,
 				preloaded ? ":" : "", preloaded ?: "");
 		if (r >= 0)
-			r = add_setting(&all, &n, preload.text);
+			r = add_setting(&all, preload.text);
 	}
 	if (r >= 0)
-		r = add_setting(&all, &n, NULL);
+		r = add_setting(&all, NULL);
 	if (r < 0) {
-		if (n > 0)
-			all.settings[n - 1] = NULL;
 		variant_deinit(&all);
 		return r;
 	}

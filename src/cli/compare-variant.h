@@ -11,9 +11,10 @@
 #include "base/strbuf.h"
 
 struct variant {
-	char *name;      /* as it was given */
-	char *preload;   /* path of a library; NULL: the program as it is */
-	char **settings; /* NAME=VALUE, NULL terminated; never NULL */
+	char *name;        /* as it was given */
+	char *preload;     /* path of a library; NULL: the program as it is */
+	char **settings;   /* NAME=VALUE, NULL terminated; never NULL */
+	size_t n_settings; /* with the NULL */
 };
 
 struct variants {
