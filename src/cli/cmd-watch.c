@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/capture.h"
@@ -64,14 +65,6 @@ struct watch {
 	double quiet_until_s;
 	unsigned n_written;
 };
-
-static double now_s(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 /* In the child. */
 static void become_command(const struct watch *watch, const char *session, const char *why)
@@ -128,7 +121,7 @@ static void fire(struct watch *watch, const char *why)
 
 	if (!watch->values->quiet)
 		log_notice("watch: %d: %s", (int)watch->pid, why);
-	watch->quiet_until_s = now_s() + (double)watch->values->pause_ns / 1e9;
+	watch->quiet_until_s = clock_s(CLOCK_MONOTONIC) + (double)watch->values->pause_ns / 1e9;
 	watch->n_written++;
 	if (capture_pid(watch->pid, true, &profile, &error) < 0) {
 		log_error("watch: %s", strbuf_text(&error));
@@ -149,7 +142,7 @@ static int look(struct watch *watch)
 	_cleanup_(watch_sample_deinit) struct watch_sample sample;
 	_cleanup_(strbuf_deinit) struct strbuf why = {};
 	struct condition_source source = {.get = watch_sample_get, .data = &sample};
-	double now = now_s();
+	double now = clock_s(CLOCK_MONOTONIC);
 	int r = watch_sample_init(&sample, watch->pid);
 
 	if (r < 0)

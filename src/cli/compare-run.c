@@ -22,15 +22,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
-
-static double now_s(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static void connect_to(const char *path, int flags, int to)
 {
@@ -143,11 +136,11 @@ int run_measure(const struct run_order *order, struct run_result *ret)
 	close(failed[1]);
 	if (r == 0)
 		(void)ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACEEXIT);
-	began = now_s();
+	began = clock_s(CLOCK_MONOTONIC);
 	close(go[1]);
 	if (r == 0)
 		r = watch(pid, &result);
-	result.wall_s = now_s() - began;
+	result.wall_s = clock_s(CLOCK_MONOTONIC) - began;
 	if (r == 0 && read(failed[0], &error, sizeof(error)) == sizeof(error))
 		r = -error;
 	close(failed[0]);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/macro.h"
 #include "cli/allocators.h"
@@ -197,16 +198,13 @@ int inspect_again(struct profile *profile, bool may_stop)
 int inspect_plain(const struct origin *origin, struct profile **ret)
 {
 	_cleanup_(profile_freep) struct profile *profile = profile_new();
-	struct timespec now;
 	int r;
 
 	if (!profile)
 		return -ENOMEM;
 	if (!origin->has_info)
 		return -ESRCH;
-	clock_gettime(CLOCK_REALTIME, &now);
-	r = subject_describe_plain(&origin->info, (double)now.tv_sec + (double)now.tv_nsec / 1e9,
-				   profile);
+	r = subject_describe_plain(&origin->info, clock_s(CLOCK_REALTIME), profile);
 	if (r < 0)
 		return r;
 	profile->process.pid = (uint32_t)origin->pid;

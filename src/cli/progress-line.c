@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/progress.h"
 #include "base/units.h"
 
@@ -21,14 +22,6 @@ static const char *shown_what; /* what the clock runs for */
 static uint64_t last_done;
 static double began_s, drawn_s;
 static bool is_drawn;
-
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 int progress_line_format(struct strbuf *buffer, const char *what, uint64_t done, uint64_t total,
 			 double elapsed_s)
@@ -56,7 +49,7 @@ static void put(const char *text)
 static void show(const char *what, uint64_t done, uint64_t total)
 {
 	_cleanup_(strbuf_deinit) struct strbuf line = {};
-	const double now = now_s();
+	const double now = clock_s(CLOCK_MONOTONIC);
 
 	/* something else, or the same again */
 	if (what != shown_what || done < last_done) {

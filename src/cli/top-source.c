@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cli/capture.h"
 #include "cli/target.h"
 #include "cli/top-turns.h"
@@ -20,10 +21,7 @@
 
 double top_now_s(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return clock_s(CLOCK_MONOTONIC);
 }
 
 struct top_pulse *top_pulse_free(struct top_pulse *pulse)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "cli/target.h"
 
@@ -29,15 +30,6 @@
 /* Shots may take this part of the time. */
 #define SHARE       0.005
 #define SHARE_EAGER 0.05
-
-/* Processor seconds of this thread. */
-static double spent_s(void)
-{
-	struct timespec spent;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-	return (double)spent.tv_sec + (double)spent.tv_nsec / 1e9;
-}
 
 static void tell(struct top_source *source)
 {
@@ -68,7 +60,7 @@ static uint64_t ns_after(uint64_t ns)
 /* Returns whether another one with more names should follow at once. */
 static bool build(struct top_source *source)
 {
-	const double began_s = top_now_s(), spent_before_s = spent_s();
+	const double began_s = top_now_s(), spent_before_s = clock_s(CLOCK_THREAD_CPUTIME_ID);
 	const bool with_names = source->patience_ns > 0;
 	struct region *region = find_region(source);
 	struct top_shot *shot = NULL;
@@ -92,7 +84,7 @@ static bool build(struct top_source *source)
 		source->shot = shot;
 	}
 	source->shot_began_s = began_s;
-	source->shot_cost_s = spent_s() - spent_before_s;
+	source->shot_cost_s = clock_s(CLOCK_THREAD_CPUTIME_ID) - spent_before_s;
 	pthread_mutex_unlock(&source->lock);
 	tell(source);
 	return again;
@@ -140,7 +132,7 @@ static uint64_t read_rss(pid_t pid)
 
 static void take_pulse(struct top_source *source, struct region *region)
 {
-	const double spent_before_s = spent_s();
+	const double spent_before_s = clock_s(CLOCK_THREAD_CPUTIME_ID);
 	struct top_pulse *pulse = calloc(1, sizeof(*pulse)), *unused;
 
 	if (!pulse)
@@ -155,7 +147,7 @@ static void take_pulse(struct top_source *source, struct region *region)
 	top_pulse_free(unused);
 	pthread_mutex_lock(&source->lock);
 	source->pulse = pulse;
-	source->pulse_cost_s = spent_s() - spent_before_s;
+	source->pulse_cost_s = clock_s(CLOCK_THREAD_CPUTIME_ID) - spent_before_s;
 	pthread_mutex_unlock(&source->lock);
 	tell(source);
 }

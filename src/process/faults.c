@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/grow.h"
 #include "base/macro.h"
 #include "process/procinfo.h"
@@ -58,14 +59,6 @@ struct faults {
 	unsigned n_second;
 	uint8_t *record; /* RECORD_MAX bytes */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static int open_event(pid_t tid, int cpu, bool only_user)
 {
@@ -170,7 +163,7 @@ int faults_open(pid_t pid, struct faults **ret)
 		return -ENOMEM;
 	faults->n_rings = (size_t)MAX(n_cpus, 1);
 	faults->period = 1;
-	faults->second_ns = now_ns();
+	faults->second_ns = clock_ns(CLOCK_MONOTONIC);
 	faults->rings = calloc(faults->n_rings, sizeof(*faults->rings));
 	faults->record = malloc(RECORD_MAX);
 	faults->poll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/macro.h"
 #include "process/hotspot.h"
@@ -45,17 +46,9 @@ struct target {
 	uint64_t deadline_ns;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static int left_ms(const struct target *target)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	return now >= target->deadline_ns ? 0 : (int)((target->deadline_ns - now) / 1000000) + 1;
 }
@@ -376,7 +369,7 @@ int jvm_attach_ask(const struct space *space, const char *command, uint64_t limi
 	struct target target = {
 		.pid = space->pid,
 		.tmp_fd = -EBADF,
-		.deadline_ns = now_ns() + limit_ns,
+		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + limit_ns,
 	};
 	int r = space->pid ? ask(space, &target, command, ret, why) : -ESRCH;
 

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "process/procinfo.h"
 
 enum { NAP_US = 20 };
@@ -27,14 +28,6 @@ static void nap(void)
 	nanosleep(&time, NULL);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 /* Whether the thread stands, or is gone. */
 static int wait_for(pid_t tid, uint64_t deadline_ns)
 {
@@ -46,7 +39,7 @@ static int wait_for(pid_t tid, uint64_t deadline_ns)
 			return 0;
 		if (r < 0)
 			return -errno;
-		if (now_ns() >= deadline_ns)
+		if (clock_ns(CLOCK_MONOTONIC) >= deadline_ns)
 			return -ETIMEDOUT;
 		nap();
 	}
@@ -62,7 +55,7 @@ static void release(struct pause *pause)
 
 uint64_t pause_held_ns(const struct pause *pause)
 {
-	return now_ns() - pause->begun_ns;
+	return clock_ns(CLOCK_MONOTONIC) - pause->begun_ns;
 }
 
 int pause_begin(pid_t pid, struct pause *ret)
@@ -80,10 +73,10 @@ int pause_begin(pid_t pid, struct pause *ret)
 		return -ENOMEM;
 	inject_wait_note(&pause.wait);
 	inject_wait_hurry(&pause.wait, true);
-	pause.begun_ns = now_ns();
+	pause.begun_ns = clock_ns(CLOCK_MONOTONIC);
 	deadline_ns = pause.begun_ns + patience_ns;
 	for (size_t i = 0; i < n_threads; i++) {
-		if (now_ns() >= deadline_ns)
+		if (clock_ns(CLOCK_MONOTONIC) >= deadline_ns)
 			return -ETIMEDOUT;
 		if (ptrace(PTRACE_SEIZE, threads[i].tid, NULL, NULL) < 0) {
 			if (errno == ESRCH)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/macro.h"
 #include "process/cgroup.h"
@@ -198,14 +199,6 @@ static char **read_cmdline(pid_t pid)
 	return cmdline;
 }
 
-static double seconds(clockid_t clock)
-{
-	struct timespec now = {0};
-
-	clock_gettime(clock, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static void read_cpus(pid_t pid, struct procinfo *info)
 {
 	const uint64_t limit = cgroup_cpu_limit(pid);
@@ -238,7 +231,7 @@ static int read_info(pid_t pid, bool usage, struct procinfo *ret)
 	info.pss = info.uss = UINT64_MAX;
 	if (usage)
 		read_rollup(pid, &info);
-	info.started_at = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) +
+	info.started_at = clock_s(CLOCK_REALTIME) - clock_s(CLOCK_BOOTTIME) +
 			  (double)info.start_ticks / (double)sysconf(_SC_CLK_TCK);
 	info.cgroup_limit = cgroup_memory_limit(pid);
 	read_cpus(pid, &info);

@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/grow.h"
 #include "base/macro.h"
 #include "process/frametable.h"
@@ -61,14 +62,6 @@ struct stackwalk {
 extern int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t address_space, unw_word_t ip,
 					      unw_dyn_info_t *info, unw_proc_info_t *ret,
 					      int need_unwind_info, void *userdata);
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* The frame table's header, if it is of the form that can be searched. */
 static void read_frames(struct stackwalk *walk, uint64_t at, struct stackwalk_module *module)
@@ -249,7 +242,7 @@ static int look_again(struct stackwalk *walk)
 	walk->space.info = &walk->space.own_info;
 	imagereader_init(&walk->reader, &walk->space);
 	walk->has_space = true;
-	walk->looked_ns = now_ns();
+	walk->looked_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
 	for (size_t i = 0; r >= 0 && i < walk->space.maps->n_mappings; i++) {
 		const struct mapping *mapping = &walk->space.maps->mappings[i];
 
@@ -396,7 +389,7 @@ size_t stackwalk_walk(struct stackwalk *walk, const uint64_t registers[SAMPLE_RE
 
 	/* code that no module has may be of one that was loaded since; but not at every sample */
 	if (stackwalk_module_at(walk, registers[SAMPLE_REGS_PC]) < 0 &&
-	    now_ns() >= walk->looked_ns + NS_PER_S)
+	    clock_ns(CLOCK_MONOTONIC_COARSE) >= walk->looked_ns + NS_PER_S)
 		(void)look_again(walk);
 	walk->registers = registers;
 	walk->stack = stack;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/grow.h"
 #include "base/macro.h"
 #include "base/map.h"
@@ -48,14 +49,6 @@ struct faultlog {
 	struct map by_page; /* page: index in pages */
 	uint64_t n_samples;
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 int faultlog_new(pid_t pid, struct stackwalk *walk, struct faultlog **ret)
 {

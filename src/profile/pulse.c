@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/grow.h"
 #include "profile/estimate.h"
 
@@ -253,8 +254,6 @@ static void begin_anew(struct pulse_reader *reader)
 
 static int list_changes(struct pulse_reader *reader, struct pulse *ret)
 {
-	struct timespec now;
-
 	*ret = reader->sums;
 	ret->changes = calloc(reader->n_marked + 1, sizeof(*ret->changes));
 	if (!ret->changes)
@@ -266,8 +265,7 @@ static int list_changes(struct pulse_reader *reader, struct pulse *ret)
 		reader->is_marked[site] = false;
 	}
 	reader->n_marked = 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ret->taken_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	ret->taken_ns = clock_ns(CLOCK_MONOTONIC);
 	return 0;
 }
 

@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/macro.h"
 #include "region/opened.h"
 #include "region/ring.h"
@@ -389,7 +390,6 @@ static int take_all(struct region *region, uint64_t since_event, struct region_s
 {
 	static int (*const stages[])(struct region *, struct region_snapshot *) = {
 		take_sites, take_frames, take_modules_and_threads, take_strings};
-	struct timespec now;
 	uint64_t n_events;
 	size_t i;
 	int r;
@@ -400,8 +400,7 @@ static int take_all(struct region *region, uint64_t since_event, struct region_s
 	r = take_blocks(region, snapshot);
 	if (r < 0)
 		return r;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	snapshot->taken_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	snapshot->taken_ns = clock_ns(CLOCK_MONOTONIC);
 	r = take_events(region, since_event, snapshot);
 	if (r < 0)
 		return r;
@@ -436,7 +435,6 @@ int region_snapshot(struct region *region, uint64_t since_event, struct region_s
 int region_count(struct region *region, struct region_snapshot *ret)
 {
 	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {0};
-	struct timespec now;
 	int r;
 
 	r = region_read_counters(region, &snapshot.header);
@@ -444,8 +442,7 @@ int region_count(struct region *region, struct region_snapshot *ret)
 		r = take_blocks(region, &snapshot);
 	if (r < 0)
 		return r;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	snapshot.taken_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	snapshot.taken_ns = clock_ns(CLOCK_MONOTONIC);
 	/* what the blocks name is below the counters that are read now */
 	r = region_read_counters(region, &snapshot.header);
 	if (r >= 0)

@@ -13,6 +13,8 @@
 #include <elfutils/debuginfod.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 static const uint64_t BUDGET_NS = UINT64_C(60) * 1000000000;
 
 struct debugserver {
@@ -26,21 +28,13 @@ struct debugserver {
 	bool given_up;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* The library gives only its own handle; a thread has one request under way at a time. */
 static _Thread_local uint64_t deadline_ns;
 
 static int on_progress(debuginfod_client *client, long done, long total)
 {
 	/* other than 0 ends the request */
-	return now_ns() > deadline_ns;
+	return clock_ns(CLOCK_MONOTONIC) > deadline_ns;
 }
 
 int debugserver_new(struct debugserver **ret)
@@ -91,7 +85,7 @@ static bool load(struct debugserver *server)
 int debugserver_fetch(struct debugserver *server, const struct build_id *build_id,
 		      struct elffile **ret)
 {
-	uint64_t start = now_ns();
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 	int fd;
 
 	if (server->given_up || server->spent_ns >= BUDGET_NS || !load(server)) {
@@ -100,7 +94,7 @@ int debugserver_fetch(struct debugserver *server, const struct build_id *build_i
 	}
 	deadline_ns = start + (BUDGET_NS - server->spent_ns);
 	fd = server->find_debuginfo(server->client, build_id->bytes, (int)build_id->size, NULL);
-	server->spent_ns += now_ns() - start;
+	server->spent_ns += clock_ns(CLOCK_MONOTONIC) - start;
 	if (fd == -ENOENT)
 		return -ENOENT;
 	if (fd < 0) {

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/grow.h"
 #include "base/macro.h"
 #include "symbolize/answers.h"
@@ -272,12 +273,7 @@ bool symbolizer_was_late(const struct symbolizer *symbolizer)
 
 static bool is_late(struct symbolizer *symbolizer)
 {
-	struct timespec now;
-
-	if (symbolizer->deadline_ns == 0)
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec < symbolizer->deadline_ns)
+	if (symbolizer->deadline_ns == 0 || clock_ns(CLOCK_MONOTONIC) < symbolizer->deadline_ns)
 		return false;
 	symbolizer->was_late = true;
 	return true;
