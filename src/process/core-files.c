@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/macro.h"
 #include "base/map.h"
+#include "process/buildid.h"
 #include "process/memory.h"
 
 enum { BUILD_ID_MAX = 64, HEADERS_MAX = 256, NOTES_MAX = 16 * 1024, OPEN_MAX_FILES = 256 };
@@ -69,32 +70,6 @@ static size_t fetch_headers(fetch get, const void *from, Elf64_Phdr headers[HEAD
 	return header.e_phnum;
 }
 
-/* The build ID in notes; leaves ret as it is if there is none. */
-static void find_in_notes(const char *at, size_t size, struct build_id *ret)
-{
-	Elf64_Nhdr note;
-
-	while (size > sizeof(note)) {
-		size_t name, contents;
-
-		memcpy(&note, at, sizeof(note));
-		at += sizeof(note);
-		size -= sizeof(note);
-		name = ALIGN_UP((size_t)note.n_namesz, 4);
-		contents = ALIGN_UP((size_t)note.n_descsz, 4);
-		if (name > size || contents > size - name)
-			return;
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && !memcmp(at, "GNU", 4) &&
-		    note.n_descsz <= BUILD_ID_MAX) {
-			ret->size = note.n_descsz;
-			memcpy(ret->bytes, at + name, note.n_descsz);
-			return;
-		}
-		at += name + contents;
-		size -= name + contents;
-	}
-}
-
 static struct build_id find_build_id(fetch get, const void *from)
 {
 	struct build_id id = {0};
@@ -105,7 +80,8 @@ static struct build_id find_build_id(fetch get, const void *from)
 	for (size_t i = 0; i < n && !id.size; i++)
 		if (headers[i].p_type == PT_NOTE && headers[i].p_filesz <= NOTES_MAX &&
 		    get(from, headers[i].p_offset, notes, headers[i].p_filesz))
-			find_in_notes(notes, headers[i].p_filesz, &id);
+			id.size = buildid_find(notes, headers[i].p_filesz, id.bytes,
+					       sizeof(id.bytes));
 	return id;
 }
 

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/grow.h"
 #include "base/macro.h"
+#include "process/buildid.h"
 #include "process/frametable.h"
 #include "process/imagereader.h"
 #include "process/space.h"
@@ -84,26 +85,11 @@ static void read_build_id(struct stackwalk *walk, uint64_t at, size_t size,
 			  struct stackwalk_module *module)
 {
 	uint8_t notes[NOTES_MAX];
-	Elf64_Nhdr note;
 
 	size = MIN(size, sizeof(notes));
-	if (imagereader_read(&walk->reader, at, notes, size) < 0)
-		return;
-	for (size_t i = 0; i + sizeof(note) <= size;) {
-		memcpy(&note, notes + i, sizeof(note));
-		const size_t name = i + sizeof(note), contents = name + ALIGN_UP(note.n_namesz, 4u);
-
-		if (contents > size || note.n_descsz > size - contents)
-			return;
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-		    memcmp(notes + name, "GNU", 4) == 0 &&
-		    note.n_descsz <= sizeof(module->build_id)) {
-			memcpy(module->build_id, notes + contents, note.n_descsz);
-			module->build_id_size = (uint8_t)note.n_descsz;
-			return;
-		}
-		i = contents + ALIGN_UP(note.n_descsz, 4u);
-	}
+	if (imagereader_read(&walk->reader, at, notes, size) >= 0)
+		module->build_id_size = (uint8_t)buildid_find(notes, size, module->build_id,
+							      sizeof(module->build_id));
 }
 
 /* Of the file that is mapped from its beginning at start; false if it is no program or library. */
