@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test-sampler.c: distances are exponential, estimates unbiased and their errors as stated. */
+/* test-sampler.c: distances are exponential, estimates unbiased, their errors as stated, and what auto does. */
 #include "tests/unit/test.h"
 
 #include <math.h>
@@ -9,7 +9,9 @@
 #include "agent/core/fmath.h"
 #include "agent/core/sampler.h"
 #include "agent/core/sites.h"
+#include "agent/core/sys.h"
 #include "agent/core/thread.h"
+#include "tests/support/core-harness.h"
 
 static void assert_close(double value, double expected, double relative)
 {
@@ -165,6 +167,45 @@ static void test_weights_of_what_is_certain_are_exact(void **state)
 	assert_close((double)weight.blocks, 4096.5 * MT_BLOCKS_ONE, 1e-3);
 }
 
+static uint64_t burn_cpu(uint64_t ns)
+{
+	const uint64_t began = sys_clock_process_cpu_ns();
+	uint64_t now = began;
+
+	while (now - began < ns)
+		now = sys_clock_process_cpu_ns();
+	return now - began;
+}
+
+/*
+ * A beginning that took 30 ms, a budget of 15 s of CPU time. Then a program for which an eighth of the interval
+ * would do: below a quarter, which is enough where nothing is owed, above a sixteenth.
+ */
+static void body_the_beginning_is_not_paid_for_later(void)
+{
+	struct core_config config = harness_config();
+	struct sampler_account account = {
+		.samples = 9000, .allocated = 9000000, .own_ns = 30000000};
+	uint64_t cpu_ns, first;
+
+	config.sampling = MT_SAMPLING_AUTO;
+	harness_start(&config);
+	check(sampler_interval() == 0);
+	burn_cpu(20000000);
+	sampler_add(&account);
+	first = sampler_interval();
+	check(first > 4 * 4096);
+	for (int i = 0; i < 4 && sampler_interval() == first; i++) {
+		cpu_ns = burn_cpu(70000000);
+		/* 3,333 ns a sample, as before */
+		account = (struct sampler_account){100, 0, 100 * 3333};
+		account.allocated = (uint64_t)(0.0014 * (double)cpu_ns / 3333 * (double)first / 8);
+		sampler_add(&account);
+	}
+	check(sampler_interval() == first / 2);
+}
+HARNESS_TEST(the_beginning_is_not_paid_for_later)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_small_and_large_blocks_are_taken_with_their_probability),
 		cmocka_unit_test(test_estimates_are_unbiased_and_their_errors_right),
 		cmocka_unit_test(test_weights_of_what_is_certain_are_exact),
+		cmocka_unit_test(test_the_beginning_is_not_paid_for_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,10 +14,14 @@
  *		time; until SAMPLER_EXACT samples are taken, SAMPLER_PATIENCE_NS plus that, so that whether
  *		a small program is recorded exactly does not depend on how busy the machine is. As long as
  *		everything is recorded, 2 % of the time passed is added, up to SAMPLER_SLOW_NS: a program
- *		that allocates slowly stays exact for longer. When it
- *		does, the interval becomes what would have cost 0.14 % since the last look: bytes allocated ·
- *		time per sample / (0.14 % of the CPU time that was not ours). It is halved again when a
- *		quarter of it would do, or a sixteenth while the budget is not yet regained. What lies
+ *		that allocates slowly stays exact for longer. With the first interval the account begins
+ *		anew: what the exact beginning took is paid for. A Java machine, or an interpreter that loads
+ *		its modules, uses all of it within its first second, and would otherwise pay for it with a
+ *		wide interval through the first 20 s of CPU time of what people want to see. When the budget
+ *		is exceeded, the interval becomes what would have cost 0.14 % since the last look: bytes
+ *		allocated · time per sample / (0.14 % of the CPU time that was not ours), four times the
+ *		present one at most. It is halved again when a quarter of it would do, or a half while no
+ *		quarter of the budget is used, or a sixteenth while the budget is not yet regained. What lies
  *		between these is the hysteresis. The shares are well below the 1 % that people are
  *		promised, because a sampled block costs more again outside the recorder: a slow path of
  *		the allocator, code, pages and cache lines that are cold.
@@ -49,6 +53,7 @@ enum {
 	SAMPLER_MAX = 1 << 26,
 	SAMPLER_LOOK_NS =
 		50000000, /* of time passed: looks at least so often, while there are samples */
+	SAMPLER_STEP = 4, /* of widening at most; threads tell what they did in lumps */
 	SAMPLER_LOOK_SAMPLES = 64,  /* fewer say nothing about cost */
 	SAMPLER_FULL_NS = 10000000, /* between two widenings for full tables */
 	SAMPLER_SLOTS = 16384,
@@ -65,7 +70,8 @@ struct sampler_state {
 	uint64_t samples, allocated, own_ns;
 	/* at the last look */
 	uint64_t seen_samples, seen_allocated, seen_own_ns, seen_cpu_ns;
-	uint64_t first_cpu_ns; /* when recording began: CPU time, and the coarse clock */
+	/* where the account begins: CPU time, own time, and the coarse clock when recording began */
+	uint64_t first_cpu_ns, first_own_ns;
 	uint64_t first_ns;
 	uint64_t looked_ns;  /* the last look, by the coarse clock */
 	uint64_t cost_ns;    /* of a sample, smoothed over looks */
@@ -107,6 +113,7 @@ void sampler_after_fork(void)
 	sampler.in_control = 0;
 	sampler.samples = sampler.allocated = sampler.own_ns = 0;
 	sampler.seen_samples = sampler.seen_allocated = sampler.seen_own_ns = 0;
+	sampler.first_own_ns = 0;
 	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
 	sampler.first_ns = sys_clock_coarse_ns();
 	writer.header->interval = sampler.interval;
@@ -153,8 +160,8 @@ static uint32_t sampler_memory_level(void)
 	return MAX(slots, MAX(sites, frames));
 }
 
-/* Whether recording has taken more than it may. */
-static bool sampler_is_over_budget(uint64_t cpu_ns)
+/* What recording may have taken since the account began. */
+static uint64_t sampler_allowance(uint64_t cpu_ns)
 {
 	uint64_t allowed_ns = (cpu_ns - sampler.first_cpu_ns) / 500, passed_ns;
 
@@ -162,9 +169,22 @@ static bool sampler_is_over_budget(uint64_t cpu_ns)
 		passed_ns = sys_clock_coarse_ns() - sampler.first_ns;
 		allowed_ns += MIN(passed_ns / 50, (uint64_t)SAMPLER_SLOW_NS);
 	}
-	allowed_ns += sampler_read(&sampler.samples) < SAMPLER_EXACT ? SAMPLER_PATIENCE_NS
-								     : SAMPLER_CREDIT_NS;
-	return sampler_read(&sampler.own_ns) > allowed_ns;
+	return allowed_ns +
+	       (sampler.first_own_ns == 0 && sampler_read(&sampler.samples) < SAMPLER_EXACT
+			? SAMPLER_PATIENCE_NS
+			: SAMPLER_CREDIT_NS);
+}
+
+/* An interval that would do: what follows from it. */
+static uint64_t sampler_choose(uint64_t wanted, uint64_t cpu_ns)
+{
+	uint64_t interval = sampler_interval(), allowed_ns = sampler_allowance(cpu_ns);
+	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.first_own_ns;
+	uint64_t narrows = own_ns > allowed_ns ? 16 : own_ns > allowed_ns / 4 ? 4 : 2;
+
+	if (own_ns > allowed_ns && wanted > interval)
+		return sampler_round_up(interval ? MIN(wanted, interval * SAMPLER_STEP) : wanted);
+	return interval > SAMPLER_MIN && wanted < interval / narrows ? interval / 2 : interval;
 }
 
 /* What the time since the last look asks for. */
@@ -174,8 +194,6 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.seen_own_ns;
 	uint64_t allocated = sampler_read(&sampler.allocated) - sampler.seen_allocated;
 	uint64_t passed_ns = MAX(cpu_ns - sampler.seen_cpu_ns, 1000), wanted;
-	uint64_t interval = sampler_interval();
-	bool over = sampler_is_over_budget(cpu_ns);
 
 	if (samples >= SAMPLER_LOOK_SAMPLES)
 		sampler.cost_ns = sampler.cost_ns ? (3 * sampler.cost_ns + own_ns / samples) / 4
@@ -186,11 +204,7 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 	wanted = (uint64_t)MIN((double)allocated * (double)sampler.cost_ns /
 				       (0.0014 * (double)passed_ns),
 			       (double)SAMPLER_MAX);
-	if (over && wanted > interval)
-		return sampler_round_up(wanted);
-	if (interval > SAMPLER_MIN && wanted < interval / (over ? 16 : 4))
-		return interval / 2;
-	return interval;
+	return sampler_choose(wanted, cpu_ns);
 }
 
 static void sampler_look(void)
@@ -204,6 +218,10 @@ static void sampler_look(void)
 	if (level > sampler.memory_level)
 		interval = MAX(interval, SAMPLER_MIN) << (level - sampler.memory_level);
 	sampler.memory_level = level;
+	if (sampler.interval == 0 && interval > 0) {
+		sampler.first_own_ns = sampler_read(&sampler.own_ns);
+		sampler.first_cpu_ns = cpu_ns;
+	}
 	sampler_set_interval(interval);
 	sampler.seen_samples = sampler_read(&sampler.samples);
 	sampler.seen_allocated = sampler_read(&sampler.allocated);
