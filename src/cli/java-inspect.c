@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * java-inspect.c: answers of jcmd are text for people. Of each only the lines that are understood count, by
- * what they begin with; they have been the same from JDK 11 to 25, but for the number of a thread, which
- * is hex in older versions and decimal since 21.
+ * java-inspect.c: options are read from the machine's memory. Then it is asked what its memory does not tell,
+ * one question after the other (process/jvm-attach.h); profile/java-answers.h reads what it says.
  */
 #include "cli/java-inspect.h"
 
@@ -19,9 +18,10 @@
 #include "base/units.h"
 #include "process/hotspot.h"
 #include "process/jvm-attach.h"
+#include "profile/java-answers.h"
 #include "profile/java.h"
 
-enum { NAME_SIZE = 256, STATUS_MAX = 64 << 10 };
+enum { STATUS_MAX = 64 << 10 };
 /* Walking more would stop the machine for more than about a second. */
 static const uint64_t COUNTED_HEAP_MAX = 1ull << 30;
 
@@ -38,11 +38,6 @@ static const struct {
 	{"MaxMetaspaceSize", 8},  {"ReservedCodeCacheSize", 8},
 	{"ThreadStackSize", 8},   {"TrimNativeHeapInterval", 4},
 };
-
-static const char *const counted_classes[] = {"java.util.zip.Inflater",    "java.util.zip.Deflater",
-					      "java.nio.DirectByteBuffer", "java.util.zip.ZipFile",
-					      "java.lang.Thread",          "java.lang.ref.Cleaner",
-					      "jdk.internal.ref.Cleaner"};
 
 static int add_options(struct hotspot *hotspot, struct profile *profile)
 {
@@ -72,11 +67,6 @@ static bool has_tracking(struct hotspot *hotspot)
 	       hotspot_read(hotspot, at, text, sizeof(text) - 1) && strcmp(text, "off") != 0;
 }
 
-/* A thread's id in the outermost namespace; the machine knows that of its own. */
-struct translation {
-	pid_t inner, outer;
-};
-
 static pid_t read_inner(pid_t pid, pid_t tid)
 {
 	_cleanup_free_ char *text = NULL;
@@ -97,10 +87,10 @@ static pid_t read_inner(pid_t pid, pid_t tid)
 }
 
 /* The ids of all threads; NULL if they are the same inside and outside, or there is no memory. */
-static struct translation *translate(pid_t pid, size_t *ret_n)
+static struct java_translation *translate(pid_t pid, size_t *ret_n)
 {
 	_cleanup_free_ struct procinfo_thread *threads = NULL;
-	struct translation *all;
+	struct java_translation *all;
 	size_t n;
 
 	*ret_n = 0;
@@ -108,141 +98,19 @@ static struct translation *translate(pid_t pid, size_t *ret_n)
 		return NULL;
 	all = calloc(n + 1, sizeof(*all));
 	for (size_t i = 0; all && i < n; i++)
-		all[i] = (struct translation){read_inner(pid, threads[i].tid), threads[i].tid};
+		all[i] = (struct java_translation){(uint32_t)read_inner(pid, threads[i].tid),
+						   (uint32_t)threads[i].tid};
 	*ret_n = all ? n : 0;
 	return all;
 }
 
-/* "name" #12 … nid=0x622c …; the name may hold anything. */
-static int add_thread(struct profile *profile, const char *line, size_t length,
-		      const struct translation *ids, size_t n_ids)
-{
-	_cleanup_free_ char *copy = strndup(line, length);
-	char name[NAME_SIZE], *nid, *end;
-	pid_t tid;
-
-	if (!copy)
-		return -ENOMEM;
-	nid = strstr(copy, " nid=");
-	if (copy[0] != '"' || !nid)
-		return 0;
-	*nid = 0;
-	end = strrchr(copy, '"');
-	if (end == copy)
-		return 0;
-	*end = 0;
-	tid = (pid_t)strtol(nid + strlen(" nid="), NULL, 0);
-	for (size_t i = 0; i < n_ids; i++)
-		if (ids[i].inner == tid) {
-			tid = ids[i].outer;
-			break;
-		}
-	snprintf(name, sizeof(name), "%s", copy + 1);
-	return tid > 0 ? java_add(profile, PROFILE_JAVA_THREAD, name, (uint64_t)tid, 0) : 0;
-}
-
 static int add_threads(struct profile *profile, const char *text)
 {
-	_cleanup_free_ struct translation *ids = NULL;
+	_cleanup_free_ struct java_translation *ids = NULL;
 	size_t n_ids;
-	int r = 0;
 
 	ids = translate((pid_t)profile->process.pid, &n_ids);
-	while (*text && r >= 0) {
-		const size_t length = strcspn(text, "\n");
-
-		if (*text == '"')
-			r = add_thread(profile, text, length, ids, n_ids);
-		text += length + (text[length] != 0);
-	}
-	return r;
-}
-
-/* Takes what stands before the number off the text, and then the number. False if it is not there. */
-static bool take_number(const char **text, const char *before, uint64_t *ret)
-{
-	const size_t length = strlen(before);
-	char *end;
-
-	*text += strspn(*text, " ");
-	if (strncmp(*text, before, length) != 0)
-		return false;
-	*ret = strtoull(*text + length, &end, 10);
-	if (end == *text + length)
-		return false;
-	*text = end;
-	return true;
-}
-
-/* "  12:   16000   640000  java.util.zip.Inflater (java.base@17)" */
-static int add_class(struct profile *profile, const char *line)
-{
-	uint64_t rank, count, bytes;
-	size_t length;
-
-	if (!take_number(&line, "", &rank) || !take_number(&line, ":", &count) ||
-	    !take_number(&line, "", &bytes))
-		return 0;
-	line += strspn(line, " ");
-	length = strcspn(line, " \n");
-	for (size_t i = 0; i < ARRAY_SIZE(counted_classes); i++)
-		if (strlen(counted_classes[i]) == length &&
-		    strncmp(line, counted_classes[i], length) == 0)
-			return java_add(profile, PROFILE_JAVA_CLASS, counted_classes[i], count,
-					bytes);
-	return 0;
-}
-
-/*
- * "-                 Java Heap (reserved=8388608KB, committed=524288KB)", and
- * "Total: reserved=9732190KB, committed=679450KB"
- */
-static int add_category(struct profile *profile, const char *line)
-{
-	const char *open = line + strcspn(line, "(\n");
-	uint64_t reserved, committed;
-	char name[NAME_SIZE];
-	size_t length;
-
-	if (line[0] == '-' && *open == '(') {
-		line += 1 + strspn(line + 1, " ");
-		length = MIN((size_t)(open - line), sizeof(name) - 1);
-		while (length > 0 && line[length - 1] == ' ')
-			length--;
-		snprintf(name, sizeof(name), "%.*s", (int)length, line);
-		line = open + 1;
-	} else {
-		snprintf(name, sizeof(name), "Total");
-		length = strncmp(line, "Total:", 6) == 0 ? 6 : 0;
-		line += length;
-	}
-	if (length == 0 || !take_number(&line, "reserved=", &reserved) ||
-	    !take_number(&line, "KB, committed=", &committed))
-		return 0;
-	return java_add(profile, PROFILE_JAVA_NMT, name, reserved << 10, committed << 10);
-}
-
-static int for_each_line(struct profile *profile, const char *text,
-			 int (*add)(struct profile *profile, const char *line))
-{
-	int r = 0;
-
-	while (*text && r >= 0) {
-		r = add(profile, text);
-		text += strcspn(text, "\n");
-		text += *text != 0;
-	}
-	return r;
-}
-
-static int add_classes(struct profile *profile, const char *text)
-{
-	return for_each_line(profile, text, add_class);
-}
-
-static int add_tracking(struct profile *profile, const char *text)
-{
-	return for_each_line(profile, text, add_category);
+	return java_read_threads(profile, text, ids, n_ids);
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -251,9 +119,11 @@ static int compare_rows(const void *a, const void *b)
 
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
-	if (x->kind != PROFILE_JAVA_NMT || x->second == y->second)
-		return x->first < y->first ? -1 : x->first > y->first;
-	return x->second > y->second ? -1 : 1;
+	if (x->kind == PROFILE_JAVA_NMT && x->second != y->second)
+		return x->second > y->second ? -1 : 1;
+	if (x->kind == PROFILE_JAVA_NMT_MALLOC || x->kind == PROFILE_JAVA_NMT_PLACE)
+		return x->first > y->first ? -1 : x->first < y->first;
+	return x->first < y->first ? -1 : x->first > y->first;
 }
 
 static int note_missing(struct profile *profile, const char *what, const char *why)
@@ -269,8 +139,8 @@ static const struct question {
 	int (*add)(struct profile *profile, const char *text);
 } questions[] = {
 	{"Thread.print", "the threads' own names", add_threads},
-	{"GC.class_histogram -all", "counts of Java objects", add_classes},
-	{"VM.native_memory summary", "Native Memory Tracking", add_tracking},
+	{"GC.class_histogram -all", "counts of Java objects", java_read_classes},
+	{"VM.native_memory summary", "Native Memory Tracking", java_read_tracking},
 };
 enum { THREADS, CLASSES, TRACKING };
 

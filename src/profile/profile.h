@@ -149,8 +149,10 @@ enum profile_java_kind {
 	PROFILE_JAVA_FACT, /* name: an option or the like; first: its value */
 	PROFILE_JAVA_CLASS, /* first: objects, with those that no collection has seen; second: bytes of the heap */
 	PROFILE_JAVA_NMT, /* name: a category of Native Memory Tracking; bytes reserved, committed */
-	PROFILE_JAVA_THREAD,  /* name: all of it; first: the thread's id */
-	PROFILE_JAVA_MISSING, /* name: what could not be found out, and why */
+	PROFILE_JAVA_THREAD,     /* name: all of it; first: the thread's id */
+	PROFILE_JAVA_MISSING,    /* name: what could not be found out, and why */
+	PROFILE_JAVA_NMT_MALLOC, /* name: as of NMT; what it has from malloc: bytes, blocks */
+	PROFILE_JAVA_NMT_PLACE, /* name: functions and category; live blocks of malloc: bytes, blocks */
 	PROFILE_JAVA_N_KINDS,
 };
 struct profile_java {
