@@ -5,11 +5,11 @@
  * Context: any thread, inside malloc, signal handlers, forked children.
  *
  * Why looking at a module's headers and name is safe: it is done for a pc on the calling thread's stack.
- * The program may not unload code that a thread is inside of. Only the walk over the loader's list, for
- * glibc before 2.35, meets modules that another thread may be unloading. It leaves the list alone
- * while the loader says that it is taking entries out, and asks the kernel before it touches each. What
- * is left is a thread that is stopped between the question and the read for as long as another one needs
- * to unload that module and its allocator to unmap the page.
+ * The program may not unload code that a thread is inside of. For glibc before 2.35, and musl, which do not
+ * say what is at a pc, the loader's list is walked. That leaves the list alone while the loader says that
+ * it is taking entries out, asks the kernel before it touches an entry, and touches no module but the one
+ * that begins last before the pc. What is left is code of no module (a compiler's) behind a module that
+ * another thread unloads between the kernel's answer and the read.
  */
 #include "agent/core/modules.h"
 
@@ -19,6 +19,7 @@
 #include "agent/core/sys.h"
 
 enum { LIST_MAX = 1 << 16, LOADER_REMOVES = 2, PATH_MAX_LENGTH = 4096, LEAST_PAGE = 4096 };
+enum { N_MISSED = 64, EPOCH_BITS = 28 };
 
 _hidden_ struct modules_state modules_state = {.fallback_epoch = 1ull << 63};
 
@@ -28,7 +29,7 @@ static struct {
 	struct module self;
 	struct sys_lock walk_lock; /* only ever tried */
 	uint32_t walk;             /* number of the walk over the loader's list */
-	uint64_t walked_epoch;     /* of the last walk that came to the end */
+	uint64_t missed[N_MISSED]; /* page and epoch in one word */
 	uint64_t seen_epoch, seen_tick;
 	uintptr_t main_start; /* where the main program's ELF header should be */
 } loader;
@@ -85,34 +86,45 @@ static uintptr_t find_start(const struct loader_map *map, const struct loader_ma
 	return image_find_start(copy);
 }
 
+/* Notes that what is known of this entry of the list is still there. */
+static void note_listed(const struct loader_map *map, uint64_t bias)
+{
+	for (struct known *known = known_newest(); known; known = known_older(known))
+		if (__atomic_load_n(&known->map, __ATOMIC_RELAXED) == map && known->bias == bias)
+			known->walk = loader.walk;
+}
+
+/* Copies the entry, if it may be read. */
+static bool read_entry(const struct loader_map *map, struct loader_map *ret)
+{
+	if (__atomic_load_n(&loader.debug->r_state, __ATOMIC_ACQUIRE) == LOADER_REMOVES ||
+	    !sys_is_readable((uintptr_t)map, sizeof(*map)))
+		return false;
+	*ret = *(const volatile struct loader_map *)map;
+	return !ret->l_name || sys_is_readable((uintptr_t)ret->l_name, 1);
+}
+
 /*
- * Reads the whole list of a loader without _dl_find_object. Returns false if it could not be read to
- * the end; then modules that were not met are not taken for gone.
+ * Reads the whole list of a loader without _dl_find_object, and finds the entry that begins last before
+ * pc: *ret_map, NULL if none does. Returns false if the list could not be read to the end; then modules
+ * that were not met are not taken for gone.
  */
-static bool walk_list(uint64_t epoch)
+static bool walk_list(uintptr_t pc, const struct loader_map **ret_map, struct loader_map *ret)
 {
 	const struct loader_map *map;
+	struct loader_map copy;
 
+	*ret_map = NULL;
 	if (!loader.debug || !sys_is_readable((uintptr_t)loader.debug, sizeof(*loader.debug)))
 		return false;
 	map = __atomic_load_n(&loader.debug->r_map, __ATOMIC_ACQUIRE);
 	for (unsigned i = 0; map && i < LIST_MAX; i++) {
-		struct image image;
-		struct loader_map copy;
-		uintptr_t start;
-
-		if (__atomic_load_n(&loader.debug->r_state, __ATOMIC_ACQUIRE) == LOADER_REMOVES ||
-		    !sys_is_readable((uintptr_t)map, sizeof(*map)))
+		if (!read_entry(map, &copy))
 			return false;
-		copy = *(const volatile struct loader_map *)map;
-		if (copy.l_name && !sys_is_readable((uintptr_t)copy.l_name, 1))
-			return false;
-		start = find_start(map, &copy);
-		if (start && image_read(&image, start, 0, &copy, 0)) {
-			struct known *known = known_note_present(&image, map, NULL, epoch);
-
-			if (known)
-				known->walk = loader.walk;
+		note_listed(map, copy.l_addr);
+		if (copy.l_addr <= pc && (!*ret_map || copy.l_addr >= ret->l_addr)) {
+			*ret_map = map;
+			*ret = copy;
 		}
 		map = copy.l_next;
 	}
@@ -160,22 +172,38 @@ bool modules_find_library(const char *name, struct loader_map *ret)
 	return false;
 }
 
-/* If another thread, or the one that this signal handler interrupted, is at it, does nothing. */
-static void refresh_list(uint64_t epoch)
+/*
+ * Walks the list, notes what is gone, and what is at pc, if the list says so (0: at no pc). If another
+ * thread, or the one that this signal handler interrupted, is at it, does nothing and returns false.
+ */
+static bool refresh_list(uintptr_t pc, uint64_t epoch)
 {
+	const struct loader_map *map;
+	struct loader_map copy;
+	struct image image;
+	uintptr_t start;
+	bool is_whole;
+
 	if (!sys_lock_try(&loader.walk_lock))
-		return;
+		return false;
 	loader.walk++;
-	if (walk_list(epoch)) {
-		for (struct known *known = known_newest(); known; known = known_older(known))
-			if (known_is_loaded(known) && known->walk != loader.walk)
-				known_note_unloaded(known);
-		__atomic_store_n(&loader.walked_epoch, epoch, __ATOMIC_RELAXED);
+	is_whole = walk_list(pc, &map, &copy);
+	for (struct known *known = known_newest(); is_whole && known; known = known_older(known))
+		if (known_is_loaded(known) && known->walk != loader.walk)
+			known_note_unloaded(known);
+	start = pc && map ? find_start(map, &copy) : 0;
+	if (start && image_read(&image, start, 0, &copy, 0) && pc >= image.start &&
+	    pc < image.end) {
+		struct known *known = known_note_present(&image, map, NULL, epoch);
+
+		if (known)
+			known->walk = loader.walk;
 	}
 	sys_lock_drop(&loader.walk_lock);
+	return is_whole;
 }
 
-/* Without _dl_find_object: among the modules that the list's last reading found. */
+/* Without _dl_find_object: among the modules that readings of the list found. */
 static struct known *search_pc(uintptr_t pc)
 {
 	for (struct known *known = known_newest(); known; known = known_older(known))
@@ -191,14 +219,26 @@ static bool copy_known(const struct known *known, struct module *ret)
 	return known != NULL;
 }
 
+/* Pages of no module, so that a compiler's code does not have the list walked for each of its frames. */
+static uint64_t *missed_slot(uintptr_t pc, uint64_t epoch, uint64_t *ret_key)
+{
+	*ret_key = (uint64_t)(pc / LEAST_PAGE) << EPOCH_BITS | (epoch & ((1u << EPOCH_BITS) - 1));
+	return &loader.missed[pc / LEAST_PAGE % N_MISSED];
+}
+
 static bool find_in_list(uintptr_t pc, uint64_t epoch, struct module *ret)
 {
 	struct known *known = search_pc(pc);
+	uint64_t key, *missed = missed_slot(pc, epoch, &key);
 
-	if ((!known || !modules_is_current(known->module.index, epoch)) &&
-	    __atomic_load_n(&loader.walked_epoch, __ATOMIC_RELAXED) != epoch) {
-		refresh_list(epoch);
+	if (known && modules_is_current(known->module.index, epoch))
+		return copy_known(known, ret);
+	if (!known && __atomic_load_n(missed, __ATOMIC_RELAXED) == key)
+		return false;
+	if (refresh_list(pc, epoch)) {
 		known = search_pc(pc);
+		if (!known)
+			__atomic_store_n(missed, key, __ATOMIC_RELAXED);
 	}
 	return copy_known(known, ret);
 }
@@ -296,7 +336,7 @@ void modules_refresh(void)
 	if (!modules_state.capacity)
 		return;
 	if (!loader.find_object) {
-		refresh_list(modules_epoch());
+		refresh_list(0, modules_epoch());
 		return;
 	}
 	/* what _dl_find_object returns is compared, nothing of the module is read */
