@@ -4,7 +4,7 @@
  * out of the one sum and put into another. What has changed is marked, so that a pulse is a list of those sites.
  *
  * Nothing can be taken out of a minimum: the oldest block of a site is that of all that were seen. And sums of
- * fractions drift. So the reader begins anew now and then.
+ * fractions drift. So now and then all is summed up anew, from what is kept of the slots.
  *
  * Everything from the region is a number that is checked where it is used as an index.
  */
@@ -20,16 +20,16 @@
 #include "base/grow.h"
 #include "profile/estimate.h"
 
-enum { PULSES_UNTIL_ANEW = 60, TIME_SHIFT = 10 };
+enum { PULSES_OF_SUMS = 60 };
 
 /* What a slot adds, and where to. */
 struct slot {
 	uint64_t size;
-	uint32_t site; /* 0: to none */
+	uint64_t time_ns : 62;
+	uint64_t is_heap : 1;   /* of malloc */
+	uint64_t is_mapped : 1; /* counts as mapped by the program */
+	uint32_t site;          /* 0: to none */
 	uint32_t interval;
-	uint32_t time;  /* of a clock that runs around */
-	bool is_heap;   /* of malloc */
-	bool is_mapped; /* counts as mapped by the program */
 };
 
 struct slots {
@@ -44,7 +44,7 @@ struct pulse_reader {
 	uint32_t *marked; /* sites that have changed, each once */
 	bool *is_marked;
 	size_t n_sites, n_marked;
-	unsigned n_pulses; /* since it began */
+	unsigned n_pulses; /* since all was summed up */
 	struct pulse sums; /* without changes */
 };
 
@@ -85,10 +85,15 @@ void pulse_deinit(struct pulse *pulse)
 
 static void mark(struct pulse_reader *reader, uint32_t site)
 {
-	if (site >= reader->n_sites || reader->is_marked[site])
+	if (site == 0 || site >= reader->n_sites || reader->is_marked[site])
 		return;
 	reader->is_marked[site] = true;
 	reader->marked[reader->n_marked++] = site;
+}
+
+static bool is_used(const struct slot *slot)
+{
+	return slot->is_heap || slot->is_mapped || slot->site != 0;
 }
 
 /* sign: 1 or -1 */
@@ -109,44 +114,53 @@ static void count(struct pulse_reader *reader, const struct slot *slot, double s
 		return;
 	site->bytes += sign * one.bytes;
 	site->blocks += sign * one.blocks;
-	mark(reader, slot->site);
 }
 
-static void add_time(struct pulse_site *site, uint64_t time_ns)
+static void add(struct pulse_reader *reader, const struct slot *slot)
 {
-	if (site->oldest_ns == 0 || time_ns < site->oldest_ns)
-		site->oldest_ns = time_ns;
-	if (time_ns > site->youngest_ns)
-		site->youngest_ns = time_ns;
+	struct pulse_site *site = &reader->sites[slot->site];
+
+	count(reader, slot, 1);
+	if (slot->site == 0)
+		return;
+	if (site->oldest_ns == 0 || slot->time_ns < site->oldest_ns)
+		site->oldest_ns = slot->time_ns;
+	if (slot->time_ns > site->youngest_ns)
+		site->youngest_ns = slot->time_ns;
+}
+
+static void take_out(struct pulse_reader *reader, const struct slot *slot)
+{
+	count(reader, slot, -1);
+	/* 0.5: what is left of fractions is no block */
+	if (slot->site != 0 && reader->sites[slot->site].blocks < 0.5)
+		reader->sites[slot->site] = (struct pulse_site){};
 }
 
 static bool is_same(const struct slot *a, const struct slot *b)
 {
 	return a->size == b->size && a->site == b->site && a->interval == b->interval &&
-	       a->time == b->time && a->is_heap == b->is_heap && a->is_mapped == b->is_mapped;
+	       a->time_ns == b->time_ns && a->is_heap == b->is_heap && a->is_mapped == b->is_mapped;
 }
 
 /* now: zeroed if there is nothing. */
 static void change_slot(struct pulse_reader *reader, struct slots *slots, uint32_t index,
-			const struct slot *now, uint64_t time_ns)
+			const struct slot *now)
 {
 	struct slot *slot = &slots->slots[index];
 
 	/* most of a group of slots stands still */
 	if (index >= slots->n || is_same(slot, now))
 		return;
-	if (slot->is_heap || slot->is_mapped || slot->site != 0) {
-		count(reader, slot, -1);
-		/* 0.5: what is left of fractions is no block */
-		if (slot->site != 0 && reader->sites[slot->site].blocks < 0.5)
-			reader->sites[slot->site] = (struct pulse_site){};
+	if (is_used(slot)) {
+		take_out(reader, slot);
+		mark(reader, slot->site);
 	}
 	*slot = *now;
-	if (!slot->is_heap && !slot->is_mapped && slot->site == 0)
-		return;
-	count(reader, slot, 1);
-	if (slot->site != 0)
-		add_time(&reader->sites[slot->site], time_ns);
+	if (is_used(slot)) {
+		add(reader, slot);
+		mark(reader, slot->site);
+	}
 }
 
 /* A site that is younger than the header that was read waits for the next pulse, as a slot without one. */
@@ -165,10 +179,10 @@ static void see_live(void *context, uint32_t index, const struct mt_live *live)
 			.size = live->size,
 			.site = known_site(reader, live->site),
 			.interval = live->interval,
-			.time = (uint32_t)(live->time_ns >> TIME_SHIFT),
+			.time_ns = live->time_ns,
 			.is_heap = live->site != 0,
 		};
-	change_slot(reader, &reader->live, index, &now, live ? live->time_ns : 0);
+	change_slot(reader, &reader->live, index, &now);
 }
 
 static void see_map(void *context, uint32_t index, const struct mt_map *map)
@@ -180,10 +194,10 @@ static void see_map(void *context, uint32_t index, const struct mt_map *map)
 		now = (struct slot){
 			.size = map->size,
 			.site = known_site(reader, map->site),
-			.time = (uint32_t)(map->time_ns >> TIME_SHIFT),
+			.time_ns = map->time_ns,
 			.is_mapped = !(map->flags & (MT_MAP_FILE | MT_MAP_BACKING)),
 		};
-	change_slot(reader, &reader->maps, index, &now, map ? map->time_ns : 0);
+	change_slot(reader, &reader->maps, index, &now);
 }
 
 /* ---- room ---- */
@@ -252,6 +266,32 @@ static void begin_anew(struct pulse_reader *reader)
 	}
 }
 
+static void add_all(struct pulse_reader *reader, const struct slots *slots)
+{
+	for (size_t i = 0; i < slots->n; i++)
+		if (is_used(&slots->slots[i]))
+			add(reader, &slots->slots[i]);
+}
+
+/* Without memory for it the old sums serve on. */
+static void sum_up_anew(struct pulse_reader *reader)
+{
+	_cleanup_free_ struct pulse_site *before = reader->sites;
+	struct pulse *sums = &reader->sums;
+
+	reader->sites = calloc(reader->n_sites + 1, sizeof(*reader->sites));
+	if (!reader->sites) {
+		reader->sites = TAKE_PTR(before);
+		return;
+	}
+	sums->heap_bytes = sums->heap_blocks = sums->heap_variance = sums->mapped_bytes = 0;
+	add_all(reader, &reader->live);
+	add_all(reader, &reader->maps);
+	for (size_t i = 1; i < reader->n_sites; i++)
+		if (memcmp(&before[i], &reader->sites[i], sizeof(*before)) != 0)
+			mark(reader, (uint32_t)i);
+}
+
 static int list_changes(struct pulse_reader *reader, struct pulse *ret)
 {
 	*ret = reader->sums;
@@ -275,137 +315,16 @@ int pulse_take(struct pulse_reader *reader, struct region *region, const struct 
 	static const struct region_visitor visitor = {begin, see_live, see_map};
 	int r;
 
-	if (reader->n_pulses++ >= PULSES_UNTIL_ANEW)
-		begin_anew(reader);
 	for (size_t i = 0; unused && i < unused->n_changes; i++)
 		mark(reader, unused->changes[i].site);
 	r = region_visit_changed(region, &reader->seen, &visitor, reader);
+	if (r >= 0 && ++reader->n_pulses >= PULSES_OF_SUMS) {
+		sum_up_anew(reader);
+		reader->n_pulses = 0;
+	}
 	if (r >= 0)
 		r = list_changes(reader, ret);
 	if (r < 0)
 		begin_anew(reader);
 	return r;
-}
-
-/* ---- laid over a profile ---- */
-
-void pulse_state_deinit(struct pulse_state *state)
-{
-	free(state->sites);
-	*state = (struct pulse_state){};
-}
-
-int pulse_state_add(struct pulse_state *state, const struct pulse *pulse)
-{
-	size_t n = state->n_sites;
-
-	for (size_t i = 0; i < pulse->n_changes; i++)
-		n = MAX(n, (size_t)pulse->changes[i].site + 1);
-	if (n > state->n_sites) {
-		if (extend(&state->sites, sizeof(*state->sites), state->n_sites, n) < 0)
-			return -ENOMEM;
-		state->n_sites = n;
-	}
-	for (size_t i = 0; i < pulse->n_changes; i++)
-		state->sites[pulse->changes[i].site] = pulse->changes[i].now;
-	return 0;
-}
-
-static double age_s(const struct pulse *pulse, uint64_t time_ns)
-{
-	if (time_ns == 0)
-		return -1;
-	return time_ns < pulse->taken_ns ? (double)(pulse->taken_ns - time_ns) / 1e9 : 0;
-}
-
-/* The profile's site that a site of the region is part of; NULL if it has none. */
-static struct profile_site *find_site(struct profile *profile, uint64_t recorded)
-{
-	const uint32_t site = recorded < profile->n_recorded_sites
-				      ? profile->recorded_sites[recorded]
-				      : PROFILE_NO_SITE;
-
-	return site == PROFILE_NO_SITE ? NULL : &profile->sites[site];
-}
-
-/* Site has so much more live than before, by one of the sites that it is made of. */
-static void add_to_site(struct profile_site *site, const struct pulse *pulse,
-			const struct pulse_site *before, const struct pulse_site *now)
-{
-	site->live_bytes += estimate_round(now->bytes) - estimate_round(before->bytes);
-	site->live_blocks += estimate_round(now->blocks) - estimate_round(before->blocks);
-	site->allocated_bytes = MAX(site->allocated_bytes, site->live_bytes);
-	site->allocated_blocks = MAX(site->allocated_blocks, site->live_blocks);
-	site->freed_bytes = site->allocated_bytes - site->live_bytes;
-	site->freed_blocks = site->allocated_blocks - site->live_blocks;
-	if (now->oldest_ns != 0) {
-		site->oldest_age_s = MAX(before->oldest_ns ? site->oldest_age_s : -1,
-					 age_s(pulse, now->oldest_ns));
-		site->youngest_age_s = age_s(pulse, now->youngest_ns);
-	}
-}
-
-static void set_heap(const struct pulse *pulse, struct profile *profile)
-{
-	const struct estimate live = {.variance = MAX(pulse->heap_variance, 0.0)};
-	struct profile_heap *heap = &profile->heap;
-
-	heap->live_bytes = estimate_round(pulse->heap_bytes);
-	heap->live_blocks = estimate_round(pulse->heap_blocks);
-	heap->live_stderr = estimate_stderr(&live);
-	heap->mapped_bytes = estimate_round(pulse->mapped_bytes);
-	heap->allocated_bytes = MAX(heap->allocated_bytes, heap->live_bytes);
-	heap->allocated_blocks = MAX(heap->allocated_blocks, heap->live_blocks);
-	heap->freed_bytes = heap->allocated_bytes - heap->live_bytes;
-	heap->freed_blocks = heap->allocated_blocks - heap->live_blocks;
-	if (heap->peak_live_bytes != PROFILE_UNKNOWN)
-		heap->peak_live_bytes = MAX(heap->peak_live_bytes, heap->live_bytes);
-	profile->agent.samples = pulse->samples;
-	profile->agent.lost_allocations = pulse->lost_allocations;
-	profile->agent.lost_frees = pulse->lost_frees;
-	profile->agent.lost_maps = pulse->lost_maps;
-	profile->agent.interval = pulse->interval;
-}
-
-void pulse_apply_all(const struct pulse_state *state, const struct pulse *pulse,
-		     struct profile *profile, double *ret_unknown)
-{
-	static const struct pulse_site nothing;
-
-	*ret_unknown = 0;
-	for (size_t i = 0; i < profile->n_sites; i++) {
-		profile->sites[i].live_bytes = profile->sites[i].live_blocks = 0;
-		profile->sites[i].oldest_age_s = profile->sites[i].youngest_age_s = -1;
-	}
-	for (size_t i = 0; i < state->n_sites; i++) {
-		struct profile_site *site = find_site(profile, i);
-
-		if (site)
-			add_to_site(site, pulse, &nothing, &state->sites[i]);
-		else
-			*ret_unknown += state->sites[i].bytes;
-	}
-	set_heap(pulse, profile);
-}
-
-void pulse_apply(const struct pulse_state *state, const struct pulse *pulse,
-		 struct profile *profile, double *unknown,
-		 void (*touched)(void *context, uint32_t site), void *context)
-{
-	static const struct pulse_site nothing;
-
-	for (size_t i = 0; i < pulse->n_changes; i++) {
-		const struct pulse_change *change = &pulse->changes[i];
-		const struct pulse_site *before =
-			change->site < state->n_sites ? &state->sites[change->site] : &nothing;
-		struct profile_site *site = find_site(profile, change->site);
-
-		if (!site) {
-			*unknown += change->now.bytes - before->bytes;
-			continue;
-		}
-		add_to_site(site, pulse, before, &change->now);
-		touched(context, (uint32_t)(site - profile->sites));
-	}
-	set_heap(pulse, profile);
 }

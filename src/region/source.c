@@ -396,3 +396,10 @@ int source_copy(struct source *source, uint64_t offset, void *buffer, size_t siz
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return r;
 }
+
+const void *source_peek(const struct source *source, uint64_t offset, size_t size)
+{
+	if (source->kind != SOURCE_MAPPED || offset > source->size || size > source->size - offset)
+		return NULL;
+	return (const char *)source->bytes + offset;
+}

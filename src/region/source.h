@@ -46,4 +46,10 @@ bool source_outlives(const struct source *source);
  */
 int source_copy(struct source *source, uint64_t offset, void *buffer, size_t size);
 
+/*
+ * The bytes themselves, which may change at any moment and are good for nothing but to see whether they have; NULL
+ * if they have to be copied.
+ */
+const void *source_peek(const struct source *source, uint64_t offset, size_t size);
+
 #endif

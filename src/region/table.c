@@ -28,6 +28,7 @@ enum {
 	SLACK = 1024 * 1024, /* bytes of a table that may be counted as used and never touched */
 	ALIGNMENT = 64,      /* of a table in the region */
 	GROUP = 16,          /* entries that have one sum */
+	AHEAD = 2048,        /* bytes: the processor's own look-ahead ends with each page */
 };
 
 /* The tables, and what this version knows of their entries. */
@@ -156,6 +157,7 @@ static uint64_t sum_up(const char *bytes, size_t size)
 	size_t i = 0;
 
 	for (; i + sizeof(words) <= size; i += sizeof(words)) {
+		__builtin_prefetch(bytes + i + AHEAD);
 		memcpy(words, bytes + i, sizeof(words));
 		for (unsigned k = 0; k < 4; k++)
 			sums[k] = (sums[k] ^ words[k]) * 0x9e3779b97f4a7c15ull;
@@ -169,7 +171,7 @@ static uint64_t sum_up(const char *bytes, size_t size)
 	return sums[0] | 1;
 }
 
-/* n entries of a group, at bytes. Returns whether all of them stood still. */
+/* n entries of a group, which go to bytes. Returns whether all of them stood still. */
 static int visit_group(struct source *source, const struct mt_table *table, uint64_t first,
 		       uint64_t n, char *bytes, table_visitor visitor, void *context)
 {
@@ -178,7 +180,9 @@ static int visit_group(struct source *source, const struct mt_table *table, uint
 	bool all = true;
 	int r, stable;
 
-	r = source_copy(source, table->offset + first * size, again, n * size);
+	r = source_copy(source, table->offset + first * size, bytes, n * size);
+	if (r >= 0)
+		r = source_copy(source, table->offset + first * size, again, n * size);
 	if (r < 0)
 		return r;
 	for (uint64_t i = 0; i < n; i++) {
@@ -196,9 +200,10 @@ static int visit_group(struct source *source, const struct mt_table *table, uint
 	return all;
 }
 
+/* Entries first … end - 1, which are at bytes now. copy has room for a group. */
 static int visit_chunk(struct source *source, const struct mt_table *table, uint64_t first,
-		       uint64_t end, char *bytes, uint64_t *sums, table_visitor visitor,
-		       void *context)
+		       uint64_t end, const char *bytes, char *copy, uint64_t *sums,
+		       table_visitor visitor, void *context)
 {
 	const uint64_t size = table->entry_size;
 	int r;
@@ -209,11 +214,11 @@ static int visit_chunk(struct source *source, const struct mt_table *table, uint
 		n = MIN((uint64_t)GROUP, end - first);
 		if (sum_up(bytes, n * size) == *kept)
 			continue;
-		r = visit_group(source, table, first, n, bytes, visitor, context);
+		r = visit_group(source, table, first, n, copy, visitor, context);
 		if (r < 0)
 			return r;
 		/* of what was told, which may be younger than what was summed up */
-		*kept = r > 0 ? sum_up(bytes, n * size) : 0;
+		*kept = r > 0 ? sum_up(copy, n * size) : 0;
 	}
 	return 0;
 }
@@ -221,23 +226,27 @@ static int visit_chunk(struct source *source, const struct mt_table *table, uint
 int table_visit_changed(struct source *source, const struct mt_table *table, uint64_t n,
 			uint64_t *sums, table_visitor visitor, void *context)
 {
-	_cleanup_free_ char *chunk = NULL;
+	const uint64_t size = table->entry_size;
+	_cleanup_free_ char *copies = NULL;
 	uint64_t at_once, end;
 	int r;
 
 	if (n == 0)
 		return 0;
-	at_once = MAX(CHUNK / table->entry_size / GROUP, 1u) * GROUP;
-	chunk = malloc(at_once * table->entry_size);
-	if (!chunk)
+	at_once = MAX(CHUNK / size / GROUP, 1u) * GROUP;
+	copies = malloc((at_once + GROUP) * size);
+	if (!copies)
 		return -ENOMEM;
 	for (uint64_t first = 0; first < n; first = end) {
+		const uint64_t offset = table->offset + first * size;
+		const char *bytes;
+
 		end = MIN(first + at_once, n);
-		r = source_copy(source, table->offset + first * table->entry_size, chunk,
-				(end - first) * table->entry_size);
-		if (r < 0)
-			return r;
-		r = visit_chunk(source, table, first, end, chunk, sums, visitor, context);
+		bytes = source_peek(source, offset, (end - first) * size);
+		r = bytes ? 0 : source_copy(source, offset, copies, (end - first) * size);
+		if (r >= 0)
+			r = visit_chunk(source, table, first, end, bytes ?: copies,
+					copies + at_once * size, sums, visitor, context);
 		if (r < 0)
 			return r;
 	}

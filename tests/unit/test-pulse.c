@@ -24,7 +24,7 @@ struct fixture {
 	uint32_t sites[3];
 };
 
-static int set_up(void **state)
+static int set_up_with(void **state, unsigned seals)
 {
 	static struct fixture fixture;
 	struct fixture *f = &fixture;
@@ -40,7 +40,7 @@ static int set_up(void **state)
 	region_maker_add_live(&f->maker, 0x20000, 50, f->sites[0], 0);
 	region_maker_add_live(&f->maker, 0x30000, 7, f->sites[1], 0);
 	region_maker_add_map(&f->maker, 0x7f0000000000, 4096, f->sites[2], MT_MAP_ANON);
-	fd = region_maker_memfd(&f->maker, F_SEAL_SHRINK);
+	fd = region_maker_memfd(&f->maker, seals);
 	bytes = mmap(NULL, f->maker.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(bytes != MAP_FAILED);
 	assert_int_equal(region_open_fd(fd, &f->region), 0);
@@ -52,6 +52,17 @@ static int set_up(void **state)
 	assert_non_null(f->reader);
 	*state = f;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, F_SEAL_SHRINK);
+}
+
+/* It is not mapped then. */
+static int set_up_unsealed(void **state)
+{
+	return set_up_with(state, 0);
 }
 
 static int tear_down(void **state)
@@ -152,7 +163,28 @@ static void changes_of_a_pulse_that_nobody_used_come_again(void **state)
 	assert_int_equal(second.n_changes, 3);
 }
 
-static void beginning_anew_loses_nothing(void **state)
+static void the_oldest_block_may_have_gone_for_a_minute(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t oldest_ns = 0;
+
+	live_at(f, 1)->time_ns = 1000;
+	live_at(f, 2)->time_ns = 2000;
+	for (unsigned i = 0; i < 61; i++) {
+		_cleanup_(pulse_deinit) struct pulse pulse = {};
+
+		take(f, NULL, &pulse);
+		assert_int_equal(pulse_state_add(&f->state, &pulse), 0);
+		if (i == 0)
+			oldest_ns = f->state.sites[f->sites[0]].oldest_ns;
+		live_at(f, 1)->addr = 0;
+	}
+	assert_int_equal(oldest_ns, 1000);
+	assert_int_equal(f->state.sites[f->sites[0]].oldest_ns, 2000);
+	assert_true(f->state.sites[f->sites[0]].bytes == 50);
+}
+
+static void summing_up_anew_loses_nothing(void **state)
 {
 	struct fixture *f = *state;
 
@@ -246,7 +278,13 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_of_a_pulse_that_nobody_used_come_again,
 						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(beginning_anew_loses_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_oldest_block_may_have_gone_for_a_minute, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(summing_up_anew_loses_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(summing_up_anew_loses_nothing, set_up_unsealed,
+						tear_down),
+		cmocka_unit_test_setup_teardown(freed_blocks_are_taken_out, set_up_unsealed,
+						tear_down),
 		cmocka_unit_test_setup_teardown(hostile_sites_are_nobodys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_profile_gets_the_figures_of_the_moment, set_up,
 						tear_down),
