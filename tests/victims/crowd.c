@@ -35,6 +35,13 @@ __attribute__((noinline)) static void *allocate(unsigned site, unsigned depth)
 	return (site >> depth) & 1 ? odd(site, depth + 1) : even(site, depth + 1);
 }
 
+/* One place for the first block and those that follow it, which makes one stack of them. */
+__attribute__((noinline)) static void replace(void **block, size_t site)
+{
+	free(*block);
+	*block = allocate((unsigned)site, 0);
+}
+
 int main(int argc, char **argv)
 {
 	const unsigned n_sites = argc > 1 ? (unsigned)atoi(argv[1]) : 1000;
@@ -42,18 +49,16 @@ int main(int argc, char **argv)
 	const size_t n = (size_t)n_sites * n_blocks;
 	void **blocks = calloc(n, sizeof(*blocks));
 	struct pollfd in = {0, POLLIN, 0};
-	size_t at = 0;
 
 	if (!blocks)
 		return 1;
-	for (size_t i = 0; i < n; i++)
-		blocks[i] = allocate((unsigned)(i % n_sites), 0);
-	puts("ready");
-	fflush(stdout);
-	while (poll(&in, 1, 100) == 0)
-		for (unsigned i = 0; i < MOVED; i++, at = (at + 7919) % n) {
-			free(blocks[at]);
-			blocks[at] = allocate((unsigned)(at % n_sites), 0);
+	for (size_t i = 0, at = 0; i < n || poll(&in, 1, 100) == 0; i += MOVED) {
+		for (unsigned moved = 0; moved < MOVED; moved++, at = (at + 7919) % n)
+			replace(&blocks[at], at % n_sites);
+		if (i < n && i + MOVED >= n) {
+			puts("ready");
+			fflush(stdout);
 		}
+	}
 	return 0;
 }
