@@ -15,6 +15,7 @@ from attach import print_attach, run_attach  # noqa: E402
 from overhead import print_overhead, run_overhead  # noqa: E402
 from peers import print_peers, run_peers  # noqa: E402
 from plot import write_plot  # noqa: E402
+from session import print_session, run_session  # noqa: E402
 from symbols import print_symbols, run_symbols  # noqa: E402
 
 # what is asked, the rounds that it takes, and how it is answered and printed
@@ -23,6 +24,7 @@ PARTS = {
     "overhead": (11, run_overhead, print_overhead),
     "all-samples": (5, run_all_samples, print_all_samples),
     "symbols": (5, run_symbols, print_symbols),
+    "session": (3, run_session, print_session),
     "attach": (50, run_attach, print_attach),
 }
 
@@ -32,6 +34,7 @@ def parse():
     parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all",
                         help="peers: time and memory of allocators; overhead: the default sampling against none;"
                         " all-samples: --sample=all and heaptrack; symbols: names of addresses, against llvm-symbolizer;"
+                        " session: reports of a session of 100,000 sites;"
                         " attach: for how long a process stands still, against gdb;"
                         " all of them without one")
     parser.add_argument("workload", nargs="*", help="only workloads whose names begin so")
