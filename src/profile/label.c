@@ -13,14 +13,26 @@
 #include "profile/cxx-name.h"
 #include "profile/java.h"
 
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
 int label_add_clean(struct strbuf *buffer, const char *text)
 {
 	int r = 0;
 
-	for (; *text && r >= 0; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text && r >= 0) {
+		size_t n = 0;
 
-		r = strbuf_addc(buffer, c < 0x20 || c == 0x7f ? '?' : *text);
+		while (text[n] && !is_control(text[n]))
+			n++;
+		r = strbuf_add(buffer, text, n);
+		text += n;
+		if (*text && r >= 0) {
+			r = strbuf_addc(buffer, '?');
+			text++;
+		}
 	}
 	return r;
 }

@@ -21,11 +21,14 @@ struct reader {
 	size_t strings_size;
 	struct flat_arenas arenas;
 	size_t text_budget; /* bytes that may still be copied into owners */
+	struct map
+		names; /* offset in strings: pointer in the profile's pool; many records name the same */
 };
 
 static void reader_deinit(struct reader *reader)
 {
 	flat_arenas_deinit(&reader->arenas, true);
+	map_deinit(&reader->names);
 }
 
 static uint32_t load_u32(const uint8_t *bytes)
@@ -91,15 +94,17 @@ static int read_text(struct reader *reader, uint32_t offset, char **ret)
 
 static int read_name(struct reader *reader, uint32_t offset, const char **ret)
 {
-	const char *string;
+	const char *string = map_get_ptr(&reader->names, offset);
 	int r;
 
-	r = read_string(reader, offset, &string);
-	if (r < 0)
-		return r;
-	if (string) {
+	if (!string) {
+		r = read_string(reader, offset, &string);
+		if (r < 0 || !string) {
+			*ret = NULL;
+			return r;
+		}
 		string = string_pool_add(reader->profile->strings, string);
-		if (!string)
+		if (!string || map_set(&reader->names, offset, (uintptr_t)string) < 0)
 			return -ENOMEM;
 	}
 	*ret = string;

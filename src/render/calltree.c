@@ -12,11 +12,18 @@
 #include "base/map.h"
 #include "profile/label.h"
 
+/* What a call is named in the tree. */
+struct name {
+	const char *text; /* in the tree's names; NULL: not asked yet */
+	uint32_t number;
+};
+
 struct builder {
 	const struct profile *profile;
 	struct calltree tree;
 	struct map name_numbers; /* pointer in names: number */
 	struct map children;     /* parent << 32 | name's number: node */
+	struct name *of_frames;  /* by frame: a name is looked up once, not in each stack */
 };
 
 void calltree_deinit(struct calltree *tree)
@@ -31,6 +38,7 @@ static void builder_deinit(struct builder *builder)
 	calltree_deinit(&builder->tree);
 	map_deinit(&builder->name_numbers);
 	map_deinit(&builder->children);
+	free(builder->of_frames);
 }
 
 static int add_node(struct builder *builder, const struct calltree_node *node)
@@ -44,30 +52,50 @@ static int add_node(struct builder *builder, const struct calltree_node *node)
 	return 0;
 }
 
-/* The child of parent for a call; made if it is not there. */
-static int step(struct builder *builder, uint32_t parent, uint32_t location, uint32_t frame,
-		uint32_t *ret)
+static int find_name(struct builder *builder, uint32_t location, uint32_t frame, struct name *ret)
 {
 	const struct profile *profile = builder->profile;
 	struct calltree *tree = &builder->tree;
 	_cleanup_(strbuf_deinit) struct strbuf text = {};
-	uint64_t *number, *place;
-	const char *name;
+	uint64_t *number;
 	int r;
 
+	*ret = builder->of_frames[frame];
+	if (ret->text)
+		return 0;
 	r = label_function(profile, &profile->locations[location], &profile->frames[frame], &text);
-	name = r < 0 ? NULL : string_pool_add(tree->names, strbuf_text(&text));
-	if (!name || map_add(&builder->name_numbers, (uintptr_t)name,
-			     string_pool_count(tree->names), &number) < 0)
+	ret->text = r < 0 ? NULL : string_pool_add(tree->names, strbuf_text(&text));
+	if (!ret->text || map_add(&builder->name_numbers, (uintptr_t)ret->text,
+				  string_pool_count(tree->names), &number) < 0)
 		return -ENOMEM;
-	r = map_add(&builder->children, (uint64_t)parent << 32 | *number, tree->n_nodes, &place);
+	ret->number = (uint32_t)*number;
+	/* a frame without a name is called by its address, and may be that of several locations */
+	if (profile->frames[frame].function)
+		builder->of_frames[frame] = *ret;
+	return 0;
+}
+
+/* The child of parent for a call; made if it is not there. */
+static int step(struct builder *builder, uint32_t parent, uint32_t location, uint32_t frame,
+		uint32_t *ret)
+{
+	struct calltree *tree = &builder->tree;
+	struct name name;
+	uint64_t *place;
+	int r;
+
+	r = find_name(builder, location, frame, &name);
+	if (r < 0)
+		return r;
+	r = map_add(&builder->children, (uint64_t)parent << 32 | name.number, tree->n_nodes,
+		    &place);
 	if (r < 0)
 		return r;
 	*ret = (uint32_t)*place;
 	if (r == 0)
 		return 0;
 	r = add_node(builder, &(struct calltree_node){
-				      .name = name,
+				      .name = name.text,
 				      .location = location,
 				      .frame = frame,
 				      .parent = parent,
@@ -173,12 +201,13 @@ int calltree_make(const struct profile *profile, const struct render_options *op
 	_cleanup_(builder_deinit) struct builder builder = {
 		.profile = profile,
 		.tree = {.names = string_pool_new()},
+		.of_frames = calloc(profile->n_frames + 1, sizeof(struct name)),
 	};
 	_cleanup_free_ struct call *calls = NULL;
 	size_t n_room = 0;
 	int r;
 
-	if (!builder.tree.names)
+	if (!builder.tree.names || !builder.of_frames)
 		return -ENOMEM;
 	r = add_node(&builder, &(struct calltree_node){.name = "all",
 						       .parent = CALLTREE_NONE,

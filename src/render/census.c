@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -15,6 +14,8 @@
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "profile/label.h"
+#include "render/json-value.h"
+#include "render/json.h"
 #include "render/table.h"
 #include "render/view.h"
 #include "render/words.h"
@@ -146,33 +147,19 @@ int render_objects_csv(const struct census *census, const struct render_options 
 	return r < 0 ? r : words_finish(out);
 }
 
-static json_t *text(const char *value)
-{
-	json_t *json = value ? json_string(value) : json_null();
-
-	/* names of classes and texts are ASCII or UTF-8; whatever is not is left out */
-	return json ? json : json_null();
-}
-
 static json_t *make_process(const struct census *census)
 {
 	return json_pack("{s:I, s:o, s:o, s:s}", "pid", (json_int_t)census->pid, "comm",
-			 text(census->comm), "exe", text(census->exe), "state",
-			 census->is_core ? "core" : "running");
+			 json_value_text(census->comm), "exe", json_value_text(census->exe),
+			 "state", census->is_core ? "core" : "running");
 }
 
 static int print_json(const struct census *census, const char *name, json_t *content, FILE *out)
 {
-	json_t *json = json_pack("{s:s, s:s, s:o, s:o}", "schema", "memtrace/1", "version",
-				 MEMTRACE_VERSION, "process", make_process(census), name, content);
-	int r;
-
-	if (!json)
-		return -ENOMEM;
-	r = json_dumpf(json, out, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) < 0 ? -EIO : 0;
-	json_decref(json);
-	fputc('\n', out);
-	return r < 0 ? r : words_finish(out);
+	return json_write(json_pack("{s:s, s:s, s:o, s:o}", "schema", "memtrace/1", "version",
+				    MEMTRACE_VERSION, "process", make_process(census), name,
+				    content),
+			  out);
 }
 
 int render_objects_json(const struct census *census, const struct render_options *options,
@@ -183,11 +170,12 @@ int render_objects_json(const struct census *census, const struct render_options
 	for (size_t i = 0; i < census->n_rows; i++) {
 		const struct census_row *row = &census->rows[i];
 
-		json_array_append_new(classes, json_pack("{s:o, s:s, s:I, s:I, s:I}", "name",
-							 text(row->name), "language", row->language,
-							 "blocks", (json_int_t)row->count, "bytes",
-							 (json_int_t)row->bytes, "largest_bytes",
-							 (json_int_t)row->length));
+		json_array_append_new(classes,
+				      json_pack("{s:o, s:s, s:I, s:I, s:I}", "name",
+						json_value_text(row->name), "language",
+						row->language, "blocks", (json_int_t)row->count,
+						"bytes", (json_int_t)row->bytes, "largest_bytes",
+						(json_int_t)row->length));
 	}
 	return print_json(census, "objects",
 			  json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "in_use_blocks",
@@ -307,12 +295,12 @@ int render_strings_json(const struct census *census, const struct render_options
 	for (size_t i = 0; i < census->n_rows; i++) {
 		const struct census_row *row = &census->rows[i];
 
-		json_array_append_new(rows,
-				      json_pack("{s:o, s:I, s:I, s:I, s:o}",
-						census->words ? "word" : "text", text(row->name),
-						"count", (json_int_t)row->count, "bytes",
-						(json_int_t)row->bytes, "length",
-						(json_int_t)row->length, "note", text(row->note)));
+		json_array_append_new(
+			rows,
+			json_pack("{s:o, s:I, s:I, s:I, s:o}", census->words ? "word" : "text",
+				  json_value_text(row->name), "count", (json_int_t)row->count,
+				  "bytes", (json_int_t)row->bytes, "length",
+				  (json_int_t)row->length, "note", json_value_text(row->note)));
 	}
 	return print_json(census, "strings",
 			  json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:o}", "kind",

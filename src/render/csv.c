@@ -79,9 +79,10 @@ static int print_sites(const struct profile *profile, const struct render_option
 {
 	_cleanup_(table_deinit) struct table table;
 	char id[20];
+	int r = 0;
 
 	table_init(&table, site_columns, ARRAY_SIZE(site_columns));
-	for (size_t i = 0; i < view->n_rows; i++) {
+	for (size_t i = 0; i < view->n_rows && r >= 0; i++) {
 		const struct view_row *row = &view->rows[i];
 		const struct profile_site *site = &profile->sites[row->site];
 		_cleanup_(strbuf_deinit) struct strbuf stack = {};
@@ -103,8 +104,9 @@ static int print_sites(const struct profile *profile, const struct render_option
 		add_innermost(&table, profile, site);
 		table_add_text(&table, strbuf_text(&stack));
 		table_add_real(&table, site->growth);
+		r = table_print_csv(&table, out);
 	}
-	return table_print_csv(&table, out);
+	return r < 0 ? r : table_print_csv(&table, out);
 }
 
 static int print_groups(const struct profile *profile, const struct render_options *options,

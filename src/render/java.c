@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "profile/java.h"
 #include "profile/label.h"
+#include "render/json-value.h"
 #include "render/json.h"
 #include "render/text.h"
 #include "render/words.h"
@@ -164,19 +165,6 @@ int text_add_java(struct strbuf *buffer, const struct profile *profile,
 	return buffer->error < 0 ? buffer->error : head.error;
 }
 
-static json_t *number(uint64_t value)
-{
-	return value > (uint64_t)INT64_MAX ? json_null() : json_integer((json_int_t)value);
-}
-
-/* A name comes from the process and need not be UTF-8. */
-static json_t *word(const char *text)
-{
-	json_t *string = text ? json_string(text) : NULL;
-
-	return string ?: json_null();
-}
-
 static json_t *make_classes(const struct profile *profile)
 {
 	struct java_native natives[JAVA_NATIVES];
@@ -185,10 +173,11 @@ static json_t *make_classes(const struct profile *profile)
 	java_find_natives(profile, natives);
 	for (size_t i = 0; i < JAVA_NATIVES; i++)
 		json_array_append_new(
-			classes, json_pack("{s:s, s:o, s:o, s:o}", "name", natives[i].class_name,
-					   "objects", number(natives[i].n_objects), "native_bytes",
-					   number(natives[i].native_bytes), "native_objects",
-					   number(natives[i].n_native)));
+			classes,
+			json_pack("{s:s, s:o, s:o, s:o}", "name", natives[i].class_name, "objects",
+				  json_value_number(natives[i].n_objects), "native_bytes",
+				  json_value_number(natives[i].native_bytes), "native_objects",
+				  json_value_number(natives[i].n_native)));
 	return classes;
 }
 
@@ -202,15 +191,17 @@ static json_t *make_rows(const struct profile *profile, enum profile_java_kind k
 		if (row->kind != (uint32_t)kind)
 			continue;
 		if (kind == PROFILE_JAVA_MISSING)
-			json_array_append_new(rows, word(row->name));
+			json_array_append_new(rows, json_value_text(row->name));
 		else if (kind == PROFILE_JAVA_NMT)
-			json_array_append_new(rows, json_pack("{s:o, s:o, s:o}", "category",
-							      word(row->name), "reserved_bytes",
-							      number(row->first), "committed_bytes",
-							      number(row->second)));
+			json_array_append_new(
+				rows,
+				json_pack("{s:o, s:o, s:o}", "category", json_value_text(row->name),
+					  "reserved_bytes", json_value_number(row->first),
+					  "committed_bytes", json_value_number(row->second)));
 		else
-			json_array_append_new(rows, json_pack("{s:o, s:o}", "name", word(row->name),
-							      "value", number(row->first)));
+			json_array_append_new(rows, json_pack("{s:o, s:o}", "name",
+							      json_value_text(row->name), "value",
+							      json_value_number(row->first)));
 	}
 	return rows;
 }
@@ -220,8 +211,8 @@ json_t *json_make_java(const struct profile *profile)
 	if (!java_is_machine(profile))
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-			 number(java_fact(profile, "version", PROFILE_UNKNOWN)), "collector",
-			 word(java_collector(profile)), "options",
+			 json_value_number(java_fact(profile, "version", PROFILE_UNKNOWN)),
+			 "collector", json_value_text(java_collector(profile)), "options",
 			 make_rows(profile, PROFILE_JAVA_FACT), "classes", make_classes(profile),
 			 "tracking", make_rows(profile, PROFILE_JAVA_NMT), "missing",
 			 make_rows(profile, PROFILE_JAVA_MISSING));

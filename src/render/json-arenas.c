@@ -9,17 +9,8 @@
 #include "profile/java.h"
 #include "profile/pins.h"
 #include "render/arenas.h"
+#include "render/json-value.h"
 #include "render/json.h"
-
-static json_t *number(uint64_t value)
-{
-	return value > (uint64_t)INT64_MAX ? json_null() : json_integer((json_int_t)value);
-}
-
-static json_t *hex(uint64_t value)
-{
-	return json_sprintf("0x%" PRIx64, value);
-}
 
 const char *arenas_thread_name(const struct profile *profile, uint32_t tid)
 {
@@ -58,12 +49,13 @@ static json_t *make_pin(const struct profile *profile, const struct arena_pin *p
 	bool known = pin_owner_find(profile, pin, &owner);
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address", hex(pin->address),
-		"size", number(pin->size), "holds_bytes", number(pin->holds), "site",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address",
+		json_value_hex(pin->address), "size", json_value_number(pin->size), "holds_bytes",
+		json_value_number(pin->holds), "site",
 		known ? json_sprintf("%016" PRIx64, profile->sites[owner.site].id) : json_null(),
 		"age_s", known && owner.age_s >= 0 ? json_real(owner.age_s) : json_null(), "blocks",
-		number(pin->n_blocks), "bytes", number(pin->bytes), "start", hex(pin->start), "end",
-		hex(pin->end));
+		json_value_number(pin->n_blocks), "bytes", json_value_number(pin->bytes), "start",
+		json_value_hex(pin->start), "end", json_value_hex(pin->end));
 }
 
 static json_t *make_pins(const struct profile *profile, const struct arena *arena)
@@ -82,22 +74,27 @@ static json_t *make_arena(const struct profile *profile, const struct arena *are
 			"{s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"allocator", arenas_allocator_name(arena->allocator), "id",
 			(json_int_t)arena->id, "kind", arena_kind_name(arena->kind), "address",
-			hex(arena->address), "heaps", number(arena->n_heaps), "threads",
-			make_threads(profile, arena), "system_bytes", number(arena->system),
-			"in_use_bytes", number(arena->in_use), "in_use_blocks",
-			number(arena->in_use_blocks), "free_bytes", number(arena->free),
-			"free_resident_bytes", number(arena->free_resident), "top_bytes",
-			number(arena->top), "trimmable_bytes", number(arena->trimmable),
-			"peak_system_bytes", number(arena->peak_system), "pins",
-			make_pins(profile, arena));
+			json_value_hex(arena->address), "heaps", json_value_number(arena->n_heaps),
+			"threads", make_threads(profile, arena), "system_bytes",
+			json_value_number(arena->system), "in_use_bytes",
+			json_value_number(arena->in_use), "in_use_blocks",
+			json_value_number(arena->in_use_blocks), "free_bytes",
+			json_value_number(arena->free), "free_resident_bytes",
+			json_value_number(arena->free_resident), "top_bytes",
+			json_value_number(arena->top), "trimmable_bytes",
+			json_value_number(arena->trimmable), "peak_system_bytes",
+			json_value_number(arena->peak_system), "pins", make_pins(profile, arena));
 
 	more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "free_blocks",
-			 number(arena->free_blocks), "cached_bytes", number(arena->cached),
-			 "fast_bytes", number(arena->fast), "largest_free_bytes",
-			 number(arena->largest_free), "metadata_bytes", number(arena->metadata),
-			 "resident_bytes", number(arena->resident), "in_use_resident_bytes",
-			 number(arena->in_use_resident), "metadata_resident_bytes",
-			 number(arena->metadata_resident), "unread_bytes", number(arena->unread));
+			 json_value_number(arena->free_blocks), "cached_bytes",
+			 json_value_number(arena->cached), "fast_bytes",
+			 json_value_number(arena->fast), "largest_free_bytes",
+			 json_value_number(arena->largest_free), "metadata_bytes",
+			 json_value_number(arena->metadata), "resident_bytes",
+			 json_value_number(arena->resident), "in_use_resident_bytes",
+			 json_value_number(arena->in_use_resident), "metadata_resident_bytes",
+			 json_value_number(arena->metadata_resident), "unread_bytes",
+			 json_value_number(arena->unread));
 	if (!json || !more || json_object_update_missing(json, more) < 0) {
 		json_decref(json);
 		json = NULL;
@@ -125,8 +122,9 @@ json_t *json_make_allocator(const struct profile *profile)
 	if (!arenas)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:b, s:o}", "mmap_threshold_bytes",
-			 number(arenas->mmap_threshold), "trim_threshold_bytes",
-			 number(arenas->trim_threshold), "mmapped_blocks", number(arenas->n_mmaps),
-			 "fixed_thresholds", arenas->fixed_thresholds, "refused",
+			 json_value_number(arenas->mmap_threshold), "trim_threshold_bytes",
+			 json_value_number(arenas->trim_threshold), "mmapped_blocks",
+			 json_value_number(arenas->n_mmaps), "fixed_thresholds",
+			 arenas->fixed_thresholds, "refused",
 			 arenas->refused ? json_string(arenas->refused) : json_null());
 }

@@ -8,21 +8,12 @@
 #include "profile/course.h"
 #include "profile/estimate.h"
 #include "profile/survival.h"
+#include "render/json-value.h"
 #include "render/json.h"
-
-static json_t *number(uint64_t value)
-{
-	return value > (uint64_t)INT64_MAX ? json_null() : json_integer((json_int_t)value);
-}
 
 static json_t *whole(double value)
 {
 	return isfinite(value) ? json_integer((json_int_t)estimate_round(value)) : json_null();
-}
-
-static json_t *real(double value)
-{
-	return isfinite(value) ? json_real(value) : json_null();
 }
 
 static json_t *make_figure(const struct profile *profile, enum course_figure figure)
@@ -32,9 +23,10 @@ static json_t *make_figure(const struct profile *profile, enum course_figure fig
 	const struct profile_moment *peak =
 		highest == PROFILE_NO_MOMENT ? NULL : &profile->moments[highest];
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "growth_bytes_per_s", real(growth.per_s),
-			 "growth_low_bytes_per_s", real(growth.low), "growth_high_bytes_per_s",
-			 real(growth.high), "peak_bytes",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "growth_bytes_per_s",
+			 json_value_real(growth.per_s), "growth_low_bytes_per_s",
+			 json_value_real(growth.low), "growth_high_bytes_per_s",
+			 json_value_real(growth.high), "peak_bytes",
 			 peak ? whole(course_figure(peak, figure)) : json_null(), "peak_at",
 			 peak ? json_real(peak->at) : json_null());
 }
@@ -42,11 +34,12 @@ static json_t *make_figure(const struct profile *profile, enum course_figure fig
 static json_t *make_moment(const struct profile_moment *moment)
 {
 	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "at", moment->at, "rss_bytes",
-			 number(moment->rss), "live_bytes", number(moment->live), "retained_bytes",
+			 json_value_number(moment->rss), "live_bytes",
+			 json_value_number(moment->live), "retained_bytes",
 			 whole(course_figure(moment, COURSE_RETAINED)), "allocated_bytes",
-			 number(moment->allocated), "highest_rss_bytes",
-			 number(moment->highest_rss), "highest_live_bytes",
-			 number(moment->highest_live));
+			 json_value_number(moment->allocated), "highest_rss_bytes",
+			 json_value_number(moment->highest_rss), "highest_live_bytes",
+			 json_value_number(moment->highest_live));
 }
 
 static json_t *make_survival(const struct profile *profile)
@@ -59,8 +52,8 @@ static json_t *make_survival(const struct profile *profile)
 		json_array_append_new(json,
 				      json_pack("{s:f, s:f, s:o, s:o}", "from_s", classes[i].from_s,
 						"to_s", classes[i].to_s, "allocated_bytes",
-						number(classes[i].allocated), "live_bytes",
-						number(classes[i].live)));
+						json_value_number(classes[i].allocated),
+						"live_bytes", json_value_number(classes[i].live)));
 	return json;
 }
 

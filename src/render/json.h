@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "profile/ledger.h"
 #include "render/render.h"
 
 /*
@@ -28,6 +29,12 @@ void json_frames_deinit(struct json_frames *frames);
 /* The member "stack" of a site, at most options->depth frames. */
 json_t *json_make_stack(struct json_frames *frames, const struct render_options *options,
 			const struct profile_site *site);
+
+/* The member "process". */
+json_t *json_make_process(const struct profile *profile);
+/* The members "memory" and "mappings"; ledger may be NULL. */
+json_t *json_make_memory(const struct profile_process *process, const struct ledger *ledger);
+json_t *json_make_mappings(const struct ledger *ledger);
 
 /* The members process, agent and heap. */
 json_t *json_make_summary(const struct profile *profile);

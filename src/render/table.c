@@ -21,10 +21,16 @@ void table_init(struct table *table, const struct table_column *columns, size_t 
 	*table = (struct table){.columns = columns, .n_columns = n_columns};
 }
 
-void table_deinit(struct table *table)
+static void drop_rows(struct table *table)
 {
 	for (size_t i = 0; i < table->n_cells; i++)
 		free(table->cells[i].text);
+	table->n_cells = 0;
+}
+
+void table_deinit(struct table *table)
+{
+	drop_rows(table);
 	free(table->cells);
 	*table = (struct table){};
 }
@@ -212,12 +218,15 @@ static int add_csv_text(struct strbuf *line, const char *text)
 	if (text[strcspn(text, ",\"\r\n")] == '\0')
 		return strbuf_adds(line, text);
 	strbuf_addc(line, '"');
-	for (; *text; text++) {
-		if (*text == '"')
-			strbuf_addc(line, '"');
-		strbuf_addc(line, *text);
+	for (;;) {
+		const size_t n = strcspn(text, "\"");
+
+		strbuf_add(line, text, n);
+		if (!text[n])
+			return strbuf_addc(line, '"');
+		strbuf_adds(line, "\"\"");
+		text += n + 1;
 	}
-	return strbuf_addc(line, '"');
 }
 
 static int add_csv_cell(struct strbuf *line, const struct table_column *column,
@@ -243,7 +252,7 @@ static int add_csv_cell(struct strbuf *line, const struct table_column *column,
 	return 0;
 }
 
-int table_print_csv(const struct table *table, FILE *out)
+int table_print_csv(struct table *table, FILE *out)
 {
 	_cleanup_(strbuf_deinit) struct strbuf line = {};
 	const size_t n = table->n_columns;
@@ -251,9 +260,9 @@ int table_print_csv(const struct table *table, FILE *out)
 
 	if (table->error < 0 || n == 0)
 		return table->error;
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%s%s", i > 0 ? "," : "", table->columns[i].name);
-	fputc('\n', out);
+	for (size_t i = 0; i < n && !table->has_names; i++)
+		fprintf(out, "%s%s", table->columns[i].name, i < n - 1 ? "," : "\n");
+	table->has_names = true;
 	for (size_t i = 0; i < table->n_cells; i++) {
 		if (i % n > 0)
 			strbuf_addc(&line, ',');
@@ -268,5 +277,6 @@ int table_print_csv(const struct table *table, FILE *out)
 		fputs(line.text, out);
 		strbuf_reset(&line);
 	}
+	drop_rows(table);
 	return 0;
 }

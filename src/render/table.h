@@ -39,7 +39,8 @@ struct table {
 	size_t n_columns;
 	struct table_cell *cells; /* row by row */
 	size_t n_cells;
-	int error; /* the first; then adding does nothing, and printing returns it */
+	int error;      /* the first; then adding does nothing, and printing returns it */
+	bool has_names; /* in CSV: the first line is printed */
 };
 
 /* columns must outlive the table. */
@@ -53,7 +54,10 @@ void table_add_real(struct table *table, double real);
 
 /* Titles, then a line a row, each indented by two; the last column is not padded. */
 int table_print_text(const struct table *table, const struct render_options *options, FILE *out);
-/* RFC 4180 with plain line feeds: names, then a line a row. */
-int table_print_csv(const struct table *table, FILE *out);
+/*
+ * RFC 4180 with plain line feeds: names, then a line a row. The rows are dropped, and may be followed by others:
+ * a long table need not be in memory as a whole.
+ */
+int table_print_csv(struct table *table, FILE *out);
 
 #endif
