@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/core/fmath.h"
 #include "agent/core/sampler.h"
@@ -177,34 +178,59 @@ static uint64_t burn_cpu(uint64_t ns)
 	return now - began;
 }
 
-/*
- * A beginning that took 30 ms, a budget of 15 s of CPU time. Then a program for which an eighth of the interval
- * would do: below a quarter, which is enough where nothing is owed, above a sixteenth.
- */
-static void body_the_beginning_is_not_paid_for_later(void)
+enum { SAMPLE_NS = 3333 };
+
+/* The first interval after a beginning that took 30 ms, a budget of 15 s of CPU time. */
+static uint64_t begin(void)
 {
 	struct core_config config = harness_config();
 	struct sampler_account account = {
-		.samples = 9000, .allocated = 9000000, .own_ns = 30000000};
-	uint64_t cpu_ns, first;
+		.samples = 9000, .allocated = 9000000, .own_ns = 9000 * SAMPLE_NS};
 
 	config.sampling = MT_SAMPLING_AUTO;
 	harness_start(&config);
 	check(sampler_interval() == 0);
 	burn_cpu(20000000);
 	sampler_add(&account);
-	first = sampler_interval();
-	check(first > 4 * 4096);
-	for (int i = 0; i < 4 && sampler_interval() == first; i++) {
-		cpu_ns = burn_cpu(70000000);
-		/* 3,333 ns a sample, as before */
-		account = (struct sampler_account){100, 0, 100 * 3333};
-		account.allocated = (uint64_t)(0.0014 * (double)cpu_ns / 3333 * (double)first / 8);
-		sampler_add(&account);
-	}
+	check(sampler_interval() > 4 * 4096);
+	return sampler_interval();
+}
+
+/* Says what a program did for whose use of the CPU alone part of the interval would do. */
+static void work(uint64_t cpu_ns, uint64_t interval, double part)
+{
+	struct sampler_account account = {100, 0, 100 * SAMPLE_NS};
+
+	account.allocated =
+		(uint64_t)(0.0014 * (double)cpu_ns / SAMPLE_NS * (double)interval * part);
+	sampler_add(&account);
+}
+
+/* An eighth would do: below a quarter, which is enough where nothing is owed, above a sixteenth. */
+static void body_the_beginning_is_not_paid_for_later(void)
+{
+	const uint64_t first = begin();
+
+	for (int i = 0; i < 4 && sampler_interval() == first; i++)
+		work(burn_cpu(70000000), first, 1.0 / 8);
 	check(sampler_interval() == first / 2);
 }
 HARNESS_TEST(the_beginning_is_not_paid_for_later)
+
+/* What it used of the CPU asks for the interval as it is, what it slept for less. */
+static void body_who_sleeps_is_sampled_closer(void)
+{
+	const uint64_t first = begin();
+
+	for (int i = 0; i < 4 && sampler_interval() == first; i++) {
+		const uint64_t cpu_ns = burn_cpu(5000000);
+
+		usleep(100000);
+		work(cpu_ns, first, 0.6);
+	}
+	check(sampler_interval() == first / 2);
+}
+HARNESS_TEST(who_sleeps_is_sampled_closer)
 
 int main(void)
 {
@@ -215,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_estimates_are_unbiased_and_their_errors_right),
 		cmocka_unit_test(test_weights_of_what_is_certain_are_exact),
 		cmocka_unit_test(test_the_beginning_is_not_paid_for_later),
+		cmocka_unit_test(test_who_sleeps_is_sampled_closer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

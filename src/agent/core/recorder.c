@@ -34,8 +34,7 @@ enum {
 	RECORDER_TICK_EACH = 8,
 	RECORDER_RECALL_AFTER = 32, /* samples */
 	RECORDER_COST_FIRST = 64,
-	RECORDER_COST_EACH = 32,      /* a power of two */
-	RECORDER_COST_MAX_NS = 64000, /* even a slow machine, or valgrind, takes less */
+	RECORDER_COST_EACH = 32, /* a power of two */
 };
 
 static bool recorder_tags;
@@ -138,7 +137,7 @@ static _always_inline_ unsigned recorder_cost_factor(struct thread *thread)
 static _noinline_ void recorder_count_cost(struct thread *thread, unsigned factor,
 					   uint64_t began_ns)
 {
-	uint64_t cost_ns = MIN(sys_clock_ns() - began_ns, (uint64_t)RECORDER_COST_MAX_NS);
+	uint64_t cost_ns = MIN(sys_clock_ns() - began_ns, sampler_cost_limit_ns());
 	if (factor > 1)
 		cost_ns = MIN(cost_ns, 4 * thread->cost_ns);
 	thread->cost_ns = (thread->cost_ns * 15 + cost_ns) / 16 + 1;

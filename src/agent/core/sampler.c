@@ -11,18 +11,20 @@
  * taken another SAMPLER_CHECK_NS, or time has passed by SAMPLER_LOOK_NS. Two budgets:
  *
  *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.2 % of the process's CPU
- *		time; until SAMPLER_EXACT samples are taken, SAMPLER_PATIENCE_NS plus that, so that whether
- *		a small program is recorded exactly does not depend on how busy the machine is. As long as
- *		everything is recorded, 2 % of the time passed is added, up to SAMPLER_SLOW_NS: a program
- *		that allocates slowly stays exact for longer. With the first interval the account begins
+ *		time, or of the time passed if that is more, but never 0.8 % of its CPU time: a server that
+ *		sleeps most of the time has as few samples by its CPU time as nobody can find a leak
+ *		with, and nobody misses 0.2 % of one core; until SAMPLER_EXACT samples are taken,
+ *		SAMPLER_PATIENCE_NS plus that, so that whether a small program is recorded exactly does not
+ *		depend on how busy the machine is. As long as everything is recorded, 2 % of the time passed
+ *		is added, up to SAMPLER_SLOW_NS: a program that allocates slowly stays exact for longer. With the first interval the account begins
  *		anew: what the exact beginning took is paid for. A Java machine, or an interpreter that loads
  *		its modules, uses all of it within its first second, and would otherwise pay for it with a
  *		wide interval through the first 20 s of CPU time of what people want to see. When the budget
- *		is exceeded, the interval becomes what would have cost 0.14 % since the last look: bytes
- *		allocated · time per sample / (0.14 % of the CPU time that was not ours), four times the
- *		present one at most. It is halved again when a quarter of it would do, or a half while no
- *		quarter of the budget is used, or a sixteenth while the budget is not yet regained. What lies
- *		between these is the hysteresis. The shares are well below the 1 % that people are
+ *		is exceeded, the interval becomes what would have cost 0.14 % since the last look (of the time
+ *		passed, up to 0.5 % of the CPU time): bytes allocated · time per sample / that part of the
+ *		time that was not ours, four times the present one at most. It is halved again when a quarter
+ *		of it would do, or a half while no quarter of the budget is used, or a sixteenth while the
+ *		budget is not yet regained. What lies between these is the hysteresis. The shares are well below the 1 % that people are
  *		promised, because a sampled block costs more again outside the recorder: a slow path of
  *		the allocator, code, pages and cache lines that are cold.
  *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
@@ -54,8 +56,10 @@ enum {
 	SAMPLER_LOOK_NS =
 		50000000, /* of time passed: looks at least so often, while there are samples */
 	SAMPLER_STEP = 4, /* of widening at most; threads tell what they did in lumps */
-	SAMPLER_LOOK_SAMPLES = 64,  /* fewer say nothing about cost */
-	SAMPLER_FULL_NS = 10000000, /* between two widenings for full tables */
+	SAMPLER_LOOK_SAMPLES = 64,   /* fewer say nothing about cost */
+	SAMPLER_FULL_NS = 10000000,  /* between two widenings for full tables */
+	SAMPLER_COST_MAX_NS = 64000, /* even a slow machine, or valgrind, takes less */
+	SAMPLER_COST_FACTOR = 8,
 	SAMPLER_SLOTS = 16384,
 	SAMPLER_SITES = 6144,
 	SAMPLER_FRAMES = 196608,
@@ -70,12 +74,11 @@ struct sampler_state {
 	uint64_t samples, allocated, own_ns;
 	/* at the last look */
 	uint64_t seen_samples, seen_allocated, seen_own_ns, seen_cpu_ns;
-	/* where the account begins: CPU time, own time, and the coarse clock when recording began */
-	uint64_t first_cpu_ns, first_own_ns;
-	uint64_t first_ns;
-	uint64_t looked_ns;  /* the last look, by the coarse clock */
-	uint64_t cost_ns;    /* of a sample, smoothed over looks */
-	uint64_t widened_ns; /* when a full table last widened */
+	/* where the account begins: CPU time, own time, the coarse clock */
+	uint64_t first_cpu_ns, first_own_ns, first_ns;
+	uint64_t looked_ns, seen_ns; /* the last look, and the one before, by the coarse clock */
+	uint64_t cost_ns;            /* of a sample, smoothed over looks */
+	uint64_t widened_ns;         /* when a full table last widened */
 };
 
 static struct sampler_state sampler;
@@ -103,7 +106,7 @@ void sampler_init(enum mt_sampling sampling, uint64_t interval)
 {
 	sampler.sampling = sampling;
 	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
-	sampler.first_ns = sys_clock_coarse_ns();
+	sampler.first_ns = sampler.looked_ns = sampler.seen_ns = sys_clock_coarse_ns();
 	if (sampling == MT_SAMPLING_INTERVAL)
 		sampler_set_interval(interval);
 }
@@ -115,7 +118,7 @@ void sampler_after_fork(void)
 	sampler.seen_samples = sampler.seen_allocated = sampler.seen_own_ns = 0;
 	sampler.first_own_ns = 0;
 	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
-	sampler.first_ns = sys_clock_coarse_ns();
+	sampler.first_ns = sampler.looked_ns = sampler.seen_ns = sys_clock_coarse_ns();
 	writer.header->interval = sampler.interval;
 }
 
@@ -163,12 +166,12 @@ static uint32_t sampler_memory_level(void)
 /* What recording may have taken since the account began. */
 static uint64_t sampler_allowance(uint64_t cpu_ns)
 {
-	uint64_t allowed_ns = (cpu_ns - sampler.first_cpu_ns) / 500, passed_ns;
+	uint64_t used_ns = cpu_ns - sampler.first_cpu_ns;
+	uint64_t passed_ns = sampler.looked_ns - sampler.first_ns;
+	uint64_t allowed_ns = MIN(MAX(used_ns, passed_ns) / 500, used_ns / 125);
 
-	if (sampler_interval() == 0) {
-		passed_ns = sys_clock_coarse_ns() - sampler.first_ns;
+	if (sampler_interval() == 0)
 		allowed_ns += MIN(passed_ns / 50, (uint64_t)SAMPLER_SLOW_NS);
-	}
 	return allowed_ns +
 	       (sampler.first_own_ns == 0 && sampler_read(&sampler.samples) < SAMPLER_EXACT
 			? SAMPLER_PATIENCE_NS
@@ -187,22 +190,29 @@ static uint64_t sampler_choose(uint64_t wanted, uint64_t cpu_ns)
 	return interval > SAMPLER_MIN && wanted < interval / narrows ? interval / 2 : interval;
 }
 
+/* What recording is to take of that CPU time, while so much time passed. */
+static double sampler_share(uint64_t used_ns, uint64_t passed_ns)
+{
+	return MIN(0.0014 * (double)MAX(used_ns, passed_ns), 0.005 * (double)used_ns);
+}
+
 /* What the time since the last look asks for. */
 static uint64_t sampler_time_interval(uint64_t cpu_ns)
 {
 	uint64_t samples = sampler_read(&sampler.samples) - sampler.seen_samples;
 	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.seen_own_ns;
 	uint64_t allocated = sampler_read(&sampler.allocated) - sampler.seen_allocated;
-	uint64_t passed_ns = MAX(cpu_ns - sampler.seen_cpu_ns, 1000), wanted;
+	uint64_t used_ns = MAX(cpu_ns - sampler.seen_cpu_ns, 1000), wanted;
+	uint64_t passed_ns = sampler.looked_ns - sampler.seen_ns;
 
 	if (samples >= SAMPLER_LOOK_SAMPLES)
 		sampler.cost_ns = sampler.cost_ns ? (3 * sampler.cost_ns + own_ns / samples) / 4
 						  : own_ns / samples;
 	own_ns = samples * sampler.cost_ns;
 	/* while everything is recorded hardly any of the time is the program's own */
-	passed_ns = passed_ns > own_ns ? MAX(passed_ns - own_ns, passed_ns / 32) : passed_ns / 32;
+	used_ns = used_ns > own_ns ? MAX(used_ns - own_ns, used_ns / 32) : used_ns / 32;
 	wanted = (uint64_t)MIN((double)allocated * (double)sampler.cost_ns /
-				       (0.0014 * (double)passed_ns),
+				       sampler_share(used_ns, passed_ns),
 			       (double)SAMPLER_MAX);
 	return sampler_choose(wanted, cpu_ns);
 }
@@ -221,8 +231,10 @@ static void sampler_look(void)
 	if (sampler.interval == 0 && interval > 0) {
 		sampler.first_own_ns = sampler_read(&sampler.own_ns);
 		sampler.first_cpu_ns = cpu_ns;
+		sampler.first_ns = sampler.looked_ns;
 	}
 	sampler_set_interval(interval);
+	sampler.seen_ns = sampler.looked_ns;
 	sampler.seen_samples = sampler_read(&sampler.samples);
 	sampler.seen_allocated = sampler_read(&sampler.allocated);
 	sampler.seen_cpu_ns = cpu_ns;
@@ -276,6 +288,14 @@ void sampler_table_full(void)
 		sampler_set_interval(MAX((uint64_t)sampler.interval * 2, 65536));
 	}
 	sampler_drop_control();
+}
+
+uint64_t sampler_cost_limit_ns(void)
+{
+	uint64_t cost_ns = sampler_read(&sampler.cost_ns);
+
+	return cost_ns ? MIN(SAMPLER_COST_FACTOR * cost_ns, (uint64_t)SAMPLER_COST_MAX_NS)
+		       : SAMPLER_COST_MAX_NS;
 }
 
 uint64_t sampler_own_ns(void)

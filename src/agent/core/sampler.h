@@ -37,6 +37,9 @@ void sampler_add(const struct sampler_account *account);
 /* A table is full: something could not be recorded. Widens the interval. */
 void sampler_table_full(void);
 
+/* A sample that seems to have taken longer was interrupted meanwhile. */
+uint64_t sampler_cost_limit_ns(void);
+
 /* Time that recording took so far. */
 uint64_t sampler_own_ns(void);
 
