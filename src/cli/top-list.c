@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * top-list.c: of a hundred thousand sites fifty are seen. Only those are put in order: the rest is parted from
- * them by selection, which takes a time that grows with the number of sites and not faster.
+ * top-list.c: the keys of all sites are kept beside each other, in the order of the profile, and a key is made anew
+ * only where something has changed. What is looked at each time is these keys, and nothing of the sites
+ * themselves, which lie far apart.
  *
  * Growth as it is shown costs a microsecond a site. So the change between the ends of the last minute is taken
  * of all, and growth only of those where that is highest: what grows steadily is among them.
@@ -15,81 +16,17 @@
 #include "base/cleanup.h"
 #include "cli/top.h"
 
-enum { N_REFINED = 512, FEW = 16 };
+enum { N_REFINED = 512 };
 
 struct top_list *top_list_free(struct top_list *list)
 {
 	if (!list)
 		return NULL;
+	free(list->all);
 	free(list->rows);
 	free(list->matches);
 	free(list);
 	return NULL;
-}
-
-/* ---- order ---- */
-
-static bool is_before(const struct top_row *a, const struct top_row *b)
-{
-	return a->key != b->key ? a->key > b->key : a->id < b->id;
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-	return is_before(a, b) ? -1 : is_before(b, a);
-}
-
-static void swap(struct top_row *a, struct top_row *b)
-{
-	const struct top_row kept = *a;
-
-	*a = *b;
-	*b = kept;
-}
-
-/* Hoare's partition around the median of three: returns an end of the left part, neither part is empty. */
-static size_t part(struct top_row *rows, size_t n)
-{
-	struct top_row *first = rows, *middle = rows + n / 2, *last = rows + n - 1, pivot;
-	size_t i = 0, j = n - 1;
-
-	if (is_before(middle, first))
-		swap(middle, first);
-	if (is_before(last, middle))
-		swap(last, middle);
-	if (is_before(middle, first))
-		swap(middle, first);
-	pivot = *middle;
-	for (;; i++, j--) {
-		while (is_before(&rows[i], &pivot))
-			i++;
-		while (is_before(&pivot, &rows[j]))
-			j--;
-		if (i >= j)
-			return j + 1;
-		swap(&rows[i], &rows[j]);
-	}
-}
-
-void top_list_order(struct top_row *rows, size_t n, size_t n_wanted)
-{
-	size_t begin = 0, end = n;
-
-	n_wanted = MIN(n_wanted, n);
-	if (n_wanted == 0)
-		return;
-	/* narrows down where the border is */
-	while (n_wanted < n && begin < n_wanted && end - begin > FEW) {
-		const size_t border = begin + part(rows + begin, end - begin);
-
-		if (border > n_wanted)
-			end = border;
-		else
-			begin = border;
-	}
-	if (n_wanted < n && begin < n_wanted)
-		qsort(rows + begin, end - begin, sizeof(*rows), compare_rows);
-	qsort(rows, n_wanted, sizeof(*rows), compare_rows);
 }
 
 /* ---- what is shown ---- */
@@ -131,28 +68,121 @@ static int find_matches(struct top *top, struct top_list *list)
 	return 0;
 }
 
-static double key_of(const struct top *top, const struct profile_site *site)
+/* How it grows; growth as it is shown is taken later, where this is high. */
+static double drift_of(const struct top *top, const struct top_site *beside)
 {
-	const struct top_series *series;
-	const struct top_was *was;
-	double drift;
+	const struct top_series *series =
+		beside->series == TOP_NONE ? NULL : &top->series[beside->series];
+	const double drift = series ? top_series_drift(series, &top->looks) : NAN;
+
+	return isnan(drift) ? -1e300 : drift;
+}
+
+static double key_of(const struct top *top, const struct profile_site *site,
+		     const struct top_site *beside)
+{
+	const struct top_was *was = top_find_was(top, site);
 
 	switch (top->options.sort) {
 	case RENDER_SORT_GROWTH:
-		series = top_series_of(top, site);
-		drift = series ? top_series_drift(series, &top->looks) : NAN;
-		return isnan(drift) ? -1e300 : drift;
+		return drift_of(top, beside);
 	case RENDER_SORT_ALLOCATED:
 		return (double)site->allocated_bytes;
 	case RENDER_SORT_AGE:
-		return top_age(top, site);
+		/* top_age without the moment, which is the same for all */
+		return site->oldest_age_s < 0 ? -1e300 : site->oldest_age_s - beside->aged_s;
 	case RENDER_SORT_BLOCKS:
-		was = top_find_was(top, site);
 		return (double)site->live_blocks - (double)(was ? was->live_blocks : 0);
 	default:
-		was = top_find_was(top, site);
 		return (double)site->live_bytes - (double)(was ? was->live_bytes : 0);
 	}
+}
+
+static bool is_shown(const struct top *top, const struct top_list *list, uint32_t index)
+{
+	const struct profile_site *site = &top->shot->profile->sites[index];
+
+	return (site->live_bytes > 0 || site->live_blocks > 0 || top_find_was(top, site)) &&
+	       profile_site_is_counted(site) && (!list->matches || list->matches[index]);
+}
+
+/* ---- all keys ---- */
+
+static void make_key(const struct top *top, struct top_list *list, uint32_t index)
+{
+	struct top_row *row = &list->all[index];
+
+	row->key = is_shown(top, list, index)
+			   ? key_of(top, &top->shot->profile->sites[index], &top->sites[index])
+			   : NAN;
+}
+
+void top_list_touch(const struct top *top, uint32_t index)
+{
+	struct top_list *list = top->list;
+
+	if (list && index < list->n_all)
+		make_key(top, list, index);
+}
+
+void top_list_forget(struct top *top)
+{
+	if (top->list)
+		top->list->n_all = 0;
+}
+
+/* Of those that are shown: without a change to its value a site's drift falls all the same. */
+static void renew_drifts(const struct top *top, struct top_list *list)
+{
+	for (size_t i = 0; i < list->n_all; i++)
+		if (!isnan(list->all[i].key))
+			list->all[i].key = drift_of(top, &top->sites[i]);
+}
+
+static int make_all(const struct top *top, struct top_list *list)
+{
+	const struct profile *profile = top->shot->profile;
+
+	list->n_all = 0;
+	if (list->capacity < profile->n_sites) {
+		free(list->all);
+		list->capacity = 0;
+		list->all = calloc(profile->n_sites, sizeof(*list->all));
+		if (!list->all)
+			return -ENOMEM;
+		list->capacity = profile->n_sites;
+	}
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		list->all[i] = (struct top_row){0, profile->sites[i].id, (uint32_t)i};
+		make_key(top, list, (uint32_t)i);
+	}
+	list->n_all = profile->n_sites;
+	list->sort = top->options.sort;
+	list->shot = top->n_shots;
+	list->filter = top->n_filters;
+	return 0;
+}
+
+static bool is_of_now(const struct top *top, const struct top_list *list)
+{
+	return list->n_all > 0 && list->sort == top->options.sort && list->shot == top->n_shots &&
+	       list->filter == top->n_filters;
+}
+
+/* ---- what is seen of them ---- */
+
+/* How many rows have to be in order so that the selected one is where it belongs, with what is around it. */
+static size_t count_wanted(const struct top *top, const struct top_list *list)
+{
+	const struct top_row *selected = NULL;
+	size_t n_before = 0;
+
+	for (size_t i = 0; i < list->n_all && !selected; i++)
+		if (list->all[i].id == top->selected && !isnan(list->all[i].key))
+			selected = &list->all[i];
+	for (size_t i = 0; selected && i < list->n_all; i++)
+		n_before += top_order_is_before(&list->all[i], selected);
+	return MAX(n_before + (size_t)MAX(top->rows, 1) * 2, top->n_wanted);
 }
 
 /* What is sure first, then by the slope itself, which a billionth tells apart. */
@@ -163,79 +193,58 @@ static double rank_growth(const struct top *top, const struct profile_site *site
 	return growth.sure + growth.slope * 1e-9;
 }
 
-/* In place of the drift: growth, where that is high. */
+/* In place of the drift: growth, where that is high, and for those behind at most none. */
 static void refine(const struct top *top, struct top_list *list)
 {
-	const size_t n = MIN(list->n_rows, (size_t)N_REFINED);
-
-	if (top->options.sort != RENDER_SORT_GROWTH)
-		return;
-	top_list_order(list->rows, list->n_rows, n);
 	for (size_t i = 0; i < list->n_rows; i++) {
 		struct top_row *row = &list->rows[i];
 		double growth = MIN(row->key, 0.0);
 
-		if (i < n)
+		if (i < N_REFINED)
 			growth = rank_growth(top, &top->shot->profile->sites[row->site]);
 		row->key = isnan(growth) ? -1e300 : growth;
 	}
+	top_order(list->rows, list->n_rows, list->n_rows);
 }
 
-/* How many rows have to be in order so that the selected one is where it belongs, with what is around it. */
-static size_t count_wanted(const struct top *top, const struct top_list *list)
+static int pick(const struct top *top, struct top_list *list)
 {
-	const struct top_row *selected = NULL;
-	size_t n_before = 0;
+	const bool by_growth = list->sort == RENDER_SORT_GROWTH;
+	size_t n_wanted = MIN(count_wanted(top, list), list->n_all);
+	int r;
 
-	for (size_t i = 0; i < list->n_rows && !selected; i++)
-		if (list->rows[i].id == top->selected)
-			selected = &list->rows[i];
-	for (size_t i = 0; selected && i < list->n_rows; i++)
-		n_before += is_before(&list->rows[i], selected);
-	return MAX(n_before + (size_t)MAX(top->rows, 1) * 2, top->n_wanted);
-}
-
-static int add_rows(const struct top *top, struct top_list *list)
-{
-	const struct profile *profile = top->shot->profile;
-
-	if (list->capacity < profile->n_sites) {
-		free(list->rows);
-		list->capacity = 0;
-		list->rows = calloc(profile->n_sites, sizeof(*list->rows));
-		if (!list->rows)
-			return -ENOMEM;
-		list->capacity = profile->n_sites;
-	}
+	free(list->rows);
+	list->rows = NULL;
 	list->n_rows = 0;
-	for (size_t i = 0; i < profile->n_sites; i++) {
-		const struct profile_site *site = &profile->sites[i];
-
-		if ((site->live_bytes == 0 && site->live_blocks == 0 && !top_find_was(top, site)) ||
-		    !profile_site_is_counted(site) || (list->matches && !list->matches[i]))
-			continue;
-		list->rows[list->n_rows++] =
-			(struct top_row){key_of(top, site), site->id, (uint32_t)i};
-	}
-	return 0;
+	/* as many again may fall behind when they are looked at closely */
+	if (by_growth)
+		n_wanted += N_REFINED;
+	r = top_order_pick(list->all, list->n_all, n_wanted, &list->rows, &list->n_rows);
+	if (r >= 0 && by_growth)
+		refine(top, list);
+	return r;
 }
 
 int top_list_make(struct top *top)
 {
+	struct top_list *list;
 	int r;
 
 	if (!top->list)
 		top->list = calloc(1, sizeof(*top->list));
 	if (!top->list)
 		return -ENOMEM;
-	top->list->n_rows = 0;
-	r = find_matches(top, top->list);
-	if (r >= 0)
-		r = add_rows(top, top->list);
+	list = top->list;
+	r = find_matches(top, list);
 	if (r < 0)
 		return r;
-	refine(top, top->list);
-	top->list->n_ordered = MIN(count_wanted(top, top->list), top->list->n_rows);
-	top_list_order(top->list->rows, top->list->n_rows, top->list->n_ordered);
-	return 0;
+	if (!is_of_now(top, list)) {
+		r = make_all(top, list);
+		if (r < 0)
+			return r;
+	} else if (list->sort == RENDER_SORT_GROWTH && list->look != top->n_looks) {
+		renew_drifts(top, list);
+	}
+	list->look = top->n_looks;
+	return pick(top, list);
 }

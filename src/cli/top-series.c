@@ -25,12 +25,21 @@ double top_looks_back(const struct top_looks *looks, uint32_t i)
 
 uint32_t top_looks_count(const struct top_looks *looks, double since_s)
 {
-	const uint32_t held = MIN(looks->n, (uint32_t)TOP_SERIES_POINTS);
-	uint32_t n = 0;
+	uint32_t n = 0, held = MIN(looks->n, (uint32_t)TOP_SERIES_POINTS);
+	double first_s;
 
-	while (n < held && top_looks_back(looks, n) >= since_s &&
-	       top_looks_back(looks, n) >= top_looks_back(looks, 0) - TOP_SERIES_S)
-		n++;
+	if (held == 0)
+		return 0;
+	first_s = MAX(since_s, top_looks_back(looks, 0) - TOP_SERIES_S);
+	/* halves what is between those that count and those that do not */
+	while (n < held) {
+		const uint32_t middle = n + (held - n) / 2;
+
+		if (top_looks_back(looks, middle) >= first_s)
+			n = middle + 1;
+		else
+			held = middle;
+	}
 	return n;
 }
 
@@ -181,14 +190,15 @@ struct top_growth top_series_growth(const struct top_series *series, const struc
 
 double top_series_drift(const struct top_series *series, const struct top_looks *looks)
 {
-	const uint32_t held = top_looks_count(looks, series->since_s);
 	double begin_s, end_s;
 
-	if (series->since_s == 0 || held < 2)
+	if (series->since_s == 0 || looks->n < 2 || top_looks_back(looks, 1) < series->since_s)
 		return NAN;
-	begin_s = top_looks_back(looks, held - 1);
-	end_s = top_looks_back(looks, 0);
-	if (series->n_points == 0 || end_s <= begin_s)
+	if (series->n_points == 0)
 		return 0;
+	begin_s = top_looks_back(looks, top_looks_count(looks, series->since_s) - 1);
+	end_s = top_looks_back(looks, 0);
+	if (end_s <= begin_s)
+		return NAN;
 	return ((double)series->last - (double)top_series_at(series, begin_s)) / (end_s - begin_s);
 }

@@ -93,7 +93,7 @@ static int draw_sites(struct top *top, struct top_lines *lines)
 	lines->fill = draw_row;
 	lines->context = top;
 	/* more come when they are near */
-	for (size_t i = 0; i < top->list->n_ordered && r >= 0; i++)
+	for (size_t i = 0; i < top->list->n_rows && r >= 0; i++)
 		r = top_lines_add_stub(lines, top->list->rows[i].id, i);
 	if (top->list->n_rows == 0)
 		top_lines_add_line(lines, TOP_DIM, "  %s",

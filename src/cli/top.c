@@ -128,6 +128,7 @@ static void touch_site(void *top_, uint32_t site)
 
 	top->sites[site].aged_s = top->pulse->time_s;
 	remember_site(top, site, top->pulse->time_s, true);
+	top_list_touch(top, site);
 }
 
 /* What a pulse says of the process as a whole; the shot is of its moment now. */
@@ -163,6 +164,7 @@ static int apply_pulse(struct top *top)
 	if (!is_next) {
 		pulse_apply_all(&top->state, pulse, profile, &top->unknown);
 		remember_sites(top, top->pulse->time_s, true);
+		top_list_forget(top);
 	}
 	top->is_of_pulse = true;
 	return 0;
@@ -310,6 +312,7 @@ int top_set_baseline(struct top *top)
 		baseline->resident[i] = top->shot->ledger.lines[i].resident;
 	baseline->is_set = true;
 	top->n_looks++;
+	top_list_forget(top);
 	return 0;
 }
 
@@ -319,6 +322,7 @@ void top_clear_baseline(struct top *top)
 	free(top->baseline.sites);
 	top->baseline = (struct top_baseline){};
 	top->n_looks++;
+	top_list_forget(top);
 	for (size_t i = 0; top->shot && i < top->shot->profile->n_sites; i++)
 		top->sites[i].was = TOP_NONE;
 }

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
-#include "cli/top-list.h"
+#include "cli/top-order.h"
 #include "cli/top-series.h"
 #include "tests/unit/test.h"
 
@@ -105,13 +105,53 @@ static void the_first_rows_are_in_order(void **state)
 							   (uint64_t)random(), (uint32_t)i};
 			memcpy(sorted, rows, sizeof(rows));
 			qsort(sorted, N, sizeof(*sorted), compare);
-			top_list_order(rows, N, wanted[w]);
+			top_order(rows, N, wanted[w]);
 			for (size_t i = 0; i < MIN(wanted[w], (size_t)N); i++)
 				assert_int_equal(rows[i].site, sorted[i].site);
 			/* and nobody was lost */
 			qsort(rows, N, sizeof(*rows), compare);
 			assert_memory_equal(rows, sorted, sizeof(rows));
 		}
+}
+
+static void rows_are_picked_and_stay(void **state)
+{
+	enum { N = 1000 };
+	static struct top_row rows[N], kept[N], sorted[N];
+	static const size_t wanted[] = {0, 1, 3, 50, 499, 500, 501, 999, 1000, SIZE_MAX};
+
+	(void)state;
+	srandom(11);
+	for (size_t w = 0; w < ARRAY_SIZE(wanted); w++) {
+		_cleanup_free_ struct top_row *picked = NULL;
+		size_t n_shown = 0, n_picked;
+
+		for (size_t i = 0; i < N; i++) {
+			const bool shown = random() % 4 != 0;
+
+			rows[i] = (struct top_row){shown ? (double)(random() % 90) : NAN,
+						   (uint64_t)random(), (uint32_t)i};
+			if (shown)
+				sorted[n_shown++] = rows[i];
+		}
+		memcpy(kept, rows, sizeof(rows));
+		qsort(sorted, n_shown, sizeof(*sorted), compare);
+		assert_int_equal(top_order_pick(rows, N, wanted[w], &picked, &n_picked), 0);
+		assert_int_equal(n_picked, MIN(MAX(wanted[w], (size_t)1), n_shown));
+		for (size_t i = 0; i < n_picked; i++)
+			assert_int_equal(picked[i].site, sorted[i].site);
+		assert_memory_equal(rows, kept, sizeof(rows));
+	}
+}
+
+static void nothing_can_be_picked_from_nothing(void **state)
+{
+	_cleanup_free_ struct top_row *picked = NULL;
+	size_t n_picked = 1;
+
+	(void)state;
+	assert_int_equal(top_order_pick(NULL, 0, 10, &picked, &n_picked), 0);
+	assert_int_equal(n_picked, 0);
 }
 
 int main(void)
@@ -122,6 +162,8 @@ int main(void)
 		cmocka_unit_test(one_look_tells_no_growth),
 		cmocka_unit_test(only_the_last_minute_counts),
 		cmocka_unit_test(the_first_rows_are_in_order),
+		cmocka_unit_test(rows_are_picked_and_stay),
+		cmocka_unit_test(nothing_can_be_picked_from_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
