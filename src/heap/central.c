@@ -4,7 +4,7 @@
  *
  * What comes in as a whole batch stays one, up to BATCHES of them, and goes out as one: where one
  * thread allocates and another one frees, blocks go round without being looked at. What is more is
- * sorted back into its spans. Spans stand in four lists by how full they are; blocks come from the
+ * sorted back into its spans (putback.c). Spans stand in four lists by how full they are; blocks come from the
  * fullest, so that the emptiest are left to become free as a whole. A span whose last block is free
  * goes to the page heap, unless it is a small one and the class would be left with nothing.
  *
@@ -22,20 +22,14 @@
 #include "heap/pageheap.h"
 #include "heap/pagemap.h"
 #include "heap/partial.h"
+#include "heap/putback.h"
 
 #define BATCHES      4u
-#define KEEP_PAGES   8u
 #define AGE_BYTES    (256u << 10) /* of idle blocks: less is left alone */
 #define AGE_FRACTION 16u          /* of all blocks of the class, too */
 #define AGE_SPANS    2048u        /* looked at in one visit, at most */
 
 struct central central_table[SIZECLASS_IDS];
-
-/* Threads look at it without the lock. */
-static void count_blocks(struct central *central, uint64_t n)
-{
-	__atomic_store_n(&central->n_blocks, central->n_blocks + n, __ATOMIC_RELAXED);
-}
 
 static struct span *new_span(struct central *central, unsigned class)
 {
@@ -66,24 +60,10 @@ static struct span *new_span(struct central *central, unsigned class)
 	__atomic_store_n(&span->class, (uint8_t) class, __ATOMIC_RELEASE);
 	pagemap_set_class(span, class);
 	central->n_spans++;
-	count_blocks(central, sizeclass->n_blocks);
+	partial_count(central, sizeclass->n_blocks);
 	central->n_free += sizeclass->n_blocks;
 	partial_settle(central, span, sizeclass->n_blocks);
 	return span;
-}
-
-/* Takes a span without a block in use out of the class and puts it on a list of the caller's. */
-static void retire(struct central *central, struct span *span, uint32_t *empties)
-{
-	const struct sizeclass *sizeclass = sizeclass_get(span->class);
-
-	span_unlink(&central->partial[span->list - 1], span);
-	central->n_spans--;
-	count_blocks(central, -(uint64_t)sizeclass->n_blocks);
-	central->n_free -= sizeclass->n_blocks;
-	pagemap_clear_class(span);
-	span->next = *empties;
-	*empties = span_index(span);
 }
 
 /* Without the class's lock. */
@@ -146,120 +126,28 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 	return taken;
 }
 
-/* What putting blocks back needs to know about the class. */
-struct class_facts {
-	const struct sizeclass *sizeclass;
-	unsigned class;
-	/* by the list that a span is on: as many free blocks as it has to have to leave it */
-	uint16_t limits[CENTRAL_LISTS + 1];
-};
-
-static struct class_facts facts_of(unsigned class)
+/* Puts a list's blocks back into their spans, the lock held. */
+static void return_list(struct central *central, unsigned class, void *list, unsigned n,
+			uint32_t *empties)
 {
-	const struct sizeclass *sizeclass = sizeclass_get(class);
-	const unsigned n = sizeclass->n_blocks;
-
-	return (struct class_facts){
-		.sizeclass = sizeclass,
-		.class = class,
-		.limits = {1, (uint16_t)(n / 4 + 1), (uint16_t)(n / 2 + 1),
-			   (uint16_t)(n * 3 / 4 + 1), (uint16_t)n},
-	};
-}
-
-/*
- * The span has as many free blocks that it belongs on another list, or back to the page heap. True if it
- * went there.
- */
-static bool promote(struct central *central, struct span *span, const struct class_facts *facts,
-		    uint32_t *empties)
-{
-	const unsigned n_blocks = facts->sizeclass->n_blocks;
-
-	partial_settle(central, span, n_blocks);
-	if (span->n_free < n_blocks ||
-	    (central->n_free <= n_blocks && facts->sizeclass->n_pages <= KEEP_PAGES))
-		return false;
-	retire(central, span, empties);
-	return true;
-}
-
-/* The span that a block is put back into: neighbours on a list are often neighbours in memory. */
-struct target {
-	struct span *span;
-	uintptr_t start;
-	size_t size; /* bytes of its blocks */
-};
-
-/* Makes the span of a block the target. Returns an enum heap_error, or -1 if all is well. */
-static int enter(struct target *target, const struct class_facts *facts, const void *block)
-{
-	const size_t offset = pagemap_offset(block);
-	struct span *span;
-
-	if (!pagemap_has(offset))
-		return HEAP_ERROR_CORRUPT;
-	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
-	/* the other free of it made its span free as a whole */
-	if (!span || span->state != SPAN_SMALL)
-		return HEAP_ERROR_DOUBLE_FREE;
-	if (span->class != facts->class)
-		return HEAP_ERROR_CORRUPT;
-	target->span = span;
-	target->start = span_start(span);
-	target->size = (size_t)facts->sizeclass->n_blocks * facts->sizeclass->size;
-	return (uintptr_t)block - target->start < target->size ? -1 : HEAP_ERROR_MISALIGNED;
-}
-
-/* Marks a block as free. Returns an enum heap_error, or -1 if all is well. */
-static _always_inline_ int put(struct central *central, struct target *target,
-			       const struct class_facts *facts, const void *block,
-			       uint32_t *empties)
-{
-	struct span *span;
-	size_t inside;
-	unsigned index;
-	uint64_t bit;
-
-	if ((uintptr_t)block - target->start >= target->size) {
-		int error = enter(target, facts, block);
-
-		if (unlikely(error >= 0))
-			return error;
-	}
-	span = target->span;
-	inside = (uintptr_t)block - target->start;
-	index = sizeclass_index(facts->sizeclass, inside);
-	if (unlikely((size_t)index * facts->sizeclass->size != inside))
-		return HEAP_ERROR_MISALIGNED;
-	bit = 1ull << (index % 64);
-	if (unlikely(span->free[index / 64] & bit))
-		return HEAP_ERROR_DOUBLE_FREE;
-	span->free[index / 64] |= bit;
-	span->n_free++;
-	central->n_free++;
-	if (unlikely(span->n_free >= facts->limits[span->list]) &&
-	    promote(central, span, facts, empties))
-		target->size = 0;
-	return -1;
-}
-
-static void put_all_back(struct central *central, unsigned class, void *list, unsigned n,
-			 uint32_t *empties)
-{
-	const struct class_facts facts = facts_of(class);
-	struct target target = {0};
+	void *blocks[PUTBACK_MAX];
+	int error = -1;
 
 	while (n > 0) {
-		/* a list of one has no link */
-		void *next = --n > 0 ? *(void **)list : NULL;
-		int error = put(central, &target, &facts, list, empties);
+		unsigned n_blocks = 0, n_done = 0;
 
+		/* a list of one has no link; one that leads elsewhere is not followed */
+		do {
+			blocks[n_blocks++] = list;
+			if (unlikely(!pagemap_has(pagemap_offset(list))))
+				break;
+			list = --n > 0 ? *(void **)list : NULL;
+		} while (n > 0 && n_blocks < PUTBACK_MAX);
+		error = putback(central, class, blocks, n_blocks, &n_done, empties);
 		if (unlikely(error >= 0)) {
 			lock_drop(&central->lock);
-			hooks_corruption((enum heap_error)error, list);
+			hooks_corruption((enum heap_error)error, blocks[n_done]);
 		}
-		list = next;
 	}
 }
 
@@ -275,9 +163,24 @@ void central_give(unsigned class, void *list, unsigned n)
 		central->batches = (uintptr_t)list;
 		central->n_batches++;
 	} else {
-		put_all_back(central, class, list, n, &empties);
+		return_list(central, class, list, n, &empties);
 	}
 	lock_drop(&central->lock);
+	free_empties(empties);
+}
+
+void central_put(unsigned class, void *const *blocks, unsigned n)
+{
+	struct central *central = &central_table[class];
+	uint32_t empties = 0;
+	unsigned n_done = 0;
+	int error;
+
+	lock_take(&central->lock);
+	error = putback(central, class, blocks, n, &n_done, &empties);
+	lock_drop(&central->lock);
+	if (unlikely(error >= 0))
+		hooks_corruption((enum heap_error)error, blocks[n_done]);
 	free_empties(empties);
 }
 
@@ -290,14 +193,14 @@ bool central_tidy(unsigned class)
 
 	lock_take(&central->lock);
 	while (central->n_batches)
-		put_all_back(central, class, pop_batch(central), sizeclass->batch, &empties);
+		return_list(central, class, pop_batch(central), sizeclass->batch, &empties);
 	for (unsigned list = 0; list < CENTRAL_LISTS; list++) {
 		for (uint32_t i = central->partial[list]; i;) {
 			struct span *span = span_at(i);
 
 			i = span->next;
 			if (span->n_free == sizeclass->n_blocks)
-				retire(central, span, &empties);
+				putback_retire(central, span, &empties);
 			else
 				any |= span_discard(span, sizeclass);
 		}
@@ -332,7 +235,7 @@ void central_age(unsigned class)
 
 	lock_take(&central->lock);
 	while (central->n_batches)
-		put_all_back(central, class, pop_batch(central), sizeclass->batch, &empties);
+		return_list(central, class, pop_batch(central), sizeclass->batch, &empties);
 	idle = MIN(central->n_idle, central->n_free);
 	if (idle * sizeclass->size > AGE_BYTES && idle * AGE_FRACTION > central->n_blocks)
 		discard(central, sizeclass, idle);
@@ -365,7 +268,7 @@ void central_adopt(struct span *span)
 	span->list = 0;
 	partial_settle(central, span, sizeclass->n_blocks);
 	central->n_spans++;
-	count_blocks(central, sizeclass->n_blocks);
+	partial_count(central, sizeclass->n_blocks);
 	central->n_free += span->n_free;
 	/* it may have been on its way to the page heap */
 	pagemap_set_class(span, span->class);

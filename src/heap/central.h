@@ -24,6 +24,9 @@ extern struct central central_table[SIZECLASS_IDS] _hidden_;
  */
 unsigned central_take(unsigned class, unsigned n, void **ret_list);
 
+/* Gives n blocks, which are not touched. */
+void central_put(unsigned class, void *const *blocks, unsigned n);
+
 /* Gives n blocks that are linked in the same way. */
 void central_give(unsigned class, void *list, unsigned n);
 

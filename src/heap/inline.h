@@ -15,13 +15,14 @@
  * Taking a block: countdown and list are looked at before either is changed, so that the slow path
  * begins anew. Size 0 has class 0, whose list is always empty. Giving one: blocks with a tag and large
  * ones have class 0, whose list never has room; full lists, foreign blocks, and the block that was freed
- * just before, go the slow way, too.
+ * just before, go the slow way, too; what a full list has no room for, mostly into an outbox.
  */
 #ifndef HEAP_INLINE_H
 #define HEAP_INLINE_H
 
 #include "heap/bulk.h"
 #include "heap/heap.h"
+#include "heap/outbox.h"
 #include "heap/pagemap.h"
 #include "heap/sizeclass.h"
 #include "heap/threadcache.h"
@@ -102,7 +103,7 @@ static _always_inline_ bool heap_free_fast(void *block)
 	class = pagemap_class(offset);
 	bin = &cache->bins[class];
 	if (unlikely(!bin->room) || unlikely(bin->head == block))
-		return false;
+		return outbox_send(cache, class, block);
 	*(void **)block = bin->head;
 	bin->head = block;
 	bin->room--;

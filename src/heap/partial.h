@@ -5,6 +5,12 @@
 
 #include "heap/published.h"
 
+/* Adds to the number of blocks, which threads look at without the lock. */
+static inline void partial_count(struct central *central, uint64_t n)
+{
+	__atomic_store_n(&central->n_blocks, central->n_blocks + n, __ATOMIC_RELAXED);
+}
+
 /* Puts the span on the list where it belongs, or on none. */
 void partial_settle(struct central *central, struct span *span, unsigned n_blocks);
 

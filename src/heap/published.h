@@ -22,7 +22,8 @@
  * A small block is free if its bit in span.free is set, or if it lies on a list: of a thread cache
  * (threadcache.bins[class].head, linked through the first word of each block) or of a central list's
  * batches (central.batches; the batches are linked through the second word of their first block, blocks
- * within a batch through the first word). All others are in use. For totals no list has to be walked:
+ * within a batch through the first word); or if it stands in a thread's outbox of the class, which is no
+ * list but counts as a part of it. All others are in use. For totals no list has to be walked:
  *
  *   blocks in use of class c = central[c].n_blocks - central[c].n_free
  *       - central[c].n_batches * classes[c].batch - sum over caches (bins[c].capacity - bins[c].room)
@@ -42,7 +43,7 @@
 
 /* "memtheap" read as a little-endian integer. */
 #define HEAP_MAGIC      0x70616568746d656dull
-#define HEAP_VERSION    3u
+#define HEAP_VERSION    4u
 #define HEAP_PAGE_SHIFT 12u
 #define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
 
@@ -143,7 +144,7 @@ struct central {
 } __attribute__((aligned(64)));
 assert_size(struct central, 64);
 
-/* Free blocks of a class in a thread. capacity - room of them are on the list. */
+/* Free blocks of a class in a thread. capacity - room of them are on the list, or in the outbox. */
 struct threadcache_bin {
 	void *head;
 	uint32_t room;
@@ -151,6 +152,14 @@ struct threadcache_bin {
 	uint16_t batch; /* blocks that the last refill asked for */
 };
 assert_size(struct threadcache_bin, 16);
+
+#define OUTBOX_N 63u
+
+/* Free blocks of a class on their way from a thread to the central lists. */
+struct threadcache_outbox {
+	uint32_t n, limit; /* how many there are, and may be */
+	void *blocks[OUTBOX_N];
+};
 
 struct threadcache {
 	int64_t countdown; /* bytes until the slow path is taken, not below 0; others may store 0 */
@@ -172,7 +181,7 @@ struct threadcache {
 	uint32_t n_kept;          /* how often one was taken again, for tidying up */
 	size_t keep_max;          /* bytes: the largest that it keeps */
 	uint64_t sampled_bytes;   /* of blocks with reports one behind the other, for tidying up */
-	uint64_t reserved[1];
+	struct threadcache_outbox **outboxes; /* by class, or NULL */
 
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];

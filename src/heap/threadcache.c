@@ -3,10 +3,10 @@
  * threadcache.c: the slow half of a thread's cache.
  *
  * A list of each class starts without capacity and doubles it with each visit here, so that a thread
- * which allocates little holds little. It grows further while all lists together are below a limit. A
- * full one gives a batch away: its newest blocks, which whoever gets them next finds in the processor's
- * cache, and which can be walked without going to memory. Every TIDY visits, lists that were not visited
- * since go back as a whole.
+ * which allocates little holds little. It grows further while all lists together are below a limit. What is
+ * freed when it is full goes through the outbox, whose blocks are not touched. A thread that only frees
+ * gives a batch of linked blocks instead: its newest ones, which whoever gets them next finds in the
+ * processor's cache. Every TIDY visits, lists that were not visited since go back as a whole.
  *
  * Caches lie in the heap's own memory and not in the thread's: those of threads that vanished without a
  * word can still be looked at. They are never given back but used again.
@@ -19,6 +19,7 @@
 
 #include "heap/central.h"
 #include "heap/hooks.h"
+#include "heap/outbox.h"
 #include "heap/owners.h"
 #include "heap/pagemap.h"
 #include "heap/place.h"
@@ -28,9 +29,11 @@
 #define TIDY        128u
 #define FIRST_BYTES 512u         /* of blocks that a list's first refill asks for */
 #define LIST_BYTES  (512u << 10) /* of blocks that a list may grow to hold */
-#define CACHE_MAX   (8u << 20)   /* of all lists of a thread: then they hold a batch or two */
-#define CACHE_MIN   (64u << 10)  /* the same where there are very many threads */
-#define CACHES_MAX  (64u << 20)  /* of the lists of all threads, in between */
+#define LIST_BLOCKS 2048u        /* the same in blocks */
+#define OUTBOX_SIZE 1024u /* larger blocks have no outbox: few of them are quickly walked over */
+#define CACHE_MAX   (8u << 20)  /* of all lists of a thread: then they hold a batch or two */
+#define CACHE_MIN   (64u << 10) /* the same where there are very many threads */
+#define CACHES_MAX  (64u << 20) /* of the lists of all threads, in between */
 #define SHARE       8u
 #define RESTARTS    3u
 
@@ -120,9 +123,12 @@ void threadcache_leave(struct threadcache *cache)
 static void empty(struct threadcache *cache, unsigned class)
 {
 	struct threadcache_bin *bin = &cache->bins[class];
-	const unsigned n = bin->capacity - bin->room;
-	void *list = bin->head;
+	unsigned n;
+	void *list;
 
+	outbox_flush(cache, class);
+	n = bin->capacity - bin->room;
+	list = bin->head;
 	cache->capacity_bytes -= (uint64_t)bin->capacity * sizeclass_get(class)->size;
 	*bin = (struct threadcache_bin){0};
 	if (n)
@@ -188,6 +194,7 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 		return block;
 	}
 	visit(cache, class);
+	outbox_flush(cache, class);
 	want = MIN(want, MIN(share(class), sizeclass->batch));
 	n = central_take(class, want, &block);
 	if (!n)
@@ -223,30 +230,44 @@ static unsigned longest(const struct threadcache_bin *bin, const struct sizeclas
 {
 	const unsigned least = 2u * sizeclass->batch;
 
-	return bin->batch ? MAX(least, LIST_BYTES / sizeclass->size) : least;
+	return bin->batch ? MAX(least, MIN(LIST_BYTES / sizeclass->size, LIST_BLOCKS)) : least;
 }
 
-void threadcache_give(struct threadcache *cache, unsigned class, void *block)
+/* Makes room in a full list. False if the block has found its way already. */
+static bool make_room(struct threadcache *cache, unsigned class, void *block)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	struct threadcache_bin *bin = &cache->bins[class];
 	const unsigned limit = longest(bin, sizeclass);
 
+	visit(cache, class);
+	/* it may have been emptied, as one that was in no use */
+	outbox_flush(cache, class);
+	if (bin->capacity < limit && cache->capacity_bytes < threadcache_share()) {
+		widen(cache, class,
+		      MIN(MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u)),
+			  limit - bin->capacity));
+		return true;
+	}
+	/* to a thread that allocates, what it freed before is nearer */
+	if (bin->batch && sizeclass->size <= OUTBOX_SIZE && outbox_put(cache, class, block))
+		return false;
+	if (bin->capacity >= sizeclass->batch) {
+		give_batch(bin, class);
+		return true;
+	}
+	central_give(class, block, 1);
+	return false;
+}
+
+void threadcache_give(struct threadcache *cache, unsigned class, void *block)
+{
+	struct threadcache_bin *bin = &cache->bins[class];
+
 	if (unlikely(bin->head == block))
 		hooks_corruption(HEAP_ERROR_DOUBLE_FREE, block);
-	if (!bin->room) {
-		visit(cache, class);
-		if (bin->capacity < limit && cache->capacity_bytes < threadcache_share()) {
-			widen(cache, class,
-			      MIN(MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u)),
-				  limit - bin->capacity));
-		} else if (bin->capacity >= sizeclass->batch) {
-			give_batch(bin, class);
-		} else {
-			central_give(class, block, 1);
-			return;
-		}
-	}
+	if (!bin->room && !make_room(cache, class, block))
+		return;
 	*(void **)block = bin->head;
 	bin->head = block;
 	bin->room--;
@@ -284,6 +305,7 @@ static void forget(struct threadcache *cache)
 		*bin = (struct threadcache_bin){0};
 	}
 	heap_published.lost_blocks += tagged_forget(cache);
+	outbox_forget(cache);
 	cache->countdown = 0;
 	cache->capacity_bytes = 0;
 	cache->busy = 0;

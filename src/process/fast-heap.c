@@ -95,13 +95,50 @@ static int read_bins(struct fast_heap *heap, const struct threadcache_bin *bins,
 	return 0;
 }
 
+/* The blocks in a class's outbox, each as a list of its own; ret_n says how many. */
+static int read_outbox(struct fast_heap *heap, struct memory *memory, uint64_t at, unsigned class,
+		       uint32_t *ret_n)
+{
+	struct threadcache_outbox outbox;
+	int r = memory_read(memory, at, &outbox, sizeof(outbox));
+
+	if (r < 0)
+		return r;
+	*ret_n = MIN(outbox.n, OUTBOX_N);
+	for (uint32_t i = 0; i < *ret_n && r >= 0; i++)
+		r = add_list(heap, &(struct fast_list){(uintptr_t)outbox.blocks[i], 1, 0, class});
+	return r;
+}
+
+/* The outboxes of a cache. Their blocks count as room of the list that is used up, and are not on it. */
+static int read_outboxes(struct fast_heap *heap, struct memory *memory, struct threadcache *cache,
+			 uint64_t *cached)
+{
+	uint64_t outboxes[SIZECLASS_N];
+	int r = memory_read(memory, (uintptr_t)cache->outboxes, outboxes, sizeof(outboxes));
+
+	for (unsigned class = 1; class < SIZECLASS_N && r >= 0; class ++) {
+		struct threadcache_bin *bin = &cache->bins[class];
+		uint32_t n = 0;
+
+		if (outboxes[class])
+			r = read_outbox(heap, memory, outboxes[class], class, &n);
+		cached[class] += n;
+		bin->capacity = (uint16_t)(bin->capacity - MIN(bin->capacity, n));
+	}
+	return r;
+}
+
 /* The lists of a cache, and whose it is. */
-static int read_cache(struct fast_heap *heap, struct memory *memory,
-		      const struct threadcache *cache, uint64_t *cached)
+static int read_cache(struct fast_heap *heap, struct memory *memory, struct threadcache *cache,
+		      uint64_t *cached)
 {
 	struct threadcache_bin tagged[SIZECLASS_N];
-	int r = read_bins(heap, cache->bins, 0, cached);
+	int r = cache->outboxes ? read_outboxes(heap, memory, cache, cached) : 0;
 	int32_t tid;
+
+	if (r >= 0)
+		r = read_bins(heap, cache->bins, 0, cached);
 
 	if (r >= 0 && cache->tagged)
 		r = memory_read(memory, (uintptr_t)cache->tagged, tagged, sizeof(tagged));

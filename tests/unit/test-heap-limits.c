@@ -149,6 +149,21 @@ __attribute__((noreturn)) static void note_corruption(enum heap_error error, con
 
 static const struct heap_hooks hooks = {.corruption = note_corruption};
 
+/* So many that the thread's list is full, and addresses are kept instead. */
+static void free_twice_what_is_too_much(size_t size)
+{
+	static void *blocks[20000];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+		blocks[i] = heap_alloc(size);
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+		heap_free(blocks[i]);
+	heap_free(blocks[ARRAY_SIZE(blocks) - 10]);
+	heap_thread_end();
+	(void)heap_trim(0);
+	_exit(1);
+}
+
 static void expect(void (*work)(size_t), size_t size, enum heap_error error)
 {
 	int status;
@@ -172,6 +187,7 @@ static void freeing_twice_is_seen(void **state)
 		expect(free_twice, sizes[i], HEAP_ERROR_DOUBLE_FREE);
 		expect(free_twice_with_another_between, sizes[i], HEAP_ERROR_DOUBLE_FREE);
 	}
+	expect(free_twice_what_is_too_much, 64, HEAP_ERROR_DOUBLE_FREE);
 }
 
 static uint32_t tag_everything(void *block, size_t size, int64_t *ret_next)

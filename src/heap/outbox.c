@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outbox.c: the slow half of outbox.h.
+ *
+ * A thread that frees many blocks of a class more than it allocates would have each of them brought from
+ * memory to link it, walk over it, and give it away. As an array of addresses they go to the central tier
+ * unseen, where a bit is set for each.
+ *
+ * Outboxes are made for classes that need one, and stay.
+ */
+#include "heap/outbox.h"
+
+#include "heap/central.h"
+#include "heap/meta.h"
+
+static struct threadcache_outbox *outbox_of(struct threadcache *cache, unsigned class)
+{
+	if (!cache->outboxes)
+		cache->outboxes = meta_alloc(SIZECLASS_N * sizeof(struct threadcache_outbox *));
+	if (cache->outboxes && !cache->outboxes[class]) {
+		struct threadcache_outbox *outbox = meta_alloc(sizeof(*outbox));
+
+		if (outbox)
+			outbox->limit = MIN(OUTBOX_N, sizeclass_get(class)->batch);
+		cache->outboxes[class] = outbox;
+	}
+	return cache->outboxes ? cache->outboxes[class] : NULL;
+}
+
+bool outbox_put(struct threadcache *cache, unsigned class, void *block)
+{
+	struct threadcache_outbox *outbox = outbox_of(cache, class);
+
+	if (!outbox || outbox->n == outbox->limit)
+		return false;
+	outbox->blocks[outbox->n++] = block;
+	cache->bins[class].capacity++;
+	return true;
+}
+
+void outbox_flush(struct threadcache *cache, unsigned class)
+{
+	struct threadcache_outbox *outbox = cache->outboxes ? cache->outboxes[class] : NULL;
+	const unsigned n = outbox ? outbox->n : 0;
+
+	if (!n)
+		return;
+	outbox->n = 0;
+	cache->bins[class].capacity = (uint16_t)(cache->bins[class].capacity - n);
+	central_put(class, outbox->blocks, n);
+}
+
+void outbox_forget(struct threadcache *cache)
+{
+	for (unsigned class = 1; cache->outboxes && class < SIZECLASS_N; class ++)
+		if (cache->outboxes[class])
+			cache->outboxes[class]->n = 0;
+}

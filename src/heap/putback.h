@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* putback.h: blocks that come back into the spans of their class. The class's lock is held. */
+#ifndef HEAP_PUTBACK_H
+#define HEAP_PUTBACK_H
+
+#include <stdint.h>
+
+#include "heap/published.h"
+
+#define PUTBACK_MAX 64u /* blocks at once */
+
+/*
+ * Marks n blocks (at most PUTBACK_MAX) as free; they are not touched. Spans that are free as a whole then
+ * go to the list empties. Returns -1, or an enum heap_error when it met a block that cannot be free now;
+ * ret_n_done is its number, and those behind it stay as they were.
+ */
+int putback(struct central *central, unsigned class, void *const *blocks, unsigned n,
+	    unsigned *ret_n_done, uint32_t *empties);
+
+/* Takes a span without a block in use out of the class and puts it on a list of the caller's. */
+void putback_retire(struct central *central, struct span *span, uint32_t *empties);
+
+#endif
