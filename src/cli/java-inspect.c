@@ -21,9 +21,11 @@
 #include "profile/java-answers.h"
 #include "profile/java.h"
 
-enum { STATUS_MAX = 64 << 10 };
+enum { STATUS_MAX = 64 << 10, CATEGORIES_MAX = 64 };
 /* Walking more would stop the machine for more than about a second. */
 static const uint64_t COUNTED_HEAP_MAX = 1ull << 30;
+/* Of addresses whose pages are looked at; 8 bytes are read for each. */
+static const uint64_t MEASURED_MAX = 64ull << 30;
 
 /* Options that say what memory is for; true or false, or bytes. */
 static const struct {
@@ -57,14 +59,16 @@ static int add_options(struct hotspot *hotspot, struct profile *profile)
 	return r;
 }
 
-/* Whether Native Memory Tracking is on. */
-static bool has_tracking(struct hotspot *hotspot)
+/* What is asked of Native Memory Tracking; NULL if it is off. */
+static const char *find_tracking(struct hotspot *hotspot)
 {
 	char text[8] = "";
 	uint64_t at;
 
-	return hotspot_flag(hotspot, "NativeMemoryTracking", &at) &&
-	       hotspot_read(hotspot, at, text, sizeof(text) - 1) && strcmp(text, "off") != 0;
+	if (!hotspot_flag(hotspot, "NativeMemoryTracking", &at) ||
+	    !hotspot_read(hotspot, at, text, sizeof(text) - 1) || strcmp(text, "off") == 0)
+		return NULL;
+	return strcmp(text, "detail") == 0 ? "VM.native_memory detail" : "VM.native_memory summary";
 }
 
 static pid_t read_inner(pid_t pid, pid_t tid)
@@ -126,6 +130,35 @@ static int compare_rows(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
+/* Where the machine said what it has mapped, what of it is resident. */
+static int measure(const struct space *space, const char *text, struct profile *profile)
+{
+	_cleanup_free_ struct java_range *ranges = NULL;
+	uint64_t left = MEASURED_MAX;
+	size_t n = 0;
+	int r = java_read_ranges(text, &ranges, &n);
+
+	for (size_t i = 0, n_names = 0; i < n && r >= 0; i++) {
+		uint64_t resident = 0, bytes;
+
+		if (!ranges[i].name[0] || n_names++ >= CATEGORIES_MAX)
+			continue;
+		for (size_t k = i; k < n; k++) {
+			if (strcmp(ranges[k].name, ranges[i].name) != 0)
+				continue;
+			bytes = MIN(ranges[k].end - ranges[k].start, left);
+			left -= bytes;
+			if (areas_count_pages(space->memory, ranges[k].start,
+					      ranges[k].start + bytes, &bytes, NULL) >= 0)
+				resident += bytes;
+			if (k > i)
+				ranges[k].name[0] = 0;
+		}
+		r = java_add(profile, PROFILE_JAVA_NMT_RESIDENT, ranges[i].name, resident, 0);
+	}
+	return r;
+}
+
 static int note_missing(struct profile *profile, const char *what, const char *why)
 {
 	_cleanup_(strbuf_deinit) struct strbuf text = {};
@@ -140,7 +173,7 @@ static const struct question {
 } questions[] = {
 	{"Thread.print", "the threads' own names", add_threads},
 	{"GC.class_histogram -all", "counts of Java objects", java_read_classes},
-	{"VM.native_memory summary", "Native Memory Tracking", java_read_tracking},
+	{"VM.native_memory", "Native Memory Tracking", java_read_tracking},
 };
 enum { THREADS, CLASSES, TRACKING };
 
@@ -163,7 +196,7 @@ static int is_wanted(size_t number, struct hotspot *hotspot, struct profile *pro
 	int r;
 
 	if (number == TRACKING)
-		return has_tracking(hotspot);
+		return find_tracking(hotspot) != NULL;
 	if (number != CLASSES || heap <= COUNTED_HEAP_MAX)
 		return 1;
 	strbuf_addf(&why,
@@ -180,24 +213,27 @@ static int ask_all(const struct space *space, struct hotspot *hotspot, struct pr
 	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
 		_cleanup_(strbuf_deinit) struct strbuf why = {};
 		_cleanup_free_ char *text = NULL;
+		const char *command;
 		int r = is_wanted(i, hotspot, profile), asked;
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		asked = jvm_attach_ask(space, questions[i].command, JVM_ATTACH_LIMIT_NS, &text,
-				       &why);
+		command = i == TRACKING ? find_tracking(hotspot) : questions[i].command;
+		asked = jvm_attach_ask(space, command, JVM_ATTACH_LIMIT_NS, &text, &why);
 		if (asked == -ENOMEM)
 			return asked;
 		if (asked >= 0)
 			r = questions[i].add(profile, text);
 		else
 			r = note_missing(profile,
-					 asked == -EBADMSG || i > 0
+					 asked == -EBADMSG || i > THREADS
 						 ? questions[i].what
 						 : "names of threads and counts of objects",
 					 strbuf_text(&why));
+		if (r >= 0 && asked >= 0 && i == TRACKING)
+			r = measure(space, text, profile);
 		if (r < 0)
 			return r;
 		if (asked < 0 && asked != -EBADMSG)

@@ -14,10 +14,17 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/grow.h"
 #include "base/macro.h"
 #include "profile/java.h"
 
-enum { NAME_SIZE = 256, THREADS_MAX = 32768, CATEGORIES_MAX = 64, PLACES_MAX = 20 };
+enum {
+	NAME_SIZE = 256,
+	THREADS_MAX = 32768,
+	CATEGORIES_MAX = 64,
+	PLACES_MAX = 20,
+	RANGES_MAX = 8192
+};
 static const uint64_t KILOBYTES_MAX = UINT64_MAX >> 11;
 
 static const char *const counted_classes[] = {"java.util.zip.Inflater",    "java.util.zip.Deflater",
@@ -305,4 +312,59 @@ int java_read_tracking(struct profile *profile, const char *text)
 		r = java_add(profile, PROFILE_JAVA_NMT_MALLOC, "Total", reading.all_bytes << 10,
 			     reading.all_blocks);
 	return r;
+}
+
+static bool take_hex(const char **text, const char *before, uint64_t *ret)
+{
+	char *end;
+
+	if (!take(text, before))
+		return false;
+	*ret = strtoull(*text, &end, 16);
+	if (end == *text)
+		return false;
+	*text = end;
+	return true;
+}
+
+/* "[0x0f0000000 - 0x100000000] reserved and committed 262144KB for Java Heap from" */
+static bool read_range(const char *line, struct java_range *ret)
+{
+	uint64_t size;
+	size_t length;
+
+	if (line[0] != '[' || !take_hex(&line, "[0x", &ret->start) ||
+	    !take_hex(&line, "- 0x", &ret->end) || !take(&line, "] reserved"))
+		return false;
+	(void)take(&line, "and committed");
+	if (ret->start >= ret->end || ret->end > 1ull << 47 ||
+	    !take_number(&line, "", UINT64_MAX, &size) || !take(&line, "KB for "))
+		return false;
+	length = strcspn(line, "\n");
+	if (length > 5 && strncmp(line + length - 5, " from", 5) == 0)
+		length -= 5;
+	snprintf(ret->name, sizeof(ret->name), "%.*s", (int)MIN(length, sizeof(ret->name) - 1),
+		 line);
+	/* the map tells stacks apart from what else threads have */
+	if (strcmp(ret->name, "Thread Stack") == 0)
+		ret->name[strlen("Thread")] = 0;
+	return ret->name[0];
+}
+
+int java_read_ranges(const char *text, struct java_range **ret, size_t *ret_n)
+{
+	_cleanup_free_ struct java_range *ranges = NULL;
+	struct java_range range;
+	size_t n = 0;
+
+	for (; *text && n < RANGES_MAX; text = next_line(text)) {
+		if (!read_range(text, &range))
+			continue;
+		if (GROW(ranges, n) < 0)
+			return -ENOMEM;
+		ranges[n++] = range;
+	}
+	*ret = TAKE_PTR(ranges);
+	*ret_n = n;
+	return 0;
 }

@@ -33,4 +33,16 @@ int java_read_classes(struct profile *profile, const char *text);
  */
 int java_read_tracking(struct profile *profile, const char *text);
 
+/* What a category has reserved. */
+struct java_range {
+	char name[32]; /* the category's */
+	uint64_t start, end;
+};
+
+/*
+ * The map of VM.native_memory detail; none in an answer without one. The caller frees. Ranges are what the
+ * process says: not empty, below 2^47, and no more than that.
+ */
+int java_read_ranges(const char *text, struct java_range **ret, size_t *ret_n);
+
 #endif

@@ -57,8 +57,8 @@ bool java_is_machine(const struct profile *profile)
 	return profile->n_java > 0;
 }
 
-static const struct profile_java *find(const struct profile *profile, enum profile_java_kind kind,
-				       const char *name)
+const struct profile_java *java_find_row(const struct profile *profile, enum profile_java_kind kind,
+					 const char *name)
 {
 	for (size_t i = 0; i < profile->n_java; i++)
 		if (profile->java[i].kind == (uint32_t)kind &&
@@ -69,7 +69,7 @@ static const struct profile_java *find(const struct profile *profile, enum profi
 
 uint64_t java_fact(const struct profile *profile, const char *name, uint64_t or_else)
 {
-	const struct profile_java *fact = find(profile, PROFILE_JAVA_FACT, name);
+	const struct profile_java *fact = java_find_row(profile, PROFILE_JAVA_FACT, name);
 
 	return fact ? fact->first : or_else;
 }
@@ -125,7 +125,7 @@ void java_find_natives(const struct profile *profile, struct java_native ret[JAV
 
 	for (size_t c = 0; c < JAVA_NATIVES; c++) {
 		const struct profile_java *counted =
-			find(profile, PROFILE_JAVA_CLASS, classes[c].class_name);
+			java_find_row(profile, PROFILE_JAVA_CLASS, classes[c].class_name);
 
 		ret[c] = (struct java_native){
 			.class_name = classes[c].class_name,

@@ -15,6 +15,10 @@
 int java_add(struct profile *profile, enum profile_java_kind kind, const char *name, uint64_t first,
 	     uint64_t second);
 
+/* The first row of that kind and name; NULL if there is none. */
+const struct profile_java *java_find_row(const struct profile *profile, enum profile_java_kind kind,
+					 const char *name);
+
 /* Whether the process is one. */
 bool java_is_machine(const struct profile *profile);
 /* The value of an option or the like; or_else if it is not known. */

@@ -153,6 +153,7 @@ enum profile_java_kind {
 	PROFILE_JAVA_MISSING,    /* name: what could not be found out, and why */
 	PROFILE_JAVA_NMT_MALLOC, /* name: as of NMT; what it has from malloc: bytes, blocks */
 	PROFILE_JAVA_NMT_PLACE, /* name: functions and category; live blocks of malloc: bytes, blocks */
+	PROFILE_JAVA_NMT_RESIDENT, /* name: as of NMT; resident bytes of what it has mapped */
 	PROFILE_JAVA_N_KINDS,
 };
 struct profile_java {

@@ -16,7 +16,6 @@
 
 /* Less is every program's. */
 static const uint64_t NATIVE_MIN = 256 << 10, OBJECTS_MIN = 100;
-enum { NMT_SHOWN = 5 };
 
 static bool is_worth_a_line(const struct java_native *native)
 {
@@ -101,38 +100,8 @@ static int add_natives(struct strbuf *buffer, const struct profile *profile,
 	return buffer->error;
 }
 
-static int add_tracking(struct strbuf *buffer, const struct profile *profile,
-			const struct render_options *options)
-{
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
-	unsigned n = 0;
-
-	for (size_t i = 0; i < profile->n_java; i++) {
-		const struct profile_java *row = &profile->java[i];
-
-		if (row->kind != PROFILE_JAVA_NMT)
-			continue;
-		if (strcmp(row->name, "Total") == 0) {
-			strbuf_adds(&text, "Native Memory Tracking: ");
-			words_add_bytes(&text, options, row->second, 0);
-			strbuf_adds(&text, " committed");
-		} else if (row->second > 0 && n++ < NMT_SHOWN) {
-			strbuf_adds(&text, n == 1 ? ", of which " : ", ");
-			label_add_clean(&text, row->name);
-			strbuf_addc(&text, ' ');
-			words_add_bytes(&text, options, row->second, 0);
-		}
-	}
-	if (text.length == 0)
-		return 0;
-	if (n > NMT_SHOWN)
-		strbuf_adds(&text, ", and more");
-	strbuf_adds(&text, "; what libraries allocate is not in it");
-	return text_add_item(buffer, options, "", strbuf_text(&text));
-}
-
 int text_add_java(struct strbuf *buffer, const struct profile *profile,
-		  const struct render_options *options)
+		  const struct render_options *options, const struct ledger *ledger)
 {
 	_cleanup_(strbuf_deinit) struct strbuf head = {};
 	const char *label = "Java";
@@ -149,7 +118,7 @@ int text_add_java(struct strbuf *buffer, const struct profile *profile,
 	r = add_natives(buffer, profile, options, &label);
 	if (r < 0)
 		return r;
-	add_tracking(buffer, profile, options);
+	text_add_tracking(buffer, profile, options, ledger);
 	for (size_t i = 0; i < profile->n_java; i++) {
 		_cleanup_(strbuf_deinit) struct strbuf text = {};
 
@@ -163,6 +132,14 @@ int text_add_java(struct strbuf *buffer, const struct profile *profile,
 	if (buffer->length > before)
 		strbuf_addc(buffer, '\n');
 	return buffer->error < 0 ? buffer->error : head.error;
+}
+
+static json_t *number_of(const struct profile *profile, enum profile_java_kind kind,
+			 const char *name)
+{
+	const struct profile_java *row = java_find_row(profile, kind, name);
+
+	return row ? json_value_number(row->first) : json_null();
 }
 
 static json_t *make_classes(const struct profile *profile)
@@ -195,9 +172,20 @@ static json_t *make_rows(const struct profile *profile, enum profile_java_kind k
 		else if (kind == PROFILE_JAVA_NMT)
 			json_array_append_new(
 				rows,
-				json_pack("{s:o, s:o, s:o}", "category", json_value_text(row->name),
-					  "reserved_bytes", json_value_number(row->first),
-					  "committed_bytes", json_value_number(row->second)));
+				json_pack(
+					"{s:o, s:o, s:o, s:o, s:o}", "category",
+					json_value_text(row->name), "reserved_bytes",
+					json_value_number(row->first), "committed_bytes",
+					json_value_number(row->second), "malloc_bytes",
+					number_of(profile, PROFILE_JAVA_NMT_MALLOC, row->name),
+					"mapped_resident_bytes",
+					number_of(profile, PROFILE_JAVA_NMT_RESIDENT, row->name)));
+		else if (kind == PROFILE_JAVA_NMT_PLACE)
+			json_array_append_new(rows,
+					      json_pack("{s:o, s:o, s:o}", "place",
+							json_value_text(row->name), "bytes",
+							json_value_number(row->first), "blocks",
+							json_value_number(row->second)));
 		else
 			json_array_append_new(rows, json_pack("{s:o, s:o}", "name",
 							      json_value_text(row->name), "value",
@@ -210,10 +198,11 @@ json_t *json_make_java(const struct profile *profile)
 {
 	if (!java_is_machine(profile))
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
 			 json_value_number(java_fact(profile, "version", PROFILE_UNKNOWN)),
 			 "collector", json_value_text(java_collector(profile)), "options",
 			 make_rows(profile, PROFILE_JAVA_FACT), "classes", make_classes(profile),
-			 "tracking", make_rows(profile, PROFILE_JAVA_NMT), "missing",
+			 "tracking", make_rows(profile, PROFILE_JAVA_NMT), "places",
+			 make_rows(profile, PROFILE_JAVA_NMT_PLACE), "missing",
 			 make_rows(profile, PROFILE_JAVA_MISSING));
 }

@@ -325,7 +325,7 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 		add_ledger(buffer, options, &ledger);
 		strbuf_addc(buffer, '\n');
 	}
-	r = text_add_java(buffer, profile, options);
+	r = text_add_java(buffer, profile, options, has_ledger < 0 ? NULL : &ledger);
 	if (r < 0)
 		return r;
 	if (profile_has_agent(profile))

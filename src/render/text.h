@@ -22,9 +22,12 @@ int text_add_item(struct strbuf *buffer, const struct render_options *options, c
 int text_add_verdict(struct strbuf *buffer, const struct render_options *options,
 		     const struct verdict *verdict);
 
-/* What is known of the Java machine, and an empty line behind it; nothing if it is none. */
+/* What is known of the Java machine, and an empty line behind it; nothing if it is none. ledger may be NULL. */
 int text_add_java(struct strbuf *buffer, const struct profile *profile,
-		  const struct render_options *options);
+		  const struct render_options *options, const struct ledger *ledger);
+/* Its own account of its memory, and what is outside of that; nothing if it keeps none. */
+int text_add_tracking(struct strbuf *buffer, const struct profile *profile,
+		      const struct render_options *options, const struct ledger *ledger);
 
 /* How it went over time; nothing if nobody watched. */
 int text_add_course(struct strbuf *buffer, const struct profile *profile,

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -85,10 +86,29 @@ def inflaters(*options):
     return ["java", "-Xmx128m", "-XX:+UseSerialGC", *options, "-cp", leaks.VICTIMS, "CaseInflaters", "4", "500"]
 
 
+def assert_tracked(report, text, level):
+    """What the machine counts stands beside what it does not: the libraries' blocks."""
+    rows = {row["category"]: row for row in report["java"]["tracking"]}
+    ledger = {line["owner"]: line["resident_bytes"] for line in report["memory"]["ledger"]}
+    assert rows["Total"]["reserved_bytes"] >= rows["Total"]["committed_bytes"] > rows["Java Heap"]["committed_bytes"]
+    assert rows["Total"]["malloc_bytes"] > rows["Symbol"]["malloc_bytes"] > 0
+    assert re.search(r"Native Memory Tracking +reserved +committed +from malloc" + (" +resident$" if level == "detail" else "$"),
+                     text, re.M), text
+    outside = re.search(r"outside of it are resident: ([\d.]+) MiB of malloc's live blocks, which libraries", text)
+    assert outside, text
+    assert float(outside[1]) * 2**20 == pytest.approx(ledger["heap.live"] - rows["Total"]["malloc_bytes"], rel=0.1)
+    if level == "detail":
+        heap = sum(size for owner, size in ledger.items() if owner == "runtime.jvm-heap")
+        assert rows["Java Heap"]["mapped_resident_bytes"] == pytest.approx(heap, rel=0.1)
+        assert all(place["bytes"] > 0 and place["blocks"] > 0 for place in report["java"]["places"])
+        assert "of malloc, its own code has most in" in text and report["java"]["places"]
+
+
 @pytest.mark.parametrize("agent", ["fast", "system"])
 def test_streams_that_nobody_closed_are_named_and_counted(tmp_path, agent):
     """4,000 Inflaters in 2,000 streams; then they are dropped and collected."""
-    with staged([*inflaters("-XX:NativeMemoryTracking=summary"), "hold"], run=["--sample=64K", f"--allocator={agent}"],
+    tracking = {"fast": "summary", "system": "detail"}[agent]
+    with staged([*inflaters(f"-XX:NativeMemoryTracking={tracking}"), "hold"], run=["--sample=64K", f"--allocator={agent}"],
                 folder=tmp_path) as stage:
         report, text = stage.report(), stage.text()
         stage.tell("gc")
@@ -99,7 +119,7 @@ def test_streams_that_nobody_closed_are_named_and_counted(tmp_path, agent):
     assert inflater["native_bytes"] > 100 << 20
     assert report["java"]["version"] >= 11 and report["java"]["collector"] == "Serial"
     assert report["java"]["missing"] == []
-    assert any(row["category"] == "Java Heap" for row in report["java"]["tracking"])
+    assert_tracked(report, text, tracking)
     assert code(report) == "leak"
     assert says(report, "4,000 java.util.zip.Inflater hold") and says(report, "CaseInflaters.openNested")
     assert "4,000 java.util.zip.Inflater hold" in text

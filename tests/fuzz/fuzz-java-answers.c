@@ -33,6 +33,20 @@ static void check(const struct profile *profile)
 		abort();
 }
 
+static void check_ranges(const char *text)
+{
+	struct java_range *ranges = NULL;
+	size_t n = 0;
+
+	if (java_read_ranges(text, &ranges, &n) < 0)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		if (ranges[i].start >= ranges[i].end || ranges[i].end > 1ull << 47 ||
+		    !memchr(ranges[i].name, 0, sizeof(ranges[i].name)))
+			abort();
+	free(ranges);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct java_translation ids[] = {{1, 4711}, {12, 4722}};
@@ -48,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		(void)java_read_tracking(profile, text);
 	check(profile);
+	check_ranges(text);
 	free(text);
 	profile_free(profile);
 	return 0;

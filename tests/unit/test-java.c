@@ -194,6 +194,31 @@ static void tracking_tells_categories_and_what_they_have_from_malloc(void **stat
 	assert_int_equal(profile->n_java, 4 + 3 + 2);
 }
 
+static void a_detailed_answer_tells_what_is_mapped_where(void **state)
+{
+	static const char text[] =
+		"[0xf0000000 - 0xf1000000] reserved 1KB for A Name That Is Longer Than Any Of Theirs from\n"
+		"Virtual memory map:\n"
+		"[0x00000000f0000000 - 0x0000000100000000] reserved and committed 262144KB for Java Heap from\n"
+		"    [0x00007f42] ReservedSpace::reserve(unsigned long)+0xac\n"
+		"\t[0x00000000f0000000 - 0x00000000f8000000] committed 131072KB from\n"
+		"[0x7f0000001000 - 0x7f0000101000] reserved 1024KB for Thread Stack from\n"
+		"[0x7f0000001000 - 0x7f0000001000] reserved 0KB for Empty from\n"
+		"[0x1000 - 0xffffffffffffffff] reserved 4KB for Everything from\n"
+		"[0x1000 - 0x2000] committed 4KB for Nothing from\n"
+		"[0x1000 - 0x2000] reserved 4KB for \n"
+		"[0x1000 - ";
+	_cleanup_free_ struct java_range *ranges = NULL;
+	size_t n;
+
+	assert_int_equal(java_read_ranges(text, &ranges, &n), 0);
+	assert_int_equal(n, 3);
+	assert_string_equal(ranges[1].name, "Java Heap");
+	assert_int_equal(ranges[1].start, 0xf0000000);
+	assert_int_equal(ranges[1].end, 0x100000000);
+	assert_string_equal(ranges[2].name, "Thread");
+}
+
 static void a_collector_is_known_by_its_option(void **state)
 {
 	_cleanup_(profile_freep) struct profile *profile = profile_new();
@@ -348,6 +373,7 @@ int main(void)
 		cmocka_unit_test(an_answer_without_end_makes_rows_that_have_one),
 		cmocka_unit_test(objects_are_counted_once),
 		cmocka_unit_test(tracking_tells_categories_and_what_they_have_from_malloc),
+		cmocka_unit_test(a_detailed_answer_tells_what_is_mapped_where),
 		cmocka_unit_test(a_collector_is_known_by_its_option),
 		cmocka_unit_test(what_inflaters_hold_is_known_by_their_stacks),
 		cmocka_unit_test(other_programs_that_inflate_are_no_java),
