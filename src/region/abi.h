@@ -29,7 +29,7 @@
 
 /* "memtrace" read as a little-endian integer: a reader of the other byte order sees it reversed. */
 #define MT_MAGIC        0x65636172746d656dULL
-#define MT_VERSION      1u
+#define MT_VERSION      2u
 #define MT_REGION_NAME  "memtrace-region" /* the memfd's name: "/memfd:memtrace-region" in maps */
 #define MT_BUILD_ID_MAX 20
 #define MT_THREAD_NAME  16
@@ -220,6 +220,9 @@ enum mt_stack_flags {
  * is the difference to what was allocated: counters of frees and of samples lag by what
  * threads did lately and have not added yet (agent/core/tally.c). At the end of a thread and of the
  * process they are exact. region_snapshot fills in what live blocks and frees show to have been allocated.
+ *
+ * The thread that found a site first owns it, and counts what it allocates there in two fields that nobody
+ * else writes to, without locking the bus. region_snapshot adds them to the others.
  */
 struct mt_site {
 	uint64_t stack; /* index of the innermost frame in stacks */
@@ -242,10 +245,12 @@ struct mt_site {
 	uint64_t inherited_bytes;
 	uint64_t inherited_blocks;
 	uint32_t tag; /* offset in strings, zero terminated there; 0: none */
-	uint32_t reserved1;
-	uint64_t reserved2;
+	/* part of what was allocated that is not in alloc_bytes and alloc_blocks: the owning thread's */
+	uint32_t own_blocks; /* as they are; from 2^30 on they are moved there */
+	uint64_t own_bytes;
 };
 assert_offset(struct mt_site, freed_bytes, 64);
+assert_offset(struct mt_site, own_bytes, 120);
 assert_size(struct mt_site, 128);
 
 enum mt_live_flags {

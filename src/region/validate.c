@@ -106,6 +106,14 @@ static bool is_site(const struct mt_site *site)
 	       site->n_frames <= MT_FRAMES_MAX;
 }
 
+/* The owner's share of the counters goes to them. */
+static void add_own(struct mt_site *site)
+{
+	site->alloc_bytes += site->own_bytes;
+	site->alloc_blocks += (uint64_t)site->own_blocks * MT_BLOCKS_ONE;
+	site->own_bytes = site->own_blocks = 0;
+}
+
 static void validate_sites(struct region_snapshot *snapshot)
 {
 	struct mt_site *site;
@@ -123,6 +131,7 @@ static void validate_sites(struct region_snapshot *snapshot)
 			snapshot->n_damaged_sites++;
 			continue;
 		}
+		add_own(site);
 		site->alloc_variance = valid_variance(site->alloc_variance);
 		site->freed_variance = valid_variance(site->freed_variance);
 		site->tag = valid_string(snapshot, site->tag);
@@ -233,6 +242,7 @@ void validate_counters(struct region_snapshot *snapshot)
 		struct mt_site *site = &snapshot->sites[i];
 
 		site->stack = 0;
+		add_own(site);
 		if (site->n_frames && !is_site(site)) {
 			site->n_frames = 0;
 			snapshot->n_damaged_sites++;

@@ -17,7 +17,9 @@
  *
  * Counters are added to by all threads, atomically and relaxed: each is monotonic, readers order nothing
  * by them. They are bytes times weight; the variance is a double, added by compare-and-swap, and only
- * where sampling makes it other than zero.
+ * where sampling makes it other than zero. What the thread allocates that made the site is counted apart,
+ * without the bus being locked (mt_site.own_bytes): most sites are one thread's. The number of a thread is that
+ * of its state, which has one owner at a time; handlers, which interrupt it, count with all others.
  *
  * After fork. The child has copied the parent's sites as far as they were when it made its region, a
  * little further than its index knows. Entries of the index whose site has another hash (an entry that
@@ -33,8 +35,11 @@
 #include "agent/core/sys.h"
 #include "agent/core/writer.h"
 
+enum { SITES_OWN_MAX = 1 << 30 };
+
 static uint64_t *sites_index;
 static uint32_t sites_mask;
+static uint32_t *sites_owner; /* by site: number of the thread that made it */
 static uint32_t sites_used;   /* entries given away, from 1 on */
 static uint64_t sites_frames; /* frames given away */
 
@@ -46,7 +51,9 @@ int sites_init(void)
 		places *= 2;
 	if (!sites_index)
 		sites_index = sys_map_private((size_t)places * sizeof(uint64_t));
-	if (!sites_index)
+	if (!sites_owner)
+		sites_owner = sys_map_private(writer.sites_capacity * sizeof(uint32_t));
+	if (!sites_index || !sites_owner)
 		return -SYS_ENOMEM;
 	sites_mask = places - 1;
 	sites_used = 1;
@@ -177,6 +184,7 @@ uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags
 			if (!mine.site) {
 				if (!sites_reserve(thread, kind, n_frames, &mine))
 					return 0;
+				sites_owner[mine.site] = thread->number;
 				sites_fill(&mine, &key, now_ns);
 			}
 			/* release pairs with the acquire above: found sites are complete */
@@ -236,12 +244,22 @@ void sites_add_allocated(uint32_t id, const struct sites_weight *weight)
 	sites_add_variance(&site->alloc_variance, weight->variance);
 }
 
-void sites_add_exact(uint32_t id, uint64_t size)
+bool sites_is_own(const struct thread *thread, uint32_t site)
+{
+	return thread->depth == 1 && thread->number && sites_owner[site] == thread->number;
+}
+
+void sites_settle_own(uint32_t id)
 {
 	struct mt_site *site = &writer.sites[id];
+	const uint64_t bytes = site->own_bytes, blocks = site->own_blocks;
 
-	__atomic_fetch_add(&site->alloc_bytes, size, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&site->alloc_blocks, MT_BLOCKS_ONE, __ATOMIC_RELAXED);
+	if (likely(blocks < SITES_OWN_MAX))
+		return;
+	__atomic_store_n(&site->own_blocks, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&site->own_bytes, 0, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->alloc_bytes, bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->alloc_blocks, blocks * MT_BLOCKS_ONE, __ATOMIC_RELAXED);
 }
 
 void sites_add_gathered(uint32_t id, const struct thread_tally *tally)
@@ -296,5 +314,6 @@ uint64_t sites_n_frames_used(void)
 uint64_t sites_own_bytes(void)
 {
 	return MIN(((uint64_t)sites_mask + 1) * sizeof(uint64_t),
-		   (uint64_t)sites_n_used() * sys_page_size());
+		   (uint64_t)sites_n_used() * sys_page_size()) +
+	       ALIGN_UP((uint64_t)sites_n_used() * sizeof(uint32_t), sys_page_size());
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "agent/core/thread.h"
+#include "agent/core/writer.h"
 #include "region/abi.h"
 
 /* What one block adds to estimates; see the head of region/abi.h. */
@@ -35,8 +36,13 @@ uint32_t sites_find(enum mt_site_kind kind, unsigned flags, uint64_t stack_hash)
 struct sites_weight sites_weigh(uint64_t size, uint64_t interval);
 
 void sites_add_allocated(uint32_t site, const struct sites_weight *weight);
-/* The bytes and the block alone, of one that is recorded exactly. */
-void sites_add_exact(uint32_t site, uint64_t size);
+/* The bytes and the block alone, of one that is recorded exactly, by the site's owner or by anybody else. */
+static inline void sites_add_own(uint32_t site, uint64_t size);
+static inline void sites_add_exact(uint32_t site, uint64_t size);
+/* Whether the thread, which is inside, owns the site. */
+bool sites_is_own(const struct thread *thread, uint32_t site);
+/* Called now and then by the owner: what it counts is kept in few bits. */
+void sites_settle_own(uint32_t site);
 /* The rest of it: samples, and what was freed of blocks that were recorded exactly. */
 void sites_add_gathered(uint32_t site, const struct thread_tally *tally);
 void sites_add_freed(uint32_t site, const struct sites_weight *weight);
@@ -49,5 +55,21 @@ void sites_after_fork(void);
 uint32_t sites_n_used(void);
 uint64_t sites_n_frames_used(void);
 uint64_t sites_own_bytes(void);
+
+static _always_inline_ void sites_add_own(uint32_t id, uint64_t size)
+{
+	struct mt_site *site = &writer.sites[id];
+
+	__atomic_store_n(&site->own_bytes, site->own_bytes + size, __ATOMIC_RELAXED);
+	__atomic_store_n(&site->own_blocks, site->own_blocks + 1, __ATOMIC_RELAXED);
+}
+
+static _always_inline_ void sites_add_exact(uint32_t id, uint64_t size)
+{
+	struct mt_site *site = &writer.sites[id];
+
+	__atomic_fetch_add(&site->alloc_bytes, size, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->alloc_blocks, MT_BLOCKS_ONE, __ATOMIC_RELAXED);
+}
 
 #endif

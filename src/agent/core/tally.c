@@ -115,6 +115,7 @@ _noinline_ void tally_change_site(struct thread *thread, struct thread_tally *ta
 	if (tally->n_allocated || tally->n_freed)
 		tally_flush_site(thread, tally);
 	tally->site = site;
+	tally->is_own = sites_is_own(thread, site);
 }
 
 static void tally_flush_header(struct thread *thread)
@@ -148,11 +149,20 @@ void tally_flush(struct thread *thread)
 	tally_flush_header(thread);
 }
 
+/* By the owner of the sites only, as tally_flush may not be. */
+static void tally_settle_own(struct thread *thread)
+{
+	for (unsigned i = 0; i < THREAD_TALLIES; i++)
+		if (thread->tallies[i].is_own && thread->tallies[i].n_allocated)
+			sites_settle_own(thread->tallies[i].site);
+}
+
 _noinline_ void tally_flush_due(struct thread *thread)
 {
 	const uint32_t n_pending = thread->n_pending;
 
 	if (n_pending >= TALLY_BATCH) {
+		tally_settle_own(thread);
 		tally_flush(thread);
 		return;
 	}

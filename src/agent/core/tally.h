@@ -76,8 +76,11 @@ static _always_inline_ void tally_allocated(struct thread *thread, uint32_t site
 		tally_allocated_at_once(thread, site, size, interval, now_ns);
 		return;
 	}
-	sites_add_exact(site, size);
 	tally = tally_get(thread, site);
+	if (likely(tally->is_own))
+		sites_add_own(site, size);
+	else
+		sites_add_exact(site, size);
 	tally_bump(tally->n_allocated, 1);
 	tally_bump(tally->allocated, size);
 	tally_bump(thread->pending_live, (int64_t)size);

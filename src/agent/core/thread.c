@@ -76,6 +76,7 @@ uint64_t thread_random(uint64_t *state)
 /* What a state needs before it can be found: a handler that comes then is a nested user of it. */
 static void thread_prepare(struct thread *thread, uintptr_t tp)
 {
+	thread->number = (uint32_t)(thread - thread_states) + 1;
 	thread->depth = 1;
 	thread->stack = thread->other = (struct unwind_stack){0};
 	thread->index = 0;

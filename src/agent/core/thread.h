@@ -36,6 +36,7 @@ struct thread_spare_site {
 /* What is not yet added to a site's counters (tally.c). */
 struct thread_tally {
 	uint32_t site;
+	bool is_own; /* the site is this thread's (sites.c) */
 	uint32_t n_allocated, n_freed;
 	uint64_t allocated, freed; /* bytes */
 };
@@ -50,7 +51,8 @@ struct thread {
 	uintptr_t tp;
 	struct thread_place *place;
 	int tid;
-	uint32_t index; /* in the region's threads; 0 if there was no room */
+	uint32_t number; /* of the state, from 1 on */
+	uint32_t index;  /* in the region's threads; 0 if there was no room */
 
 	uint32_t status; /* enum thread_status, atomic: ended states are taken over by others */
 	uint32_t depth;  /* how many users are inside */

@@ -333,9 +333,11 @@ static bool writer_copy_parent(char *to)
 	    !writer_copy_table(to, WRITER_THREADS, n_threads) ||
 	    !writer_copy_table(to, WRITER_STRINGS, n_strings))
 		return false;
-	for (uint32_t i = 0; i < n_sites; i++)
+	for (uint32_t i = 0; i < n_sites; i++) {
 		memset(&sites[i].alloc_bytes, 0,
-		       sizeof(struct mt_site) - offsetof(struct mt_site, alloc_bytes));
+		       offsetof(struct mt_site, tag) - offsetof(struct mt_site, alloc_bytes));
+		sites[i].own_bytes = sites[i].own_blocks = 0;
+	}
 	memcpy(header, from, sizeof(*header));
 	header->magic = 0;
 	header->state = MT_STATE_NEW;
