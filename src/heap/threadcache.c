@@ -43,14 +43,6 @@ __thread struct threadcache *threadcache_self = (struct threadcache *)&nobody;
 
 static uint32_t trim_epoch;
 
-void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes)
-{
-	const int64_t now = MIN(n_bytes, TIDY_BYTES);
-
-	cache->rest = n_bytes - now;
-	__atomic_store_n(&cache->countdown, now, __ATOMIC_RELAXED);
-}
-
 static struct threadcache *begin(void)
 {
 	const struct heap_hooks *hooks;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "heap/published.h"
+#include "heap/tidy.h"
 
 extern __thread struct threadcache *threadcache_self __attribute__((tls_model("initial-exec")))
 _hidden_;
@@ -28,7 +29,7 @@ struct threadcache *threadcache_enter_to_give(void);
 void threadcache_leave(struct threadcache *cache);
 
 /* Bytes until the next report. The slow path is taken before, too. */
-void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes);
+static inline void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes);
 
 /* A block of the class, NULL if there is no memory. */
 void *threadcache_take(struct threadcache *cache, unsigned class);
@@ -50,5 +51,13 @@ void threadcache_forget_others(void);
 /* Countdowns of all caches are over, or (trim) all are asked to flush at their next slow path. */
 void threadcache_restart_all(void);
 void threadcache_trim_all(void);
+
+static _always_inline_ void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes)
+{
+	const int64_t now = MIN(n_bytes, (int64_t)TIDY_BYTES);
+
+	cache->rest = n_bytes - now;
+	__atomic_store_n(&cache->countdown, now, __ATOMIC_RELAXED);
+}
 
 #endif

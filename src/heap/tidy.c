@@ -14,6 +14,7 @@
 #include "heap/central.h"
 #include "heap/os.h"
 #include "heap/pageheap.h"
+#include "heap/threadcache.h"
 
 #define THREAD_NS 500000000ull
 #define HEAP_NS   400000000ull

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "heap/threadcache.h"
+struct threadcache;
 
 #define TIDY_BYTES (1 << 20)
 

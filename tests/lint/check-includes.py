@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "region/ring.h": ["base/macro.h", "region/abi.h"],
     "heap": ["base/macro.h"],
     "agent/core": ["base/macro.h", "region/abi.h", "region/ring.h"],
-    "agent/preload": ["agent/core", "heap/heap.h", "heap/inline.h", "base/macro.h", "region/abi.h"],
+    "agent/preload": ["agent/core", "heap/heap.h", "heap/inline.h", "heap/recorded.h", "base/macro.h", "region/abi.h"],
     "region/inject-abi.h": ["base/macro.h"],
     "agent/inject": ["agent/core", "base/macro.h", "region/abi.h", "region/inject-abi.h"],
     "process": ["base", "region/abi.h", "region/inject-abi.h"],

@@ -145,7 +145,7 @@ static __attribute__((noinline)) void remember(bool is_compared)
 	if (!recall)
 		recall = recall_new((uintptr_t)__ehdr_start, (uintptr_t)etext, RECALLED_MAX);
 	if (!recall || sp < stack.start || sp >= stack.end ||
-	    !recall_trace(recall, &stack, true, &found))
+	    !recall_trace(recall, &stack, NULL, true, &found))
 		return;
 	if (!found.note && !found.is_truncated)
 		recall_set_note(recall, note_of(found.hash));

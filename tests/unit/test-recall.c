@@ -23,7 +23,7 @@
 enum { FRAMES_MAX = 512, MAX_RECORDED = 128, N_WALKS = 20000 };
 
 static struct unwind_stack stack;
-static struct recall *recall;
+static struct recall *recall, *from_caller;
 static uintptr_t skip_start, skip_end;
 static unsigned n_checks, n_noted, n_served;
 static uint64_t theirs[FRAMES_MAX], ours[FRAMES_MAX];
@@ -57,7 +57,7 @@ static __attribute__((noinline)) void check(void)
 	n_checks++;
 	n = unwind_trace(&stack, 0, 0, theirs, FRAMES_MAX, &flags);
 	assert_int_equal(flags, 0);
-	if (!recall_trace(recall, &stack, true, &found))
+	if (!recall_trace(recall, &stack, NULL, true, &found))
 		return;
 	n_served++;
 	n -= skipped;
@@ -79,6 +79,38 @@ static __attribute__((noinline)) void check(void)
 		recall_set_note(recall, note_of(ours, found.n_frames));
 	__asm__ volatile("");
 }
+
+#ifdef __x86_64__
+/* The same from the frame of the caller on, which is told by the frame pointer. */
+static __attribute__((noinline, optimize("no-omit-frame-pointer"))) void check_from_caller(void)
+{
+	const uint64_t *record = __builtin_frame_address(0);
+	const struct unwind_caller caller = {
+		.sp = (uintptr_t)(record + 2), .fp = record[0], .pc = record[1]};
+	unsigned flags = 0, n = unwind_trace(&stack, 0, 0, theirs, FRAMES_MAX, &flags) - 2;
+	const uint32_t expected = note_of(theirs + 2, n);
+	static uint64_t copy[FRAMES_MAX];
+	struct recall_stack found;
+	uint32_t note = recall_note(from_caller, &stack, &caller);
+
+	n_checks++;
+	n_noted += note != 0;
+	assert_true(note == 0 || note == expected);
+	if (!note && !recall_trace(from_caller, &stack, &caller, false, &found))
+		return;
+	n_served++;
+	if (note)
+		return;
+	assert_int_equal(found.n_frames, n);
+	recall_copy(from_caller, copy, n);
+	assert_memory_equal(copy, theirs + 2, n * sizeof(*copy));
+	recall_set_note(from_caller, expected);
+}
+#else
+static void check_from_caller(void)
+{
+}
+#endif
 
 static uint64_t random_state = 88172645463325252ull;
 
@@ -142,6 +174,8 @@ static __attribute__((noinline)) void call_some(unsigned depth)
 
 	if (draw(3) == 0)
 		check();
+	if (from_caller && draw(3) == 0)
+		check_from_caller();
 	if (depth > 0 && draw(4))
 		functions[draw(ARRAY_SIZE(functions))](depth - 1);
 	__asm__ volatile("");
@@ -162,12 +196,30 @@ static void test_stacks_that_come_and_go(void **state)
 	walk_about();
 }
 
+static void test_a_walk_begins_at_the_frame_that_is_told(void **state)
+{
+	struct recall_stack found;
+	struct unwind_caller nowhere = {.sp = stack.end, .pc = 1}, nobody = {0};
+
+	from_caller = recall_new(0, 0, MAX_RECORDED);
+	walk_about();
+	assert_int_equal(recall_note(from_caller, &stack, &nowhere), 0);
+	assert_int_equal(recall_note(from_caller, &stack, &nobody), 0);
+	/* such are walked from here on */
+	assert_true(recall_trace(from_caller, &stack, &nobody, false, &found));
+	recall_copy(from_caller, ours, found.n_frames);
+	assert_true(recall_trace(from_caller, &stack, &nowhere, false, &found));
+	recall_copy(from_caller, theirs, found.n_frames);
+	assert_memory_equal(ours + 2, theirs + 2, (found.n_frames - 2) * sizeof(*ours));
+	from_caller = NULL;
+}
+
 static void test_leading_frames_are_left_out(void **state)
 {
 	struct recall *whole = recall;
 	struct recall_stack found;
 
-	while (!recall_trace(recall, &stack, false, &found))
+	while (!recall_trace(recall, &stack, NULL, false, &found))
 		;
 	recall_copy(recall, ours, found.n_frames);
 	skip_start = MT_FRAME_PC(ours[0]) - 256;
@@ -239,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stacks_that_come_and_go),
+		cmocka_unit_test(test_a_walk_begins_at_the_frame_that_is_told),
 		cmocka_unit_test(test_leading_frames_are_left_out),
 		cmocka_unit_test(test_the_same_stack_is_told),
 		cmocka_unit_test(test_deep_stacks_are_cut),

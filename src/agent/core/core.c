@@ -239,23 +239,34 @@ struct thread *core_enter(void)
 	return likely(core_is_on()) ? thread_enter() : NULL;
 }
 
-uint32_t core_allocated(const void *block, size_t size, int64_t *ret_next)
+uint32_t core_allocated_for(const void *block, size_t size, int64_t *ret_next, uintptr_t sp,
+			    uintptr_t fp, uintptr_t pc)
 {
+	struct unwind_caller caller = {sp, fp, pc, false};
 	struct thread *thread;
 	uint32_t slot;
 
-	/* before the start: come back at once; after the end: never */
-	*ret_next = __atomic_load_n(&core_phase, __ATOMIC_RELAXED) == CORE_STOPPED ? INT64_MAX : 0;
-	if (unlikely(!core_is_on()))
+	if (unlikely(!core_is_on())) {
+		/* before the start: come back at once; after the end: never */
+		*ret_next = __atomic_load_n(&core_phase, __ATOMIC_RELAXED) == CORE_STOPPED
+				    ? INT64_MAX
+				    : 0;
 		return 0;
+	}
 	thread = thread_enter();
 	if (unlikely(!thread)) {
+		*ret_next = 0;
 		writer_count_lost(&writer.header->lost_allocations);
 		return 0;
 	}
-	slot = recorder_allocated(thread, (uintptr_t)block, size, ret_next);
+	slot = recorder_allocated(thread, (uintptr_t)block, size, &caller, ret_next);
 	thread_leave(thread);
 	return slot;
+}
+
+uint32_t core_allocated(const void *block, size_t size, int64_t *ret_next)
+{
+	return core_allocated_for(block, size, ret_next, 0, 0, 0);
 }
 
 void core_freed(const void *block, uint32_t tag)

@@ -57,6 +57,13 @@ int core_start(const struct core_config *config);
  *		tag = core_allocated(block, size, &next);
  */
 uint32_t core_allocated(const void *block, size_t size, int64_t *ret_next);
+/*
+ * The same for an embedder who knows the frame of the program that asked: the stack and frame pointers that
+ * it will have when the allocation function has returned, and where to. Trusted as long as pc is not in the
+ * agent's code and sp is on the thread's stack. Finding the stack is quicker then.
+ */
+uint32_t core_allocated_for(const void *block, size_t size, int64_t *ret_next, uintptr_t sp,
+			    uintptr_t fp, uintptr_t pc);
 /* The block with that tag is about to be freed. */
 void core_freed(const void *block, uint32_t tag);
 

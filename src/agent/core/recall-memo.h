@@ -10,7 +10,12 @@
 
 #include "agent/core/recall-walk.h"
 
-enum { RECALL_MEMO_WORDS = 13, RECALL_MEMO_BITS = 6, RECALL_MEMO_WAYS = 2 };
+enum {
+	RECALL_MEMO_WORDS = 13,
+	RECALL_MEMO_BITS = 6,
+	RECALL_MEMO_WAYS = 2,
+	RECALL_MEMO_GUESSES = 64
+};
 
 /* The words are the return addresses of its frames, inner ones first, then saved frame pointers. */
 struct recall_memo {
@@ -26,6 +31,7 @@ struct recall_memo {
 assert_size(struct recall_memo, 248);
 
 struct recall_memos {
+	uint8_t guesses[RECALL_MEMO_GUESSES]; /* by state alone: the memo that held at last */
 	struct recall_memo memos[1 << RECALL_MEMO_BITS][RECALL_MEMO_WAYS];
 	uint32_t next; /* to be replaced */
 };
@@ -51,8 +57,21 @@ static _always_inline_ bool recall_memo_holds(const struct recall_memo *memo,
 	return true;
 }
 
+static _always_inline_ uint8_t *recall_memo_guess_place(struct recall_memos *memos,
+							const struct recall_walk *walk)
+{
+	return &memos->guesses[(walk->sp / 16 + walk->key) % RECALL_MEMO_GUESSES];
+}
+
+/* One that may be for the walk's way: finding the caller takes a rule, this takes a look. */
+static _always_inline_ const struct recall_memo *recall_memo_guess(struct recall_memos *memos,
+								   const struct recall_walk *walk)
+{
+	return &memos->memos[0][0] + *recall_memo_guess_place(memos, walk);
+}
+
 /* The memo for the walk's way; NULL if there is none. */
-static _always_inline_ const struct recall_memo *recall_memo_find(const struct recall_memos *memos,
+static _always_inline_ const struct recall_memo *recall_memo_find(struct recall_memos *memos,
 								  const struct recall_walk *walk)
 {
 	const struct recall_rule *rule = recall_walk_rule(walk);
@@ -64,8 +83,11 @@ static _always_inline_ const struct recall_memo *recall_memo_find(const struct r
 		return NULL;
 	memo = memos->memos[recall_memo_index(walk->sp, walk->key, recall_read(ra))];
 	for (unsigned way = 0; way < RECALL_MEMO_WAYS; way++, memo++)
-		if (recall_memo_holds(memo, walk))
+		if (recall_memo_holds(memo, walk)) {
+			*recall_memo_guess_place(memos, walk) =
+				(uint8_t)(memo - &memos->memos[0][0]);
 			return memo;
+		}
 	return NULL;
 }
 

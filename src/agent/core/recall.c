@@ -43,50 +43,13 @@
  */
 #include "agent/core/recall.h"
 
-#include "agent/core/recall-chain.h"
-#include "agent/core/recall-memo.h"
-#include "agent/core/recall-walk.h"
+#include "agent/core/recall-state.h"
 #include "agent/core/stack-hash.h"
 #include "agent/core/sys.h"
 #include "agent/core/unwind-epoch.h"
 
-enum {
-	RECALL_FRAMES = 500, /* deepest stack, and room for new frames beside a remembered one */
-	RECALL_PATIENCE = 6, /* log2 of how many traces are not tried after failures */
-};
-
-struct recall_frame {
-	struct recall_step step; /* its fp holds no longer unless needs_fp */
-	uint64_t hash;           /* of this frame and all further out */
-	uint64_t id;
-	uint16_t n_given; /* in given[], by this frame and all further out */
-	bool needs_fp;
-};
-assert_size(struct recall_frame, 56);
-
-/* A frame pointer that a frame saved and the next one further out needs. */
-struct recall_given {
-	struct recall_word word;
-	uint64_t frame; /* its index */
-};
-
-struct recall {
-	uintptr_t skip_start, skip_end;
-	unsigned max;
-	uint64_t epoch; /* rules were those of this one; 0: none */
-	uintptr_t end;  /* of the stack that frames are of */
-	uint64_t last_id;
-	uint32_t n;
-	uint32_t note;            /* of the stack that frames are */
-	struct recall_memo *memo; /* was made for the last stack and has no note yet, or NULL */
-	uint16_t failures, pause;
-	struct recall_chains chains;
-	struct recall_rule rules[1 << RECALL_RULE_BITS]; /* by key */
-	struct recall_memos memos;
-	struct recall_word words[RECALL_FRAMES];
-	struct recall_given given[RECALL_FRAMES];
-	struct recall_frame frames[RECALL_FRAMES];
-};
+/* log2 of how many traces are not tried after failures */
+enum { RECALL_PATIENCE = 6 };
 
 static uint64_t recall_bytes;
 
@@ -114,169 +77,29 @@ uint64_t recall_own_bytes(void)
 	return __atomic_load_n(&recall_bytes, __ATOMIC_RELAXED);
 }
 
-/* Whether the walk is in the state that is remembered there. */
-static _always_inline_ bool recall_is_here(const struct recall_walk *walk,
-					   const struct recall_frame *frame)
+/* The memo's note, if the frame that it leads to is still there. */
+static _always_inline_ uint32_t recall_check_memo(const struct recall *recall,
+						  const struct recall_memo *memo)
 {
-	return frame->step.sp == walk->sp && MT_FRAME_PC(frame->step.frame) == walk->key &&
-	       (!frame->needs_fp || frame->step.fp == walk->fp);
-}
-
-/* The first frame from i outward one of whose words has changed; 0, the outermost one, if none has. */
-static _always_inline_ unsigned recall_compare(const struct recall *recall, unsigned i)
-{
-	const struct recall_word *word = &recall->words[i];
-	unsigned n_given = recall->frames[i].n_given;
-
-	while (word > recall->words && likely(recall_word_holds(word)))
-		word--;
-	i = (unsigned)(word - recall->words);
-	for (; unlikely(n_given > 0); n_given--) {
-		const struct recall_given *given = &recall->given[n_given - 1];
-
-		if (given->frame <= i)
-			break;
-		if (unlikely(!recall_word_holds(&given->word)))
-			return (unsigned)given->frame;
-	}
-	return i;
-}
-
-/* Takes over the frames from i to last, whose caller has changed, and goes on to it. */
-static unsigned recall_take_over(struct recall_frame *frames, struct recall_walk *walk, unsigned i,
-				 unsigned last, unsigned bottom)
-{
-	for (;; i--) {
-		uint64_t cfa = frames[i - 1].step.sp;
-		uint64_t saved = recall_saved_place(cfa, frames[i].step.saved);
-
-		frames[--bottom].step = frames[i].step;
-		frames[bottom].step.fp = walk->fp;
-		if (frames[i].step.saved)
-			walk->fp = recall_read(saved);
-		walk->sp = cfa;
-		walk->key = unwind_strip(recall_read(unwind_ra_place(cfa, saved)));
-		if (i == last)
-			return bottom;
-	}
-}
-
-/*
- * Unwinds until the rest is known. Returns how many of the remembered frames are still good, or -1; the
- * new ones are from ret_bottom on.
- */
-static int recall_unwind(struct recall *recall, struct recall_walk *walk, unsigned *ret_bottom)
-{
-	struct recall_frame *frames = recall->frames;
-	unsigned bottom = RECALL_FRAMES, i = recall->n;
-
-	for (;;) {
-		while (i > 0 && frames[i - 1].step.sp < walk->sp)
-			i--;
-		if (i > 0 && recall_is_here(walk, &frames[i - 1])) {
-			unsigned last = recall_compare(recall, i - 1);
-
-			if (likely(last == 0))
-				break;
-			if (unlikely(bottom - recall->n < i - last))
-				return -1;
-			bottom = recall_take_over(frames, walk, i - 1, last, bottom);
-			i = last;
-			continue;
-		}
-		if (unlikely(bottom == recall->n) ||
-		    !recall_walk_step(walk, &frames[bottom - 1].step))
-			return -1;
-		bottom--;
-		if (frames[bottom].step.kind == RULE_END) {
-			i = 0;
-			break;
-		}
-	}
-	*ret_bottom = bottom;
-	return (int)i;
-}
-
-/* Notes the words that lead from a frame to the one further out, which is there already. */
-static void recall_note_words(struct recall *recall, unsigned i)
-{
-	struct recall_frame *frame = &recall->frames[i];
-	const struct recall_frame *outer = &recall->frames[i - 1];
-	uint64_t saved = recall_saved_place(outer->step.sp, frame->step.saved);
-	uint64_t ra = unwind_ra_place(outer->step.sp, saved);
-
-	recall->words[i] = (struct recall_word){ra, recall_read(ra)};
-	frame->n_given = outer->n_given;
-	if (outer->needs_fp && frame->step.saved) {
-		recall->given[frame->n_given++] =
-			(struct recall_given){.word = {saved, recall_read(saved)}, .frame = i};
-	}
-}
-
-/* Moves the new frames behind the first n. */
-static void recall_settle(struct recall *recall, unsigned n, unsigned bottom)
-{
-	struct recall_frame *frames = recall->frames;
-	uint64_t hash = n ? frames[n - 1].hash : 0;
-	bool needs_fp = n && frames[n - 1].needs_fp;
-
-	recall->n = recall->note = 0;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	for (; bottom < RECALL_FRAMES; bottom++, n++) {
-		struct recall_frame *frame = &frames[n];
-
-		frame->step = frames[bottom].step;
-		frame->n_given = 0;
-		if (n)
-			recall_note_words(recall, n);
-		needs_fp = frame->step.kind == RULE_FP || (needs_fp && !frame->step.saved);
-		frame->needs_fp = needs_fp;
-		frame->hash = hash = stack_hash_add(hash, frame->step.frame);
-		frame->id = ++recall->last_id;
-	}
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	recall->n = n;
-}
-
-/* Keeps the way from the innermost frame to the first n_joined ones. It is valid once it is noted. */
-static void recall_make_memo(struct recall *recall, unsigned n_joined)
-{
-	const unsigned innermost = recall->n - 1;
-	const struct recall_frame *frame = &recall->frames[innermost];
-	const struct recall_frame *joined = &recall->frames[n_joined - 1];
-	const unsigned n_words = recall->n - n_joined + frame->n_given - joined->n_given;
-	struct recall_memo *memo;
-	unsigned n = 0;
-
-	if (innermost == 0 || n_words > RECALL_MEMO_WORDS)
-		return;
-	memo = recall_memo_take(&recall->memos, frame->step.sp, MT_FRAME_PC(frame->step.frame),
-				recall->words[innermost].value);
-	for (unsigned i = innermost; i >= n_joined; i--)
-		memo->words[n++] = recall->words[i];
-	for (unsigned i = frame->n_given; i > joined->n_given; i--)
-		memo->words[n++] = recall->given[i - 1].word;
-	memo->n_words = (uint8_t)n;
-	memo->n_joined = (uint16_t)n_joined;
-	memo->id = joined->id;
-	memo->needs_fp = frame->needs_fp;
-	memo->fp = frame->step.fp;
-	recall->memo = memo;
+	if (unlikely(memo->n_joined > recall->n ||
+		     recall->frames[memo->n_joined - 1].id != memo->id))
+		return 0;
+	return likely(recall_compare(recall, memo->n_joined - 1u) == 0) ? memo->note : 0;
 }
 
 /* The note of the stack that the walk begins, if it is known without unwinding; 0 if not. */
-static _always_inline_ uint32_t recall_find_note(const struct recall *recall,
+static _always_inline_ uint32_t recall_find_note(struct recall *recall,
 						 const struct recall_walk *walk)
 {
-	const struct recall_memo *memo;
+	const struct recall_memo *memo = recall_memo_guess(&recall->memos, walk);
 	unsigned n = recall->n;
 
+	if (likely(recall_memo_holds(memo, walk)))
+		return recall_check_memo(recall, memo);
 	if (n > 0 && recall_is_here(walk, &recall->frames[n - 1]))
 		return recall->note && recall_compare(recall, n - 1) == 0 ? recall->note : 0;
 	memo = recall_memo_find(&recall->memos, walk);
-	if (!memo || memo->n_joined > n || recall->frames[memo->n_joined - 1].id != memo->id)
-		return 0;
-	return recall_compare(recall, memo->n_joined - 1u) == 0 ? memo->note : 0;
+	return memo ? recall_check_memo(recall, memo) : 0;
 }
 
 static bool recall_fail(struct recall *recall)
@@ -289,7 +112,7 @@ static bool recall_fail(struct recall *recall)
 }
 
 /* What was kept is good only for the same rules and the same stack. */
-static _noinline_ void recall_begin_anew(struct recall *recall, uint64_t epoch, uintptr_t end)
+static void recall_begin_anew(struct recall *recall, uint64_t epoch, uintptr_t end)
 {
 	if (recall->epoch != epoch) {
 		recall->epoch = epoch;
@@ -302,12 +125,17 @@ static _noinline_ void recall_begin_anew(struct recall *recall, uint64_t epoch, 
 }
 
 /* The epoch is entered once; what was found out in it is then good as long as it is the same. */
-static _always_inline_ void recall_enter(struct recall *recall, uintptr_t end)
+static _always_inline_ bool recall_is_entered(const struct recall *recall, uintptr_t end)
 {
-	const bool is_same = modules_has_counters() && modules_epoch() == recall->epoch;
-	const uint64_t epoch = likely(is_same) ? recall->epoch : unwind_enter_epoch();
+	return likely(modules_has_counters() && modules_epoch() == recall->epoch &&
+		      recall->end == end);
+}
 
-	if (unlikely(recall->epoch != epoch || recall->end != end))
+static _noinline_ void recall_enter(struct recall *recall, uintptr_t end)
+{
+	const uint64_t epoch = unwind_enter_epoch();
+
+	if (recall->epoch != epoch || recall->end != end)
 		recall_begin_anew(recall, epoch, end);
 }
 
@@ -338,8 +166,42 @@ static _noinline_ bool recall_find_stack(struct recall *recall, struct recall_wa
 	return true;
 }
 
+static _always_inline_ struct recall_walk recall_begin_walk(struct recall *recall,
+							    const struct unwind_stack *stack)
+{
+	return (struct recall_walk){
+		.end = stack->end,
+		.epoch = recall->epoch,
+		.skip_start = recall->skip_start,
+		.skip_size = recall->skip_end - recall->skip_start,
+		.rules = recall->rules,
+	};
+}
+
+/* Puts a walk at the frame that is given. False if it is none of the program's on that stack. */
+static _always_inline_ bool recall_begin_at(struct recall_walk *walk,
+					    const struct unwind_caller *caller)
+{
+	walk->sp = caller->sp;
+	walk->fp = caller->fp;
+	walk->key = unwind_strip(caller->pc);
+	return likely(caller->pc && caller->sp < walk->end && !recall_walk_is_skipped(walk));
+}
+
+_noinline_ uint32_t recall_note(struct recall *recall, const struct unwind_stack *stack,
+				const struct unwind_caller *caller)
+{
+	struct recall_walk walk = recall_begin_walk(recall, stack);
+
+	if (unlikely(recall->pause || !recall_is_entered(recall, stack->end) ||
+		     !recall_begin_at(&walk, caller)))
+		return 0;
+	return recall_find_note(recall, &walk);
+}
+
 _noinline_ bool recall_trace(struct recall *recall, const struct unwind_stack *stack,
-			     bool wants_note, struct recall_stack *ret)
+			     const struct unwind_caller *caller, bool wants_note,
+			     struct recall_stack *ret)
 {
 	struct recall_walk walk;
 	uint64_t pc;
@@ -348,16 +210,15 @@ _noinline_ bool recall_trace(struct recall *recall, const struct unwind_stack *s
 		recall->pause--;
 		return false;
 	}
-	recall_enter(recall, stack->end);
-	unwind_capture_short(&walk.sp, &walk.fp, &pc);
-	walk.key = pc + 1;
-	walk.end = stack->end;
-	walk.epoch = recall->epoch;
-	walk.skip_start = recall->skip_start;
-	walk.skip_size = recall->skip_end - recall->skip_start;
-	walk.rules = recall->rules;
-	if (unlikely(!recall_chain_leave(&recall->chains, &walk)))
-		return recall_fail(recall);
+	if (unlikely(!recall_is_entered(recall, stack->end)))
+		recall_enter(recall, stack->end);
+	walk = recall_begin_walk(recall, stack);
+	if (!caller || !recall_begin_at(&walk, caller)) {
+		unwind_capture_short(&walk.sp, &walk.fp, &pc);
+		walk.key = pc + 1;
+		if (unlikely(!recall_chain_leave(&recall->chains, &walk)))
+			return recall_fail(recall);
+	}
 	ret->note = wants_note ? recall_find_note(recall, &walk) : 0;
 	return likely(ret->note) || recall_find_stack(recall, &walk, ret);
 }

@@ -37,12 +37,19 @@ struct recall *recall_new(uintptr_t skip_start, uintptr_t skip_end, unsigned max
 void recall_forget(struct recall *recall);
 
 /*
- * Finds the caller's stack as unwind_trace does. stack is the thread's own, and the caller is on it. False
+ * The number of the stack that ends in that frame of the program, if it is known without unwinding; 0
+ * otherwise. stack is the thread's own, and the caller is on it.
+ */
+uint32_t recall_note(struct recall *recall, const struct unwind_stack *stack,
+		     const struct unwind_caller *caller);
+
+/*
+ * Finds the caller's stack as unwind_trace does. It begins at that frame of the program, if one is given. stack is the thread's own, and the caller is on it. False
  * if it has to be left to unwind_trace. If wants_note, the note is enough where there is one. Not
  * reentrant, but may be abandoned by a longjmp.
  */
-bool recall_trace(struct recall *recall, const struct unwind_stack *stack, bool wants_note,
-		  struct recall_stack *ret);
+bool recall_trace(struct recall *recall, const struct unwind_stack *stack,
+		  const struct unwind_caller *caller, bool wants_note, struct recall_stack *ret);
 
 /* The frames of the stack that was found last, by more than its note, innermost first. */
 void recall_copy(const struct recall *recall, uint64_t *ret_frames, unsigned n_frames);

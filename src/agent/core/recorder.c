@@ -22,6 +22,7 @@
 #include "agent/core/live.h"
 #include "agent/core/maps.h"
 #include "agent/core/recall.h"
+#include "agent/core/recorder-quick.h"
 #include "agent/core/sampler.h"
 #include "agent/core/sites.h"
 #include "agent/core/sys.h"
@@ -102,15 +103,17 @@ static _noinline_ uint32_t recorder_site_found(struct thread *thread,
 	return site;
 }
 
-static _always_inline_ uint32_t recorder_find_site(struct thread *thread, enum mt_site_kind kind,
-						   unsigned flags, uint64_t now_ns)
+static _always_inline_ uint32_t recorder_find_site(struct thread *thread,
+						   const struct unwind_caller *caller,
+						   enum mt_site_kind kind, unsigned flags,
+						   uint64_t now_ns)
 {
+	const bool wants_note = kind == MT_SITE_MALLOC && !flags && !(caller && caller->is_looked);
 	struct recall_stack found;
 
 	/* handlers and coroutines have stacks of which nothing is remembered */
 	if (unlikely(!thread->recall || !thread_is_on_own_stack(thread) ||
-		     !recall_trace(thread->recall, &thread->stack, kind == MT_SITE_MALLOC && !flags,
-				   &found)))
+		     !recall_trace(thread->recall, &thread->stack, caller, wants_note, &found)))
 		return recorder_site_anew(thread, kind, flags, now_ns);
 	if (likely(found.note))
 		return found.note;
@@ -120,7 +123,7 @@ static _always_inline_ uint32_t recorder_find_site(struct thread *thread, enum m
 uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned flags,
 		       uint64_t now_ns)
 {
-	return recorder_find_site(thread, kind, flags, now_ns);
+	return recorder_find_site(thread, NULL, kind, flags, now_ns);
 }
 
 /* How many events the cost of this one stands for; 0 if it is not measured. */
@@ -128,10 +131,19 @@ static _always_inline_ unsigned recorder_cost_factor(struct thread *thread)
 {
 	if (unlikely(thread->depth > 1))
 		return 0;
+	recorder_quick_end(thread);
 	thread->n_events++;
 	if (unlikely(thread->n_events <= RECORDER_COST_FIRST))
 		return 1;
 	return likely(thread->n_events % RECORDER_COST_EACH) ? 0 : RECORDER_COST_EACH;
+}
+
+/* The next events may go the short way up to the one that is measured. */
+static _always_inline_ void recorder_make_quick(struct thread *thread)
+{
+	if (recorder_tags && thread->depth == 1)
+		recorder_quick_begin(thread, RECORDER_COST_EACH - 1 -
+						     thread->n_events % RECORDER_COST_EACH);
 }
 
 static _noinline_ void recorder_count_cost(struct thread *thread, unsigned factor,
@@ -202,16 +214,17 @@ static _noinline_ bool recorder_add_to_index(struct thread *thread, uintptr_t ad
 }
 
 /* Puts a block into the tables. Returns its slot, or 0 if some table is full. */
+/* NOLINTNEXTLINE(readability-function-size): what a block is, and when, and where */
 static _always_inline_ uint32_t recorder_record(struct thread *thread, uintptr_t addr,
-						uint64_t size, uint32_t interval, uint64_t now_ns,
-						unsigned flags)
+						uint64_t size, const struct unwind_caller *caller,
+						uint32_t interval, uint64_t now_ns, unsigned flags)
 {
 	struct live_block block = {.size = size, .interval = interval};
 	uint32_t slot = live_take(thread);
 
 	if (unlikely(!slot))
 		return 0;
-	block.site = recorder_find_site(thread, MT_SITE_MALLOC, flags, now_ns);
+	block.site = recorder_find_site(thread, caller, MT_SITE_MALLOC, flags, now_ns);
 	if (unlikely(!block.site) || unlikely((!recorder_tags || flags & MT_STACK_POOL) &&
 					      !recorder_add_to_index(thread, addr, slot, flags))) {
 		live_drop(thread, slot);
@@ -258,7 +271,10 @@ static _noinline_ bool recorder_arm_for(struct thread *thread, uint64_t size, in
 	return false;
 }
 
-uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size, int64_t *ret_next)
+static _noinline_ uint32_t recorder_allocated_slow(struct thread *thread, uintptr_t addr,
+						   uint64_t size,
+						   const struct unwind_caller *caller,
+						   int64_t *ret_next)
 {
 	unsigned factor = recorder_cost_factor(thread);
 	uint64_t began_ns = unlikely(factor) ? sys_clock_ns() : 0;
@@ -266,7 +282,7 @@ uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size
 
 	if (unlikely(!thread->armed) && !recorder_arm_for(thread, MAX(size, 1), ret_next))
 		return 0;
-	slot = recorder_record(thread, addr, size, thread->interval, sys_clock_coarse_ns(),
+	slot = recorder_record(thread, addr, size, caller, thread->interval, sys_clock_coarse_ns(),
 			       unlikely(thread->n_tags | thread->n_backing) ? annotate_flags(thread)
 									    : 0);
 	if (unlikely(!slot)) {
@@ -278,10 +294,20 @@ uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size
 	*ret_next = recorder_draw(thread);
 	if (unlikely(factor))
 		recorder_count_cost(thread, factor, began_ns);
+	recorder_make_quick(thread);
 	return slot;
 }
 
-void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
+uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size,
+			    struct unwind_caller *caller, int64_t *ret_next)
+{
+	uint32_t slot = recorder_quick_allocated(thread, addr, size, caller);
+
+	*ret_next = 0;
+	return likely(slot) ? slot : recorder_allocated_slow(thread, addr, size, caller, ret_next);
+}
+
+static _noinline_ void recorder_freed_slow(struct thread *thread, uintptr_t addr, uint32_t slot)
 {
 	unsigned factor = recorder_cost_factor(thread);
 	uint64_t began_ns = unlikely(factor) ? sys_clock_ns() : 0;
@@ -297,6 +323,13 @@ void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
 		recorder_tell(thread, MT_EVENT_FREE, sys_clock_coarse_ns(), addr, &block);
 	if (unlikely(factor))
 		recorder_count_cost(thread, factor, began_ns);
+	recorder_make_quick(thread);
+}
+
+void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
+{
+	if (unlikely(!recorder_quick_freed(thread, addr, slot)))
+		recorder_freed_slow(thread, addr, slot);
 }
 
 static void recorder_pool_arm(struct thread *thread)
@@ -317,7 +350,7 @@ void recorder_pool_allocated(struct thread *thread, uintptr_t addr, uint64_t siz
 	thread->pool_left -= (int64_t)MAX(size, 1);
 	if (thread->pool_left >= 0)
 		return;
-	if (!recorder_record(thread, addr, size, thread->pool_interval, sys_clock_coarse_ns(),
+	if (!recorder_record(thread, addr, size, NULL, thread->pool_interval, sys_clock_coarse_ns(),
 			     flags)) {
 		writer_count_lost(&writer.header->lost_allocations);
 		sampler_table_full();

@@ -20,9 +20,12 @@ int recorder_init(const struct core_config *config);
 uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned flags,
 		       uint64_t now_ns);
 
-/* Decides, records if so, draws the next distance. Returns the slot or 0. */
+/*
+ * Decides, records if so, draws the next distance. Returns the slot or 0. caller is the frame of the program
+ * that asked, if it is known.
+ */
 uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size,
-			    int64_t *ret_next);
+			    struct unwind_caller *caller, int64_t *ret_next);
 
 /*
  * Blocks of a pool of the program's own, which are found by address. In the index their addresses have one

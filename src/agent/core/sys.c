@@ -24,12 +24,6 @@ enum {
 	SYS_CLOCK_REALTIME = 0,
 	SYS_CLOCK_MONOTONIC = 1,
 	SYS_CLOCK_PROCESS_CPUTIME_ID = 2,
-	SYS_CLOCK_MONOTONIC_COARSE = 6,
-};
-
-struct sys_timespec {
-	int64_t seconds;
-	int64_t nanoseconds;
 };
 
 /* Eight bytes at any address and of any type. */
@@ -44,7 +38,7 @@ struct sys_mapping sys_mappings[SYS_MAPPINGS];
 /* the tool reads it, as struct mt_range */
 _Static_assert(sizeof(sys_mappings) == MT_OWN_MAPPINGS * sizeof(struct mt_range), "published");
 
-static int (*sys_vdso_clock)(int clock, struct sys_timespec *ret);
+int (*sys_vdso_clock)(int clock, struct sys_timespec *ret);
 static size_t sys_page_bytes = 4096;
 static bool sys_probes;
 
@@ -335,7 +329,7 @@ static uint64_t sys_clock(int clock)
 	return (uint64_t)ts.seconds * 1000000000u + (uint64_t)ts.nanoseconds;
 }
 
-uint64_t sys_clock_coarse_ns(void)
+uint64_t sys_clock_coarse_slow(void)
 {
 	return sys_clock(SYS_CLOCK_MONOTONIC_COARSE);
 }

@@ -104,8 +104,9 @@ bool sys_can_probe(void);
  * system call.
  */
 void sys_init(uintptr_t vdso);
-uint64_t sys_clock_coarse_ns(void); /* CLOCK_MONOTONIC_COARSE, a few nanoseconds to read */
-uint64_t sys_clock_ns(void);        /* CLOCK_MONOTONIC */
+static inline uint64_t
+sys_clock_coarse_ns(void);   /* CLOCK_MONOTONIC_COARSE, a few nanoseconds to read */
+uint64_t sys_clock_ns(void); /* CLOCK_MONOTONIC */
 uint64_t sys_clock_realtime_ns(void);
 uint64_t sys_clock_process_cpu_ns(void); /* a system call; 0 if it is refused */
 
@@ -121,5 +122,27 @@ bool sys_lock_try(struct sys_lock *lock);
 /* Gives up after timeout_ns without the lock: false. */
 bool sys_lock_take_timed(struct sys_lock *lock, uint64_t timeout_ns);
 void sys_lock_drop(struct sys_lock *lock);
+
+/* private to the inline functions */
+enum { SYS_CLOCK_MONOTONIC_COARSE = 6 };
+
+struct sys_timespec {
+	int64_t seconds;
+	int64_t nanoseconds;
+};
+extern _hidden_ int (*sys_vdso_clock)(int clock, struct sys_timespec *ret);
+
+uint64_t sys_clock_coarse_slow(void);
+
+static _always_inline_ uint64_t sys_clock_coarse_ns(void)
+{
+	int (*function)(int, struct sys_timespec *) =
+		__atomic_load_n(&sys_vdso_clock, __ATOMIC_RELAXED);
+	struct sys_timespec ts;
+
+	if (unlikely(!function) || unlikely(function(SYS_CLOCK_MONOTONIC_COARSE, &ts) != 0))
+		return sys_clock_coarse_slow();
+	return (uint64_t)ts.seconds * 1000000000u + (uint64_t)ts.nanoseconds;
+}
 
 #endif

@@ -67,16 +67,12 @@ static _always_inline_ struct thread_tally *tally_get(struct thread *thread, uin
 	return tally;
 }
 
-static _always_inline_ void tally_allocated(struct thread *thread, uint32_t site, uint64_t size,
-					    uint32_t interval, uint64_t now_ns)
+/* Of an event that tally_is_gathered holds of; it is not yet counted as one. */
+static _always_inline_ void tally_gather_allocated(struct thread *thread, uint32_t site,
+						   uint64_t size)
 {
-	struct thread_tally *tally;
+	struct thread_tally *tally = tally_get(thread, site);
 
-	if (!tally_is_gathered(thread, interval)) {
-		tally_allocated_at_once(thread, site, size, interval, now_ns);
-		return;
-	}
-	tally = tally_get(thread, site);
 	if (likely(tally->is_own))
 		sites_add_own(site, size);
 	else
@@ -84,31 +80,52 @@ static _always_inline_ void tally_allocated(struct thread *thread, uint32_t site
 	tally_bump(tally->n_allocated, 1);
 	tally_bump(tally->allocated, size);
 	tally_bump(thread->pending_live, (int64_t)size);
-	tally_bump(thread->n_pending, 1);
 	if (unlikely(thread->pending_live > thread->pending_peak))
 		__atomic_store_n(&thread->pending_peak, thread->pending_live, __ATOMIC_RELAXED);
-	thread_count_sample(thread, now_ns);
-	if (unlikely(thread->n_pending >= TALLY_BATCH || thread->pending_live > thread->live_limit))
+	if (unlikely(thread->pending_live > thread->live_limit))
 		tally_flush_due(thread);
+}
+
+static _always_inline_ void tally_gather_freed(struct thread *thread, uint32_t site, uint64_t size)
+{
+	struct thread_tally *tally = tally_get(thread, site);
+
+	tally_bump(tally->n_freed, 1);
+	tally_bump(tally->freed, size);
+	tally_bump(thread->pending_live, -(int64_t)size);
+	if (unlikely(thread->pending_live < -thread->live_limit))
+		tally_flush_due(thread);
+}
+
+/* Counts events; a batch is added. */
+static _always_inline_ void tally_count(struct thread *thread, uint32_t n_events)
+{
+	tally_bump(thread->n_pending, n_events);
+	if (unlikely(thread->n_pending >= TALLY_BATCH))
+		tally_flush_due(thread);
+}
+
+static _always_inline_ void tally_allocated(struct thread *thread, uint32_t site, uint64_t size,
+					    uint32_t interval, uint64_t now_ns)
+{
+	if (!tally_is_gathered(thread, interval)) {
+		tally_allocated_at_once(thread, site, size, interval, now_ns);
+		return;
+	}
+	tally_gather_allocated(thread, site, size);
+	thread_count_sample(thread, now_ns);
+	tally_count(thread, 1);
 }
 
 static _always_inline_ void tally_freed(struct thread *thread, uint32_t site, uint64_t size,
 					uint32_t interval)
 {
-	struct thread_tally *tally;
-
 	if (!tally_is_gathered(thread, interval)) {
 		tally_freed_at_once(thread, site, size, interval);
 		return;
 	}
-	tally = tally_get(thread, site);
-	tally_bump(tally->n_freed, 1);
-	tally_bump(tally->freed, size);
-	tally_bump(thread->pending_live, -(int64_t)size);
-	tally_bump(thread->n_pending, 1);
-	if (unlikely(thread->n_pending >= TALLY_BATCH ||
-		     thread->pending_live < -thread->live_limit))
-		tally_flush_due(thread);
+	tally_gather_freed(thread, site, size);
+	tally_count(thread, 1);
 }
 
 #endif

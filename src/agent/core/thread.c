@@ -90,6 +90,7 @@ static void thread_prepare(struct thread *thread, uintptr_t tp)
 	thread->n_tags = thread->n_backing = 0;
 	thread->pool_armed = false;
 	thread->n_samples = thread->n_events = 0;
+	thread->quick = thread->quick_given = 0;
 	thread->tick_ns = 0;
 	thread->next_name = 1;
 	thread->tp = tp;
@@ -331,6 +332,7 @@ void thread_after_fork(struct thread *thread)
 		other->pending_live = other->pending_variance = other->pending_peak = 0;
 		other->pending_allocated = other->pending_own_ns = 0;
 		other->n_events = 0;
+		other->quick = other->quick_given = 0;
 		memset(other->tallies, 0, sizeof(other->tallies));
 		if (other != thread && other->status == THREAD_ACTIVE) {
 			other->depth = 0;

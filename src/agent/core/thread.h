@@ -86,11 +86,13 @@ struct thread {
 
 	/* outermost */
 	uint64_t n_samples;
-	uint64_t n_events;  /* samples and their frees */
-	uint64_t next_name; /* n_samples at which the name is read again */
-	uint64_t cost_ns;   /* running mean of what an event costs */
-	uint64_t tick_ns;   /* coarse time of the events that are put at present */
-	uint32_t tick_left; /* how many more may be put in that time */
+	uint64_t n_events;    /* samples and their frees */
+	uint64_t next_name;   /* n_samples at which the name is read again */
+	uint64_t cost_ns;     /* running mean of what an event costs */
+	uint64_t tick_ns;     /* coarse time of the events that are put at present */
+	uint32_t tick_left;   /* how many more may be put in that time */
+	uint32_t quick;       /* events that may go the short way (recorder-quick.h) */
+	uint32_t quick_given; /* quick, when it was set: the difference is not yet in n_events */
 	uint32_t n_slots;
 	uint32_t slots[THREAD_SLOTS];
 	struct thread_spare_site spare;

@@ -14,6 +14,7 @@
 #ifndef AGENT_CORE_UNWIND_H
 #define AGENT_CORE_UNWIND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What is known to be readable about a stack; kept by the thread between traces. */
@@ -22,6 +23,13 @@ struct unwind_stack {
 		end; /* the thread's own stack: [sp, end) is readable for any sp in it; 0 if unknown */
 	uintptr_t probed_start,
 		probed_end; /* last pages on another stack that were found readable */
+};
+
+/* A frame of the program as it will be when the function that it called has returned. */
+struct unwind_caller {
+	uint64_t sp, fp;
+	uint64_t pc;    /* the return address; 0 if nothing is known */
+	bool is_looked; /* recall_note was asked */
 };
 
 /*

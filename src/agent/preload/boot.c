@@ -30,6 +30,7 @@
 #include "agent/preload/linkmap.h"
 #include "agent/preload/maphooks.h"
 #include "agent/preload/say.h"
+#include "agent/preload/slow.h"
 #include "agent/preload/startinfo.h"
 #include "agent/preload/threadend.h"
 #include "heap/heap.h"
@@ -163,18 +164,9 @@ static int start_core(void)
 	return core_start(&core);
 }
 
-/*
- * The heap counts the bytes of a sample from 1, the core from 0: a countdown of the one is one more than
- * that of the other.
- */
-static int64_t heap_countdown(int64_t distance)
-{
-	return distance == INT64_MAX ? distance : distance + 1;
-}
-
 static int64_t first_countdown(void)
 {
-	return heap_countdown(core_first_distance());
+	return slow_countdown(core_first_distance());
 }
 
 static uint32_t allocated(void *block, size_t size, int64_t *ret_next)
@@ -182,7 +174,7 @@ static uint32_t allocated(void *block, size_t size, int64_t *ret_next)
 	int64_t next;
 	uint32_t tag = core_allocated(block, size, &next);
 
-	*ret_next = heap_countdown(next);
+	*ret_next = slow_countdown(next);
 	return tag;
 }
 

@@ -30,6 +30,9 @@ extern struct config boot_config;
 /* Decides the mode and starts recording if that was not done. Keeps errno. */
 enum boot_mode boot(void);
 
+/* Whether the heap serves the program. Decided here at the first call of the process. */
+static _always_inline_ bool boot_is_fast(void);
+
 /* The path that this library was loaded by, for LD_PRELOAD; NULL if it was not loaded so. */
 const char *boot_agent_path(void);
 
@@ -52,6 +55,13 @@ static _always_inline_ bool boot_is_own_code(uintptr_t address)
 static _always_inline_ bool boot_is_backend_code(uintptr_t address)
 {
 	return address - boot_backend_code.start < boot_backend_code.end - boot_backend_code.start;
+}
+
+static _always_inline_ bool boot_is_fast(void)
+{
+	enum boot_mode mode = boot_mode;
+
+	return (likely(mode != BOOT_NEW) ? mode : boot()) == BOOT_FAST;
 }
 
 #endif

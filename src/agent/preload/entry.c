@@ -6,8 +6,8 @@
  * malloc, free, new and delete begin with the heap's fast paths, without asking for the mode: a thread
  * has no cache until the heap has served it, and then its lists are empty; a block that is not the
  * heap's is not in its range. So what the agent can do besides costs nothing where the heap is in use,
- * and is decided behind the one branch that leads to the slow half: the first call of the process, the
- * program's own allocator, blocks that are not ours.
+ * and is decided behind the one branch that leads to the slow half (slow.c): the first call of the process,
+ * the program's own allocator, blocks that are recorded, or not ours.
  *
  * Errors are glibc's: NULL and ENOMEM where memory or arithmetic runs out, EINVAL for alignments, errno
  * kept by free. Alignments that are no power of two are rounded up as its memalign does.
@@ -25,6 +25,7 @@
 #include "agent/preload/boot.h"
 #include "agent/preload/heapinfo.h"
 #include "agent/preload/operators.h"
+#include "agent/preload/slow.h"
 #include "base/macro.h"
 #include "heap/heap.h"
 #include "heap/inline.h"
@@ -33,52 +34,11 @@ enum {
 	PAGE = 4096,
 };
 
-/* Whether the heap serves the program. Decided here at the first call of the process. */
-static _always_inline_ bool is_fast(void)
-{
-	enum boot_mode mode = boot_mode;
-
-	return (likely(mode != BOOT_NEW) ? mode : boot()) == BOOT_FAST;
-}
-
-/*
- * A handler has interrupted the heap in this thread, which therefore gives nothing. Programs that
- * allocate in handlers do it to say what went wrong with them; they get libc's, which nobody interrupted.
- */
-static bool heap_is_interrupted(void)
-{
-	return threadcache_self->busy;
-}
-
-static _noinline_ void *malloc_slow(size_t size)
-{
-	void *block;
-
-	if (!is_fast())
-		return backend_alloc(size);
-	block = heap_alloc_slow(size);
-	if (unlikely(!block) && heap_is_interrupted())
-		return backend_alloc(size);
-	return block;
-}
-
 _export_ void *malloc(size_t size)
 {
 	void *block = heap_alloc_fast(size);
 
-	return likely(block) ? block : malloc_slow(size);
-}
-
-static _noinline_ void *calloc_slow(size_t n, size_t size)
-{
-	void *block;
-
-	if (!is_fast())
-		return backend_alloc_zeroed(n, size);
-	block = heap_alloc_zeroed(n, size);
-	if (unlikely(!block) && heap_is_interrupted())
-		return backend_alloc_zeroed(n, size);
-	return block;
+	return likely(block) ? block : slow_malloc(size);
 }
 
 _export_ void *calloc(size_t n, size_t size)
@@ -88,30 +48,13 @@ _export_ void *calloc(size_t n, size_t size)
 
 	if (likely(!__builtin_mul_overflow(n, size, &total)))
 		block = heap_alloc_zeroed_fast(total);
-	return likely(block) ? block : calloc_slow(n, size);
-}
-
-/* Not the heap's: libc's own free keeps errno only since glibc 2.33. */
-static _noinline_ void free_foreign(void *block)
-{
-	int saved = errno;
-
-	backend_free(block);
-	errno = saved;
-}
-
-static _noinline_ void free_slow(void *block)
-{
-	if (!is_fast())
-		backend_free(block);
-	else if (unlikely(!heap_free_owned_slow(block)))
-		free_foreign(block);
+	return likely(block) ? block : slow_calloc(n, size);
 }
 
 static _always_inline_ void free_any(void *block)
 {
 	if (unlikely(!heap_free_fast(block)))
-		free_slow(block);
+		slow_free(block);
 }
 
 _export_ void free(void *block)
@@ -144,7 +87,7 @@ _export_ void *realloc(void *block, size_t size)
 
 	if (!block)
 		return malloc(size);
-	if (unlikely(!heap_class_fast(block)) && !is_fast())
+	if (unlikely(!heap_class_fast(block)) && !boot_is_fast())
 		return backend_realloc(block, size);
 	if (unlikely(size == 0) && heap_owns(block)) {
 		heap_free(block);
@@ -185,14 +128,14 @@ static void *heap_memalign(size_t align, size_t size)
 
 _export_ void *memalign(size_t align, size_t size)
 {
-	if (is_fast())
+	if (boot_is_fast())
 		return heap_memalign(align, size);
 	return backend_observe(backend.allocate_aligned(align, size), size);
 }
 
 _export_ void *aligned_alloc(size_t align, size_t size)
 {
-	if (is_fast())
+	if (boot_is_fast())
 		return heap_memalign(align, size);
 	return backend_observe(backend.allocate_aligned_c11(align, size), size);
 }
@@ -202,7 +145,7 @@ _export_ int posix_memalign(void **ret, size_t align, size_t size)
 	int saved = errno, r;
 	void *block;
 
-	if (!is_fast()) {
+	if (!boot_is_fast()) {
 		r = backend.allocate_aligned_posix(ret, align, size);
 		if (r == 0)
 			(void)backend_observe(*ret, size);
@@ -221,7 +164,7 @@ _export_ int posix_memalign(void **ret, size_t align, size_t size)
 
 _export_ void *valloc(size_t size)
 {
-	if (is_fast())
+	if (boot_is_fast())
 		return heap_alloc_aligned(PAGE, size);
 	return backend_observe(backend.allocate_page(size), size);
 }
@@ -235,7 +178,7 @@ _export_ void *pvalloc(size_t size)
 		return NULL;
 	}
 	rounded = ALIGN_DOWN(rounded, (size_t)PAGE);
-	if (is_fast())
+	if (boot_is_fast())
 		return heap_alloc_aligned(PAGE, rounded);
 	if (backend.allocate_pages)
 		return backend_observe(backend.allocate_pages(size), rounded);
@@ -251,7 +194,7 @@ _export_ size_t malloc_usable_size(void *block)
 		return sizeclass_get(class)->size;
 	if (!block)
 		return 0;
-	size = is_fast() ? heap_usable_size_owned(block) : 0;
+	size = boot_is_fast() ? heap_usable_size_owned(block) : 0;
 	return size ? size : backend.usable_size(block);
 }
 
@@ -259,7 +202,7 @@ _export_ size_t malloc_usable_size(void *block)
 
 _export_ struct mallinfo2 mallinfo2(void)
 {
-	if (!is_fast() && backend.info2)
+	if (!boot_is_fast() && backend.info2)
 		return backend.info2();
 	return heapinfo_get();
 }
@@ -268,7 +211,7 @@ _export_ struct mallinfo mallinfo(void)
 {
 	struct mallinfo2 info;
 
-	if (!is_fast() && backend.info)
+	if (!boot_is_fast() && backend.info)
 		return backend.info();
 	info = heapinfo_get();
 	return heapinfo_narrow(&info);
@@ -276,7 +219,7 @@ _export_ struct mallinfo mallinfo(void)
 
 _export_ void malloc_stats(void)
 {
-	if (is_fast())
+	if (boot_is_fast())
 		heapinfo_print_stats();
 	else if (backend.print_stats)
 		backend.print_stats();
@@ -284,21 +227,21 @@ _export_ void malloc_stats(void)
 
 _export_ int malloc_info(int options, FILE *stream)
 {
-	if (is_fast())
+	if (boot_is_fast())
 		return heapinfo_print_xml(options, stream);
 	return backend.print_info ? backend.print_info(options, stream) : EINVAL;
 }
 
 _export_ int malloc_trim(size_t pad)
 {
-	if (is_fast())
+	if (boot_is_fast())
 		return heap_trim(pad);
 	return backend.trim ? backend.trim(pad) : 0;
 }
 
 _export_ int mallopt(int option, int value)
 {
-	if (is_fast())
+	if (boot_is_fast())
 		return heapinfo_set_option(option, value);
 	return backend.set_option ? backend.set_option(option, value) : 1;
 }
@@ -307,20 +250,22 @@ _export_ int mallopt(int option, int value)
  * C++. Each operator by its mangled name: the type of size_t is `m`, std::align_val_t and
  * std::nothrow_t are spelled out.
  */
-#define OPERATOR_NEW(name)                                                        \
-	static _noinline_ void *name##_slow(size_t size)                          \
-	{                                                                         \
-		void *block = malloc_slow(size);                                  \
-                                                                                  \
-		return likely(block) ? block : operators_new_failed(#name, size); \
-	}                                                                         \
-                                                                                  \
-	_export_ void *name(size_t size);                                         \
-	_export_ void *name(size_t size)                                          \
-	{                                                                         \
-		void *block = heap_alloc_fast(size);                              \
-                                                                                  \
-		return likely(block) ? block : name##_slow(size);                 \
+#define OPERATOR_NEW(name)                                                            \
+	void *name##_slow_for(size_t size, uintptr_t sp, uintptr_t fp, uintptr_t pc); \
+	void *name##_slow_for(size_t size, uintptr_t sp, uintptr_t fp, uintptr_t pc)  \
+	{                                                                             \
+		void *block = slow_malloc_for(size, sp, fp, pc);                      \
+                                                                                      \
+		return likely(block) ? block : operators_new_failed(#name, size);     \
+	}                                                                             \
+                                                                                      \
+	void *name##_slow(size_t size); /* slow-*.S */                                \
+	_export_ void *name(size_t size);                                             \
+	_export_ void *name(size_t size)                                              \
+	{                                                                             \
+		void *block = heap_alloc_fast(size);                                  \
+                                                                                      \
+		return likely(block) ? block : name##_slow(size);                     \
 	}
 
 #define OPERATOR_NEW_NOTHROW(name)                                                                 \

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recall-unwind.c: from a state that is not remembered to one that is.
+ *
+ * recall.c says how frames stand in their array, and what keeps an interrupted change from being believed.
+ *
+ * Context: as recall.c.
+ */
+#include "agent/core/recall-state.h"
+
+#include "agent/core/stack-hash.h"
+
+/* Takes over the frames from i to last, whose caller has changed, and goes on to it. */
+static unsigned recall_take_over(struct recall_frame *frames, struct recall_walk *walk, unsigned i,
+				 unsigned last, unsigned bottom)
+{
+	for (;; i--) {
+		uint64_t cfa = frames[i - 1].step.sp;
+		uint64_t saved = recall_saved_place(cfa, frames[i].step.saved);
+
+		frames[--bottom].step = frames[i].step;
+		frames[bottom].step.fp = walk->fp;
+		if (frames[i].step.saved)
+			walk->fp = recall_read(saved);
+		walk->sp = cfa;
+		walk->key = unwind_strip(recall_read(unwind_ra_place(cfa, saved)));
+		if (i == last)
+			return bottom;
+	}
+}
+
+int recall_unwind(struct recall *recall, struct recall_walk *walk, unsigned *ret_bottom)
+{
+	struct recall_frame *frames = recall->frames;
+	unsigned bottom = RECALL_FRAMES, i = recall->n;
+
+	for (;;) {
+		while (i > 0 && frames[i - 1].step.sp < walk->sp)
+			i--;
+		if (i > 0 && recall_is_here(walk, &frames[i - 1])) {
+			unsigned last = recall_compare(recall, i - 1);
+
+			if (likely(last == 0))
+				break;
+			if (unlikely(bottom - recall->n < i - last))
+				return -1;
+			bottom = recall_take_over(frames, walk, i - 1, last, bottom);
+			i = last;
+			continue;
+		}
+		if (unlikely(bottom == recall->n) ||
+		    !recall_walk_step(walk, &frames[bottom - 1].step))
+			return -1;
+		bottom--;
+		if (frames[bottom].step.kind == RULE_END) {
+			i = 0;
+			break;
+		}
+	}
+	*ret_bottom = bottom;
+	return (int)i;
+}
+
+/* Notes the words that lead from a frame to the one further out, which is there already. */
+static void recall_note_words(struct recall *recall, unsigned i)
+{
+	struct recall_frame *frame = &recall->frames[i];
+	const struct recall_frame *outer = &recall->frames[i - 1];
+	uint64_t saved = recall_saved_place(outer->step.sp, frame->step.saved);
+	uint64_t ra = unwind_ra_place(outer->step.sp, saved);
+
+	recall->words[i] = (struct recall_word){ra, recall_read(ra)};
+	frame->n_given = outer->n_given;
+	if (outer->needs_fp && frame->step.saved) {
+		recall->given[frame->n_given++] =
+			(struct recall_given){.word = {saved, recall_read(saved)}, .frame = i};
+	}
+}
+
+void recall_settle(struct recall *recall, unsigned n, unsigned bottom)
+{
+	struct recall_frame *frames = recall->frames;
+	uint64_t hash = n ? frames[n - 1].hash : 0;
+	bool needs_fp = n && frames[n - 1].needs_fp;
+
+	recall->n = recall->note = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	for (; bottom < RECALL_FRAMES; bottom++, n++) {
+		struct recall_frame *frame = &frames[n];
+
+		frame->step = frames[bottom].step;
+		frame->n_given = 0;
+		if (n)
+			recall_note_words(recall, n);
+		needs_fp = frame->step.kind == RULE_FP || (needs_fp && !frame->step.saved);
+		frame->needs_fp = needs_fp;
+		frame->hash = hash = stack_hash_add(hash, frame->step.frame);
+		frame->id = ++recall->last_id;
+	}
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	recall->n = n;
+}
+
+void recall_make_memo(struct recall *recall, unsigned n_joined)
+{
+	const unsigned innermost = recall->n - 1;
+	const struct recall_frame *frame = &recall->frames[innermost];
+	const struct recall_frame *joined = &recall->frames[n_joined - 1];
+	const unsigned n_words = recall->n - n_joined + frame->n_given - joined->n_given;
+	struct recall_memo *memo;
+	unsigned n = 0;
+
+	if (innermost == 0 || n_words > RECALL_MEMO_WORDS)
+		return;
+	memo = recall_memo_take(&recall->memos, frame->step.sp, MT_FRAME_PC(frame->step.frame),
+				recall->words[innermost].value);
+	for (unsigned i = innermost; i >= n_joined; i--)
+		memo->words[n++] = recall->words[i];
+	for (unsigned i = frame->n_given; i > joined->n_given; i--)
+		memo->words[n++] = recall->given[i - 1].word;
+	memo->n_words = (uint8_t)n;
+	memo->n_joined = (uint16_t)n_joined;
+	memo->id = joined->id;
+	memo->needs_fp = frame->needs_fp;
+	memo->fp = frame->step.fp;
+	recall->memo = memo;
+}
