@@ -268,6 +268,9 @@ static int receive(const struct target *target, int fd, struct strbuf *ret)
 		int r = wait_for(target, fd, POLLIN);
 		ssize_t n;
 
+		/* one that never stops is as good as one that never begins */
+		if (r >= 0 && left_ms(target) == 0)
+			r = -ETIMEDOUT;
 		if (r < 0)
 			return r;
 		n = recv(fd, piece, PIECE, 0);
@@ -359,6 +362,8 @@ static int ask(const struct space *space, struct target *target, const char *com
 		r = check_signal(space, target, why);
 		if (r >= 0)
 			r = wake(target, name);
+	} else if (r == -EPERM) {
+		strbuf_addf(why, "what stands at /tmp/%s is not its socket", name);
 	}
 	return r < 0 ? r : exchange(target, name, command, ret, why);
 }

@@ -262,7 +262,8 @@ static int say_heaviest(const struct evidence *evidence, enum ledger_owner owner
 /* Owners that manage their memory beside malloc, with what to look into them with. */
 static const struct runtime {
 	enum ledger_owner owner;
-	const char *what, *advice;
+	const char *what, *advice; /* PID stands for the process */
+	const char *more;          /* further advice, or NULL */
 } runtimes[] = {
 	{LEDGER_JVM_HEAP, "the Java heap",
 	 "look into the Java heap (jcmd PID GC.class_histogram) or bound it with -Xmx"},
@@ -275,7 +276,9 @@ static const struct runtime {
 	{LEDGER_V8, "V8's heap", "take a heap snapshot, or bound it with --max-old-space-size"},
 	{LEDGER_GO, "Go's heap", "use pprof of the program, or bound it with GOMEMLIMIT"},
 	{LEDGER_PYTHON, "Python's arenas of small objects",
-	 "count its objects by type (memtrace objects PID), or use tracemalloc in the program"},
+	 "count its objects by type (memtrace objects PID), or use tracemalloc in the program",
+	 "to see which calls hold them: PYTHONMALLOC=malloc memtrace run PROGRAM, by which each object "
+	 "is a block of malloc's"},
 	{LEDGER_PHP, "PHP's heap", "bound it with memory_limit"},
 	{LEDGER_RUBY, "Ruby's heap", "use ObjectSpace in the program"},
 	{LEDGER_CODE, "code that was compiled as the program ran", "look at it: memtrace maps"},
@@ -299,6 +302,18 @@ static uint64_t stake_runtime(const struct evidence *evidence)
 	return stake_of(evidence, evidence_owned(evidence, largest_runtime(evidence)->owner));
 }
 
+/* An advice in which PID is the process's, where it has one. */
+static int advise(const struct evidence *evidence, const char *advice, struct verdict *verdict)
+{
+	const char *place = evidence->running ? strstr(advice, "PID") : NULL;
+	char target[16];
+
+	if (!place)
+		return verdict_advise(verdict, PROFILE_UNKNOWN, "%s", advice);
+	return verdict_advise(verdict, PROFILE_UNKNOWN, "%.*s%s%s", (int)(place - advice), advice,
+			      verdict_target(evidence, target), place + strlen("PID"));
+}
+
 static int judge_runtime(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct runtime *runtime = largest_runtime(evidence);
@@ -313,7 +328,9 @@ static int judge_runtime(const struct evidence *evidence, struct verdict *verdic
 		r = say_heaviest(evidence, LEDGER_FILES, verdict);
 	else if (r >= 0)
 		r = verdict_say(verdict, "whether it is too much, its own tools tell");
-	return r < 0 ? r : verdict_advise(verdict, PROFILE_UNKNOWN, "%s", runtime->advice);
+	if (r >= 0)
+		r = advise(evidence, runtime->advice, verdict);
+	return r < 0 || !runtime->more ? r : advise(evidence, runtime->more, verdict);
 }
 
 const struct verdict_rule verdict_rule_runtime = {stake_runtime, judge_runtime,

@@ -232,6 +232,7 @@ static int add_sampling(struct strbuf *buffer, const struct profile *profile,
 		text_add_item(buffer, options, "", strbuf_text(&text));
 	}
 	add_lost(buffer, profile, options);
+	text_add_hints(buffer, profile, options);
 	strbuf_reset(&text);
 	strbuf_adds(&text, "memtrace itself holds ");
 	words_add_bytes(&text, options, agent->own_bytes, 0);

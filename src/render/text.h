@@ -29,6 +29,10 @@ int text_add_java(struct strbuf *buffer, const struct profile *profile,
 int text_add_tracking(struct strbuf *buffer, const struct profile *profile,
 		      const struct render_options *options, const struct ledger *ledger);
 
+/* How frames that have no names would get some. */
+int text_add_hints(struct strbuf *buffer, const struct profile *profile,
+		   const struct render_options *options);
+
 /* How it went over time; nothing if nobody watched. */
 int text_add_course(struct strbuf *buffer, const struct profile *profile,
 		    const struct render_options *options);

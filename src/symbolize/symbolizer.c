@@ -24,6 +24,7 @@
 #include "base/macro.h"
 #include "symbolize/answers.h"
 #include "symbolize/jit.h"
+#include "symbolize/jitname.h"
 #include "symbolize/module.h"
 
 /* Some 250 MB of answers, at the most. */
@@ -219,6 +220,27 @@ int symbolizer_tell(struct symbolizer *symbolizer, uint64_t address,
 	return map_set(&symbolizer->told, address, (uint64_t)first << TOLD_COUNT_BITS | n);
 }
 
+/* By a name of the perf map. */
+static int name_jit(struct symbolizer *symbolizer, const char *name, struct symbolizer_frame *frame)
+{
+	struct jitname split;
+
+	jitname_split(name, &split);
+	frame->function = split.function_length
+				  ? string_pool_add_n(symbolizer->context.pool, split.function,
+						      split.function_length)
+				  : "(anonymous)";
+	if (split.file) {
+		frame->file =
+			string_pool_add_n(symbolizer->context.pool, split.file, split.file_length);
+		if (!frame->file)
+			return -ENOMEM;
+	}
+	frame->line = split.line;
+	frame->why = split.line ? NULL : "no line: the perf map has only names";
+	return frame->function ? 0 : -ENOMEM;
+}
+
 /* What stands at an address in no module. */
 static int resolve_jit(struct symbolizer *symbolizer, uint64_t address,
 		       struct symbolizer_frame *frame, size_t *ret_n)
@@ -236,10 +258,8 @@ static int resolve_jit(struct symbolizer *symbolizer, uint64_t address,
 	}
 	*frame = (struct symbolizer_frame){};
 	if (entry) {
-		frame->function = string_pool_add(symbolizer->context.pool, entry->name);
 		frame->offset = address - entry->start;
-		frame->why = "no line: the perf map has only names";
-		return frame->function ? 0 : -ENOMEM;
+		return name_jit(symbolizer, entry->name, frame);
 	}
 	frame->why = symbolizer->jit && jit_has_map(symbolizer->jit)
 			     ? "in no module, and not in the perf map"

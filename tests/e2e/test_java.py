@@ -190,6 +190,31 @@ def test_a_machine_that_does_not_answer_costs_a_second(tmp_path):
     assert took < 20
 
 
+def test_an_openj9_is_not_asked_and_told(tmp_path):
+    """A library of its name is what it is known by."""
+    library = tmp_path / "libj9vm29.so"
+    subprocess.run(["cc", "-shared", "-x", "c", "/dev/null", "-o", str(library)], check=True, timeout=60)
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env=os.environ | {"LD_PRELOAD": str(library)}) as process:
+        process.stdin.write(b"ready\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        report, _ = report_of(process.pid)
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+    assert any("OpenJ9" in text for text in report["java"]["missing"])
+    assert report["memory"]["rss_bytes"] > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes another user")
+def test_another_user_s_machine_answers_root(tmp_path):
+    with staged(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *inflaters(), "hold"],
+                folder=tmp_path) as stage:
+        report = stage.report()
+    inflater = [row for row in report["java"]["classes"] if row["name"] == "java.util.zip.Inflater"][0]
+    assert inflater["objects"] == 4000 and report["java"]["missing"] == []
+
+
 def compiled(folder, name, text):
     (folder / f"{name}.java").write_text(text)
     subprocess.run(["javac", "-nowarn", "-d", str(folder), str(folder / f"{name}.java")], check=True, timeout=60,

@@ -61,8 +61,11 @@ static void serve(int listener, const char *answer)
 			request[i] = request[i] ? request[i] : '|';
 		if (write(fd, "0\n", 2) != 2 || write(fd, request, size) != (ssize_t)size)
 			_exit(1);
-	} else if (write(fd, answer, strlen(answer)) < 0) {
-		_exit(1);
+	} else {
+		do {
+			if (write(fd, answer, strlen(answer)) < 0)
+				_exit(1);
+		} while (answer[0] == 'F');
 	}
 	close(fd);
 }
@@ -166,6 +169,28 @@ static void silence_has_an_end(void **state)
 	assert_true(stop(&child));
 }
 
+static void an_answer_without_end_has_one(void **state)
+{
+	_cleanup_(strbuf_deinit) struct strbuf why = {};
+	char *text = NULL;
+	struct child child = start("F", true);
+
+	assert_int_equal(ask(&child, &text, &why), -ETIMEDOUT);
+	assert_true(stop(&child));
+}
+
+static void a_file_in_the_place_of_the_socket_is_named(void **state)
+{
+	_cleanup_(strbuf_deinit) struct strbuf why = {};
+	char *text = NULL;
+	struct child child = start(NULL, false);
+
+	assert_int_equal(symlink("/tmp/nothing", child.path), 0);
+	assert_int_equal(ask(&child, &text, &why), -EPERM);
+	assert_non_null(strstr(strbuf_text(&why), "is not its socket"));
+	assert_true(stop(&child));
+}
+
 static void who_does_not_handle_the_signal_does_not_get_it(void **state)
 {
 	_cleanup_(strbuf_deinit) struct strbuf why = {};
@@ -202,6 +227,8 @@ int main(void)
 		cmocka_unit_test(what_it_cannot_do_is_told_in_its_words),
 		cmocka_unit_test(a_connection_that_is_closed_means_no_permission),
 		cmocka_unit_test(silence_has_an_end),
+		cmocka_unit_test(an_answer_without_end_has_one),
+		cmocka_unit_test(a_file_in_the_place_of_the_socket_is_named),
 		cmocka_unit_test(who_does_not_handle_the_signal_does_not_get_it),
 		cmocka_unit_test(who_handles_it_and_is_no_java_machine_does_not_get_it_either),
 	};
