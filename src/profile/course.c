@@ -70,9 +70,28 @@ static int make_times(const struct profile *profile, double **ret)
 	return 0;
 }
 
+/*
+ * What is live is itself an estimate, and all readings share their samples, so that they agree with
+ * each other more than with the truth. The part of what is live that came in the time that counts, its
+ * later half, has that part of the estimate's variance; it adds to the bounds as independent errors do.
+ */
+static struct growth widen(struct growth growth, uint64_t live_bytes, double live_stderr,
+			   double span_s)
+{
+	const double time_s = span_s / 2, live = MAX((double)live_bytes, 1.0);
+	const double part = MIN(fabs(growth.per_s) * time_s / live, 1.0);
+	const double error = 1.96 * live_stderr * sqrt(part) / time_s;
+
+	growth.low = growth.per_s - hypot(growth.per_s - growth.low, error);
+	growth.high = growth.per_s + hypot(growth.high - growth.per_s, error);
+	return growth;
+}
+
 struct growth course_growth(const struct profile *profile, enum course_figure figure)
 {
+	const struct profile_heap *heap = &profile->heap;
 	_cleanup_free_ double *times = NULL, *values = NULL;
+	struct growth growth;
 
 	if (course_span_s(profile) < SPAN_MIN_S || make_times(profile, &times) < 0)
 		return GROWTH_UNKNOWN;
@@ -81,7 +100,10 @@ struct growth course_growth(const struct profile *profile, enum course_figure fi
 		return GROWTH_UNKNOWN;
 	for (size_t i = 0; i < profile->n_moments; i++)
 		values[i] = course_figure(&profile->moments[i], figure);
-	return growth_estimate(times, values, profile->n_moments);
+	growth = growth_estimate(times, values, profile->n_moments);
+	if (figure == COURSE_LIVE && !isnan(growth.per_s))
+		growth = widen(growth, heap->live_bytes, heap->live_stderr, course_span_s(profile));
+	return growth;
 }
 
 const struct profile_point *course_points(const struct profile *profile, uint32_t site,
@@ -117,22 +139,6 @@ static void draw_out(const struct profile_point *points, size_t n_points, size_t
 	}
 }
 
-/*
- * What is live is itself an estimate, and all readings of a site share its samples, so that they agree with
- * each other more than with the truth. The part of what is live that came in the time that counts, its
- * later half, has that part of the estimate's variance; it adds to the bounds as independent errors do.
- */
-static struct growth widen(struct growth growth, const struct profile_site *site, double span_s)
-{
-	const double time_s = span_s / 2, live = MAX((double)site->live_bytes, 1.0);
-	const double part = MIN(fabs(growth.per_s) * time_s / live, 1.0);
-	const double error = 1.96 * site->live_stderr * sqrt(part) / time_s;
-
-	growth.low = growth.per_s - hypot(growth.per_s - growth.low, error);
-	growth.high = growth.per_s + hypot(growth.high - growth.per_s, error);
-	return growth;
-}
-
 int course_find_growth(struct profile *profile)
 {
 	const bool tells = course_span_s(profile) >= SPAN_MIN_S;
@@ -152,7 +158,8 @@ int course_find_growth(struct profile *profile)
 			draw_out(points, n, profile->n_moments, values);
 			growth = growth_estimate(times, values, profile->n_moments);
 			if (!isnan(growth.per_s))
-				growth = widen(growth, site, course_span_s(profile));
+				growth = widen(growth, site->live_bytes, site->live_stderr,
+					       course_span_s(profile));
 		}
 		site->growth = growth.per_s;
 		site->growth_low = growth.low;

@@ -167,6 +167,7 @@ int evidence_gather(const struct profile *profile, const struct ledger *ledger,
 		.vsz = ledger ? ledger->vsz : process->vsz,
 		.course_s = course_span_s(profile),
 		.live_growth = course_growth(profile, COURSE_LIVE),
+		.rss_growth = course_growth(profile, COURSE_RSS),
 	};
 	int r;
 

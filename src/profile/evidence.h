@@ -56,7 +56,7 @@ struct evidence {
 	struct evidence_places gathering, bounded;
 	size_t n_live_sites;
 	double course_s; /* for so long figures were taken over time (course.h); 0: not at all */
-	struct growth live_growth;
+	struct growth live_growth, rss_growth;
 	uint64_t live_pages; /* bytes of pages with live blocks; PROFILE_UNKNOWN */
 };
 

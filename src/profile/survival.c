@@ -2,7 +2,8 @@
 /*
  * What was allocated between two ages is the difference of the process's counter at two moments, with a
  * straight line between the moments that were kept; what of it is live, the blocks of those ages tell. A
- * class in which nothing was allocated says nothing and is left out.
+ * class in which nothing was allocated says nothing and is left out. The oldest class goes on to the end of what was
+ * watched if that is near: "10 s to 10 s ago" is of no use to anybody.
  */
 #include "profile/survival.h"
 
@@ -11,6 +12,9 @@
 #include "profile/estimate.h"
 
 static const double bounds_s[SURVIVAL_CLASSES] = {0, 1, 10, 60, 600, 3600, 6 * 3600, 86400};
+
+/* What is watched for less than so many times a bound ends there. */
+static const double NEAR = 1.1;
 
 /* Bytes that were allocated up to a moment, within those that are known. */
 static double allocated_until(const struct profile *profile, double at)
@@ -53,9 +57,9 @@ size_t survival_make(const struct profile *profile, struct survival ret[SURVIVAL
 		return 0;
 	const double now = profile->moments[profile->n_moments - 1].at;
 
-	for (size_t i = 0; i < SURVIVAL_CLASSES && bounds_s[i] < span_s; i++) {
+	for (size_t i = 0; i < SURVIVAL_CLASSES && bounds_s[i] * (i ? NEAR : 1) < span_s; i++) {
 		const double next = i + 1 < SURVIVAL_CLASSES ? bounds_s[i + 1] : span_s;
-		const double from_s = bounds_s[i], to_s = MIN(next, span_s);
+		const double from_s = bounds_s[i], to_s = next * NEAR < span_s ? next : span_s;
 		const double allocated = allocated_until(profile, now - from_s) -
 					 allocated_until(profile, now - to_s);
 

@@ -8,6 +8,7 @@
 
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "profile/estimate.h"
 #include "profile/label.h"
 #include "profile/verdict-rule.h"
 
@@ -20,6 +21,8 @@ static const double MUCH_VSZ_RATIO = 8;
 static const uint64_t ARENA_RESERVATION = 64 << 20;
 /* Of what is live: less growth is none. */
 static const double STANDING_SHARE = 0.05;
+/* Less growth of RSS is that of any program at work. */
+static const double GREW_BYTES = 1 << 20;
 /* Live blocks that are this part of RSS are what RSS is about. */
 static const double MOSTLY = 0.5;
 /* A place that gathered: so many blocks, for this part of the time; of what it got it freed less. */
@@ -52,13 +55,61 @@ static int say_addresses(const struct evidence *evidence, struct verdict *verdic
 			   vsz, arenas, n, rss);
 }
 
-/* Whether live memory was watched long enough and stood still. */
+/*
+ * Whether live memory was watched long enough and stood still. The bounds of its growth are told from what grew;
+ * what grew and has no sample is within the error of the whole.
+ */
 static bool stood_still(const struct evidence *evidence)
 {
 	const struct growth *growth = &evidence->live_growth;
+	const double little = STANDING_SHARE * (double)evidence->live;
 
 	return evidence->course_s >= SHORT_LIFE_S && !isnan(growth->per_s) &&
-	       growth->high * evidence->course_s / 2 < STANDING_SHARE * (double)evidence->live;
+	       growth->high * evidence->course_s / 2 < little &&
+	       evidence->profile->heap.live_stderr < little;
+}
+
+/* Whether what is resident grew for certain, and by more than stands still is said of. */
+static bool grew(const struct evidence *evidence)
+{
+	const struct growth *growth = &evidence->rss_growth;
+	const double bytes = growth->low * evidence->course_s / 2;
+
+	return evidence->course_s >= SHORT_LIFE_S / 2 && growth_is_certain(growth) &&
+	       bytes >= GREW_BYTES && bytes >= STANDING_SHARE * (double)evidence->rss;
+}
+
+/* RSS grows and no rule says by what: nobody is called healthy for that. */
+static int judge_growing(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct profile_heap *heap = &evidence->profile->heap;
+	char rate[UNITS_MAX], watched[UNITS_MAX], live[UNITS_MAX], error[UNITS_MAX], target[16];
+	int r;
+
+	units_format_bytes(estimate_round(evidence->rss_growth.per_s), rate);
+	units_format_duration(evidence->course_s, watched);
+	r = verdict_say(verdict,
+			"RSS grew by %s each second in the later half of the %s that it was "
+			"watched, and no place that was recorded gathers so much",
+			rate, watched);
+	if (r < 0)
+		return r;
+	if (heap->live_stderr < STANDING_SHARE * (double)heap->live_bytes)
+		return verdict_advise(
+			verdict, PROFILE_UNKNOWN,
+			"see which owner grows: memtrace maps %s now, and later again",
+			verdict_target(evidence, target));
+	units_format_bytes(heap->live_bytes, live);
+	units_format_bytes(estimate_round(heap->live_stderr), error);
+	r = verdict_say(verdict, "samples were too few to find it: live are %s ± %s", live, error);
+	if (r < 0)
+		return r;
+	if (!evidence->running)
+		return verdict_advise(verdict, PROFILE_UNKNOWN,
+				      "look closer: record with --sample=64K");
+	return verdict_advise(verdict, PROFILE_UNKNOWN,
+			      "look closer: memtrace attach --sample=64K --duration=1m %s",
+			      verdict_target(evidence, target));
 }
 
 static int say_stood_still(const struct evidence *evidence, struct verdict *verdict)
@@ -165,6 +216,8 @@ static int judge_watched(const struct evidence *evidence, struct verdict *verdic
 		return verdict_say(verdict,
 				   "it was watched for %s: too short to tell set-up from a leak",
 				   life);
+	if (grew(evidence))
+		return judge_growing(evidence, verdict);
 	verdict->code = VERDICT_HEALTHY;
 	verdict->confidence = stood_still(evidence) ? 0.7 : 0.5;
 	r = verdict_say(verdict,

@@ -340,7 +340,8 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 				? "there is none in the process, and a static program can have "
 				  "none: who allocates what is live is not recorded"
 				: "there is none in the process, so nobody recorded who allocates "
-				  "what is live; start it with \"memtrace run PROGRAM\" for that");
+				  "what is live; \"memtrace attach PID\" records from now on, "
+				  "\"memtrace run PROGRAM\" from the start");
 	return strbuf_addc(buffer, '\n');
 }
 

@@ -297,6 +297,49 @@ static void what_was_seen_to_stand_still_is_no_leak(void **state)
 	profile_free(profile);
 }
 
+/* RSS from 100 MiB to 100 MiB + growth. */
+static void let_rss_grow(struct profile *profile, uint64_t growth)
+{
+	const uint64_t from = 100 << 20;
+
+	for (size_t i = 0; i < profile->n_moments; i++)
+		profile->moments[i].rss = from + growth * i / (profile->n_moments - 1);
+	profile->process.rss = from + growth;
+}
+
+static void growth_of_which_nobody_knows_the_place_is_not_called_healthy(void **state)
+{
+	struct profile *profile = make_even(1000, 50, 1000000, 0.1, 200);
+	struct verdict verdict;
+
+	profile->process.state = PROFILE_RUNNING;
+	watch(profile, 1000, 0, 0, 0);
+	let_rss_grow(profile, 50 << 20);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	assert_string_equal(
+		verdict.because[0],
+		"RSS grew by 51.2 KiB each second in the later half of the 16m 40s that it was "
+		"watched, and no place that was recorded gathers so much");
+	assert_non_null(strstr(verdict.advice[0].action, "memtrace maps "));
+	verdict_deinit(&verdict);
+	/* with few samples it is they who may have missed it */
+	profile->heap.live_stderr = 10e6;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	assert_non_null(strstr(verdict.because[1], "live are 47.7 MiB ± 9.5 MiB"));
+	assert_non_null(strstr(verdict.advice[0].action, "--sample=64K"));
+	verdict_deinit(&verdict);
+	/* that it stands still cannot be said by them either */
+	let_rss_grow(profile, 2 << 20);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_HEALTHY);
+	assert_true(fabs(verdict.confidence - 0.5) < 1e-6);
+	assert_int_equal(verdict.n_because, 1);
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 static void growth_that_was_seen_makes_surer_and_is_told(void **state)
 {
 	struct profile *profile = make_even(100, 50, 10000, 1, 99);
@@ -331,6 +374,7 @@ int main(void)
 		cmocka_unit_test(what_was_seen_to_grow_is_a_leak_whatever_its_ages),
 		cmocka_unit_test(what_grew_and_was_freed_at_the_end_is_no_leak),
 		cmocka_unit_test(what_was_seen_to_stand_still_is_no_leak),
+		cmocka_unit_test(growth_of_which_nobody_knows_the_place_is_not_called_healthy),
 		cmocka_unit_test(growth_that_was_seen_makes_surer_and_is_told),
 		cmocka_unit_test(short_watching_leaves_it_to_the_ages),
 		cmocka_unit_test(a_short_run_makes_it_unsure),
