@@ -3,8 +3,8 @@
  * maps.c: /proc/PID/maps and smaps as an array (proc(5), and the kernel's Documentation/filesystems/proc).
  *
  * Both files have one line a mapping; smaps puts lines "Name: value" behind each. The kernel promises that
- * addresses never go backwards, even if the file is read while the process maps and unmaps; text that
- * breaks the promise is not from a kernel and is refused, so that maps_find can search by halves.
+ * addresses never go backwards, even if the file is read while the process maps and unmaps, and 6.18 does
+ * not keep that. Text that breaks the promise is refused, so that maps_find can search by halves.
  */
 #include "process/maps.h"
 
@@ -145,6 +145,8 @@ static int parse_mapping(struct cursor line, struct mapping *ret)
 	return 0;
 }
 
+enum { READ_TRIES = 8 };
+
 static const struct {
 	const char *name;
 	size_t place;
@@ -241,18 +243,30 @@ int maps_parse(const char *text, size_t size, struct maps *ret)
 	return 0;
 }
 
-int maps_read(pid_t pid, bool usage, struct maps *ret)
+static int read_once(const char *path, struct maps *ret)
 {
 	_cleanup_free_ char *text = NULL;
-	char path[64];
 	size_t size = 0;
-	int r;
+	int r = file_read(path, text_max, &text, &size);
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, usage ? "smaps" : "maps");
-	r = file_read(path, text_max, &text, &size);
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r == -EACCES ? -EPERM : r;
 	return maps_parse(text, size, ret);
+}
+
+/*
+ * The kernel writes as many mappings at a time as fit into its buffer. One that grows between two of them is written
+ * twice, with different bounds: such a text is no state that there was, and is read again.
+ */
+int maps_read(pid_t pid, bool usage, struct maps *ret)
+{
+	char path[64];
+	int r = -EBADMSG;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, usage ? "smaps" : "maps");
+	for (int i = 0; r == -EBADMSG && i < READ_TRIES; i++)
+		r = read_once(path, ret);
+	return r;
 }
 
 void maps_deinit(struct maps *maps)

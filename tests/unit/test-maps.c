@@ -5,6 +5,7 @@
 #include "process/maps.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -187,6 +188,41 @@ static void the_tests_own_maps_hold_its_data(void **state)
 	assert_int_equal(maps_read(1 << 30, false, &maps), -ESRCH);
 }
 
+enum { PAGES = 400 };
+
+static char *changing;
+static bool is_over;
+
+/* Cuts and joins mappings, so that one that was written grows over the next. */
+static void *change(void *arg)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	for (unsigned i = 0; !__atomic_load_n(&is_over, __ATOMIC_RELAXED); i++)
+		mprotect(changing + (i * 7 % PAGES) * page, page,
+			 i / PAGES % 2 ? PROT_READ : PROT_NONE);
+	return NULL;
+}
+
+static void mappings_that_change_are_read_again(void **state)
+{
+	pthread_t thread;
+
+	changing = mmap(NULL, PAGES * (size_t)sysconf(_SC_PAGESIZE), PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(changing != MAP_FAILED);
+	pthread_create(&thread, NULL, change, NULL);
+	for (int i = 0; i < 500; i++) {
+		struct maps maps;
+
+		assert_int_equal(maps_read(getpid(), false, &maps), 0);
+		maps_deinit(&maps);
+	}
+	__atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	munmap(changing, PAGES * (size_t)sysconf(_SC_PAGESIZE));
+}
+
 static void what_is_formatted_reads_back_as_it_was(void **state)
 {
 	struct maps maps, again;
@@ -219,6 +255,7 @@ int main(void)
 		cmocka_unit_test(every_prefix_is_safe),
 		cmocka_unit_test(an_address_is_found_in_its_mapping),
 		cmocka_unit_test(the_tests_own_maps_hold_its_data),
+		cmocka_unit_test(mappings_that_change_are_read_again),
 		cmocka_unit_test(what_is_formatted_reads_back_as_it_was),
 	};
 
