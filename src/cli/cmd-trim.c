@@ -15,6 +15,9 @@
 #include "cli/trim.h"
 #include "cli/verb.h"
 
+/* Less is not worth a line. */
+static const uint64_t READ_IN_MIN = 128 << 10;
+
 struct values {
 	bool yes, no_stop;
 };
@@ -44,7 +47,7 @@ static void print_prediction(const struct profile *profile, const struct trim_su
 	       sums->allocator == ARENAS_GLIBC ? "tops of arenas, " : "");
 }
 
-static void print_done(const struct trim_outcome *outcome)
+static void print_done(const struct trim_outcome *outcome, enum arenas_allocator allocator)
 {
 	const uint64_t before = outcome->rss_before, after = outcome->rss_after;
 	char texts[3][UNITS_MAX], faults[UNITS_MAX];
@@ -53,9 +56,16 @@ static void print_done(const struct trim_outcome *outcome)
 	       units_format_bytes(after, texts[1]),
 	       units_format_bytes(after > before ? after - before : before - after, texts[2]),
 	       after > before ? "more, for the process went on meanwhile" : "given back");
+	if (outcome->read_in >= READ_IN_MIN)
+		printf("Beside that, %s of program and libraries became resident by being looked up in.\n",
+		       units_format_bytes(outcome->read_in, texts[0]));
 	printf("Thread %d was stopped for it for %.1f ms; %s page fault%s in the process meanwhile.\n",
 	       (int)outcome->call.tid, (double)outcome->call.stopped_ns / 1e6,
 	       units_format_count(outcome->n_faults, faults), outcome->n_faults == 1 ? "" : "s");
+	if (allocator == ARENAS_MIMALLOC)
+		printf("It gave back what that thread's heap kept. mimalloc has a heap for each thread, which "
+		       "only the thread itself can empty: the others keep theirs until they call "
+		       "mi_collect(true), or end.\n");
 }
 
 static int trim(pid_t pid, enum arenas_allocator allocator)
@@ -68,7 +78,7 @@ static int trim(pid_t pid, enum arenas_allocator allocator)
 			  arenas_trim_name(allocator));
 		return STATUS_FAILED;
 	}
-	print_done(&outcome);
+	print_done(&outcome, allocator);
 	return verb_finish_output();
 }
 

@@ -6,13 +6,16 @@
 #include "cli/trim.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "base/macro.h"
 #include "process/procinfo.h"
 
-enum { TRIM_MS_MAX = 300000 };
+enum { TRIM_MS_MAX = 300000, ROLLUP_MAX = 64 << 10 };
 
 bool trim_sum_up(const struct arenas *arenas, struct trim_sums *ret)
 {
@@ -31,15 +34,43 @@ bool trim_sum_up(const struct arenas *arenas, struct trim_sums *ret)
 	return ret->n_arenas > 0;
 }
 
-/* Resident bytes and page faults at one moment. */
-static int measure(pid_t pid, uint64_t *ret_rss, uint64_t *ret_faults)
+struct measure {
+	uint64_t rss, anon, faults; /* bytes, and page faults so far */
+};
+
+/* Bytes without a file, counted page by page; all of them if that is not known. */
+static uint64_t read_anon(pid_t pid, uint64_t or_else)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *line;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	if (file_read(path, ROLLUP_MAX, &text, NULL) < 0)
+		return or_else;
+	line = strstr(text, "\nAnonymous:");
+	return line ? strtoull(line + strlen("\nAnonymous:"), NULL, 10) << 10 : or_else;
+}
+
+static int measure(pid_t pid, struct measure *ret)
 {
 	_cleanup_(procinfo_deinit) struct procinfo info = {};
 	int r = procinfo_read(pid, &info);
 
-	*ret_rss = info.rss;
-	*ret_faults = info.minor_faults;
+	*ret = (struct measure){info.rss, read_anon(pid, info.rss), info.minor_faults};
 	return r;
+}
+
+static void compare(const struct measure *before, const struct measure *after,
+		    struct trim_outcome *ret)
+{
+	const uint64_t files_before = before->rss - MIN(before->anon, before->rss);
+	const uint64_t files_after = after->rss - MIN(after->anon, after->rss);
+
+	ret->rss_before = before->rss;
+	ret->rss_after = after->rss;
+	ret->n_faults = after->faults - before->faults;
+	ret->read_in = files_after - MIN(files_before, files_after);
 }
 
 /* Each allocator's own way. -E2BIG never, for there is room for one call. */
@@ -72,17 +103,17 @@ int trim_do(pid_t pid, enum arenas_allocator allocator, struct trim_outcome *ret
 	    struct strbuf *error)
 {
 	_cleanup_free_ struct inject_calls *calls = calloc(1, sizeof(*calls));
-	uint64_t faults_before, faults_after;
-	int r = calls ? measure(pid, &ret->rss_before, &faults_before) : -ENOMEM;
+	struct measure before, after;
+	int r = calls ? measure(pid, &before) : -ENOMEM;
 
 	if (r >= 0)
 		r = prepare(allocator, calls);
 	if (r >= 0)
 		r = inject_calls_make(pid, calls, &ret->call, error);
 	if (r >= 0)
-		r = measure(pid, &ret->rss_after, &faults_after);
+		r = measure(pid, &after);
 	if (r >= 0)
-		ret->n_faults = faults_after - faults_before;
+		compare(&before, &after, ret);
 	else if (!*strbuf_text(error))
 		strbuf_adds(error, strerror(-r));
 	return r;

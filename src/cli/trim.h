@@ -23,8 +23,10 @@ bool trim_sum_up(const struct arenas *arenas, struct trim_sums *ret);
 
 struct trim_outcome {
 	uint64_t rss_before, rss_after; /* bytes */
-	uint64_t n_faults;              /* of the process, meanwhile */
-	struct inject_outcome call;     /* which thread made it, and for how long it was stopped */
+	/* pages of program and libraries that became resident by being read; 0 if not known */
+	uint64_t read_in;
+	uint64_t n_faults;          /* of the process, meanwhile */
+	struct inject_outcome call; /* which thread made it, and for how long it was stopped */
 };
 
 /* A thread of the process is stopped outside of the allocator and makes the call. On failure error has the line. */
