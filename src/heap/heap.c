@@ -199,14 +199,13 @@ bool heap_owns(const void *block)
 
 size_t heap_usable_size_owned(const void *block)
 {
-	const size_t offset = pagemap_offset(block);
 	const unsigned class = heap_class_fast(block);
 	struct block found;
 	size_t size;
 
 	if (likely(class))
 		return sizeclass_get(class)->size;
-	size = pagemap_has(offset) ? recorded_size(offset) : 0;
+	size = recorded_size(block);
 	if (size)
 		return size;
 	return block && block_find(block, &found) ? found.size : 0;

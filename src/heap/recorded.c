@@ -8,13 +8,6 @@
 
 #include "heap/hooks.h"
 
-size_t recorded_size(size_t offset)
-{
-	const struct span *span = recorded_span(offset);
-
-	return span ? sizeclass_get(span->class)->size : 0;
-}
-
 void *recorded_alloc(size_t size)
 {
 	const struct heap_hooks *hooks = hooks_get();

@@ -48,7 +48,7 @@ void *recorded_alloc(size_t size);
 bool recorded_free(void *block);
 
 /* Usable bytes of such a block; 0 if it is none. */
-size_t recorded_size(size_t offset);
+static inline size_t recorded_size(const void *block);
 
 /* A block whose report is due, without a tag. NULL as recorded_alloc. There have to be hooks for both reports. */
 static inline void *recorded_take(size_t size, struct recorded *ret);
@@ -80,6 +80,14 @@ static _always_inline_ struct span *recorded_span(size_t offset)
 
 	return likely(span && span->state == SPAN_SMALL && sizeclass_is_tagged(span->class)) ? span
 											     : NULL;
+}
+
+static _always_inline_ size_t recorded_size(const void *block)
+{
+	const size_t offset = pagemap_offset(block);
+	const struct span *span = pagemap_has(offset) ? recorded_span(offset) : NULL;
+
+	return span ? sizeclass_get(span->class)->size : 0;
 }
 
 static _always_inline_ void *recorded_take(size_t size, struct recorded *ret)

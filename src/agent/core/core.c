@@ -29,6 +29,7 @@
 #include "agent/core/live.h"
 #include "agent/core/maps.h"
 #include "agent/core/modules-image.h"
+#include "agent/core/recorder-quick.h"
 #include "agent/core/recorder.h"
 #include "agent/core/sampler.h"
 #include "agent/core/sites.h"
@@ -259,7 +260,10 @@ uint32_t core_allocated_for(const void *block, size_t size, int64_t *ret_next, u
 		writer_count_lost(&writer.header->lost_allocations);
 		return 0;
 	}
-	slot = recorder_allocated(thread, (uintptr_t)block, size, &caller, ret_next);
+	*ret_next = 0;
+	slot = recorder_quick_allocated(thread, (uintptr_t)block, size, &caller);
+	if (unlikely(!slot))
+		slot = recorder_allocated(thread, (uintptr_t)block, size, &caller, ret_next);
 	thread_leave(thread);
 	return slot;
 }
@@ -280,7 +284,8 @@ void core_freed(const void *block, uint32_t tag)
 		recorder_freed(&core_nobody, (uintptr_t)block, tag);
 		return;
 	}
-	recorder_freed(thread, (uintptr_t)block, tag);
+	if (unlikely(!recorder_quick_freed(thread, (uintptr_t)block, tag)))
+		recorder_freed(thread, (uintptr_t)block, tag);
 	thread_leave(thread);
 }
 

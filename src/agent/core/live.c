@@ -16,8 +16,10 @@
  * meanwhile may be read, and are then thrown away with the failed swap. Never used slots are taken from a
  * counter, a few at a time, so that the tables stay dense: what is resident is what was in use at once.
  *
- * live_remove claims the block by compare-and-swap on the mirror's addr, so that a program that frees
- * twice, or in two threads, frees one slot.
+ * live_remove clears addr if it is the block's, so that a program that frees twice frees one slot. It does so
+ * without an exchange, which would wait for the entry's cache line when all else could go on: a program that
+ * frees a block twice in the same nanoseconds has broken its allocator, too. Two blocks may then come to
+ * have one slot; the end of the first of them is counted as lost.
  *
  * Context: any thread, inside malloc, signal handlers. No locks.
  */
@@ -186,8 +188,9 @@ bool live_after_fork(void (*function)(uint32_t slot, uintptr_t addr,
 			struct live_block block = {mirror->size, mirror->site, mirror->interval};
 
 			mirror->flags |= MT_LIVE_INHERITED;
-			live_write_entry(slot, live_state.start_ns +
-						       ((uint64_t)mirror->time << LIVE_TIME_SHIFT));
+			live_write_entry(slot, mirror,
+					 live_state.start_ns +
+						 ((uint64_t)mirror->time << LIVE_TIME_SHIFT));
 			function(slot, mirror->addr, &block);
 			continue;
 		}

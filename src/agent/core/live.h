@@ -91,10 +91,10 @@ static _always_inline_ void live_drop(struct thread *thread, uint32_t slot)
 		thread->slots[thread->n_slots++] = slot;
 }
 
-/* Fills the region's entry; the mirror is there already. */
-static _always_inline_ void live_write_entry(uint32_t slot, uint64_t time_ns)
+/* Fills the region's entry as the mirror is. */
+static _always_inline_ void live_write_entry(uint32_t slot, const struct live_mirror *mirror,
+					     uint64_t time_ns)
 {
-	const struct live_mirror *mirror = &live_state.mirror[slot];
 	struct mt_live *entry = &writer.live[slot];
 
 	/*
@@ -125,31 +125,38 @@ static _always_inline_ void live_publish(uint32_t slot, uintptr_t addr,
 					 uint64_t now_ns)
 {
 	struct live_mirror *mirror = &live_state.mirror[slot];
+	const struct live_mirror filled = {
+		.addr = addr,
+		.size = block->size,
+		.site = block->site,
+		.time = live_time(now_ns),
+		.interval = block->interval,
+		.thread = (uint16_t)thread,
+	};
 
-	__atomic_store_n(&mirror->size, block->size, __ATOMIC_RELAXED);
-	__atomic_store_n(&mirror->site, block->site, __ATOMIC_RELAXED);
-	mirror->time = live_time(now_ns);
-	mirror->interval = block->interval;
-	mirror->thread = (uint16_t)thread;
+	__atomic_store_n(&mirror->size, filled.size, __ATOMIC_RELAXED);
+	__atomic_store_n(&mirror->site, filled.site, __ATOMIC_RELAXED);
+	mirror->time = filled.time;
+	mirror->interval = filled.interval;
+	mirror->thread = filled.thread;
 	mirror->flags = 0;
 	/* release pairs with the acquire in live_remove */
 	__atomic_store_n(&mirror->addr, addr, __ATOMIC_RELEASE);
-	live_write_entry(slot, now_ns);
+	live_write_entry(slot, &filled, now_ns);
 }
 
 static _always_inline_ bool live_remove(struct thread *thread, uint32_t slot, uintptr_t addr,
 					struct live_block *ret)
 {
 	struct live_mirror *mirror;
-	uint64_t expected = addr;
 
 	if (unlikely(slot == 0 || slot >= writer.live_capacity))
 		return false;
 	mirror = &live_state.mirror[slot];
 	/* acquire pairs with the release in live_publish */
-	if (!__atomic_compare_exchange_n(&mirror->addr, &expected, 0, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (unlikely(__atomic_load_n(&mirror->addr, __ATOMIC_ACQUIRE) != addr))
 		return false;
+	__atomic_store_n(&mirror->addr, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&writer.live[slot].addr, 0, __ATOMIC_RELEASE);
 	ret->size = mirror->size;
 	ret->site = mirror->site;

@@ -7,7 +7,7 @@
 
 #include "agent/core/recall-walk.h"
 
-enum { RECALL_CHAINS = 4, RECALL_CHAIN_MAX = 14 };
+enum { RECALL_CHAINS = 8, RECALL_CHAIN_MAX = 14 };
 
 /* Frames of the agent, from the walk's first outward, in bytes from the first stack pointer. */
 struct recall_chain {

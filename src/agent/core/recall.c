@@ -188,13 +188,24 @@ static _always_inline_ bool recall_begin_at(struct recall_walk *walk,
 	return likely(caller->pc && caller->sp < walk->end && !recall_walk_is_skipped(walk));
 }
 
+/* Begins here, and goes over our own frames. */
+static _always_inline_ bool recall_leave(struct recall *recall, struct recall_walk *walk)
+{
+	uint64_t pc;
+
+	unwind_capture_short(&walk->sp, &walk->fp, &pc);
+	walk->key = pc + 1;
+	return recall_chain_leave(&recall->chains, walk);
+}
+
 _noinline_ uint32_t recall_note(struct recall *recall, const struct unwind_stack *stack,
 				const struct unwind_caller *caller)
 {
 	struct recall_walk walk = recall_begin_walk(recall, stack);
 
-	if (unlikely(recall->pause || !recall_is_entered(recall, stack->end) ||
-		     !recall_begin_at(&walk, caller)))
+	if (unlikely(recall->pause || !recall_is_entered(recall, stack->end)))
+		return 0;
+	if (unlikely(!recall_begin_at(&walk, caller)) && !recall_leave(recall, &walk))
 		return 0;
 	return recall_find_note(recall, &walk);
 }
@@ -204,7 +215,6 @@ _noinline_ bool recall_trace(struct recall *recall, const struct unwind_stack *s
 			     struct recall_stack *ret)
 {
 	struct recall_walk walk;
-	uint64_t pc;
 
 	if (unlikely(recall->pause)) {
 		recall->pause--;
@@ -213,12 +223,8 @@ _noinline_ bool recall_trace(struct recall *recall, const struct unwind_stack *s
 	if (unlikely(!recall_is_entered(recall, stack->end)))
 		recall_enter(recall, stack->end);
 	walk = recall_begin_walk(recall, stack);
-	if (!caller || !recall_begin_at(&walk, caller)) {
-		unwind_capture_short(&walk.sp, &walk.fp, &pc);
-		walk.key = pc + 1;
-		if (unlikely(!recall_chain_leave(&recall->chains, &walk)))
-			return recall_fail(recall);
-	}
+	if (!(caller && recall_begin_at(&walk, caller)) && !recall_leave(recall, &walk))
+		return recall_fail(recall);
 	ret->note = wants_note ? recall_find_note(recall, &walk) : 0;
 	return likely(ret->note) || recall_find_stack(recall, &walk, ret);
 }

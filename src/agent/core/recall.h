@@ -37,8 +37,8 @@ struct recall *recall_new(uintptr_t skip_start, uintptr_t skip_end, unsigned max
 void recall_forget(struct recall *recall);
 
 /*
- * The number of the stack that ends in that frame of the program, if it is known without unwinding; 0
- * otherwise. stack is the thread's own, and the caller is on it.
+ * The number of the stack that ends in that frame of the program, or if caller does not tell it here, if it is
+ * known without unwinding; 0 otherwise. stack is the thread's own, and the caller is on it.
  */
 uint32_t recall_note(struct recall *recall, const struct unwind_stack *stack,
 		     const struct unwind_caller *caller);

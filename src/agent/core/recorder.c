@@ -271,10 +271,8 @@ static _noinline_ bool recorder_arm_for(struct thread *thread, uint64_t size, in
 	return false;
 }
 
-static _noinline_ uint32_t recorder_allocated_slow(struct thread *thread, uintptr_t addr,
-						   uint64_t size,
-						   const struct unwind_caller *caller,
-						   int64_t *ret_next)
+uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size,
+			    const struct unwind_caller *caller, int64_t *ret_next)
 {
 	unsigned factor = recorder_cost_factor(thread);
 	uint64_t began_ns = unlikely(factor) ? sys_clock_ns() : 0;
@@ -298,16 +296,7 @@ static _noinline_ uint32_t recorder_allocated_slow(struct thread *thread, uintpt
 	return slot;
 }
 
-uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size,
-			    struct unwind_caller *caller, int64_t *ret_next)
-{
-	uint32_t slot = recorder_quick_allocated(thread, addr, size, caller);
-
-	*ret_next = 0;
-	return likely(slot) ? slot : recorder_allocated_slow(thread, addr, size, caller, ret_next);
-}
-
-static _noinline_ void recorder_freed_slow(struct thread *thread, uintptr_t addr, uint32_t slot)
+void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
 {
 	unsigned factor = recorder_cost_factor(thread);
 	uint64_t began_ns = unlikely(factor) ? sys_clock_ns() : 0;
@@ -324,12 +313,6 @@ static _noinline_ void recorder_freed_slow(struct thread *thread, uintptr_t addr
 	if (unlikely(factor))
 		recorder_count_cost(thread, factor, began_ns);
 	recorder_make_quick(thread);
-}
-
-void recorder_freed(struct thread *thread, uintptr_t addr, uint32_t slot)
-{
-	if (unlikely(!recorder_quick_freed(thread, addr, slot)))
-		recorder_freed_slow(thread, addr, slot);
 }
 
 static void recorder_pool_arm(struct thread *thread)

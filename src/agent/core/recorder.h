@@ -25,7 +25,7 @@ uint32_t recorder_site(struct thread *thread, enum mt_site_kind kind, unsigned f
  * that asked, if it is known.
  */
 uint32_t recorder_allocated(struct thread *thread, uintptr_t addr, uint64_t size,
-			    struct unwind_caller *caller, int64_t *ret_next);
+			    const struct unwind_caller *caller, int64_t *ret_next);
 
 /*
  * Blocks of a pool of the program's own, which are found by address. In the index their addresses have one

@@ -29,6 +29,7 @@
 #include "base/macro.h"
 #include "heap/heap.h"
 #include "heap/inline.h"
+#include "heap/recorded.h"
 
 enum {
 	PAGE = 4096,
@@ -192,6 +193,9 @@ _export_ size_t malloc_usable_size(void *block)
 
 	if (likely(class))
 		return sizeclass_get(class)->size;
+	size = recorded_size(block);
+	if (likely(size))
+		return size;
 	if (!block)
 		return 0;
 	size = boot_is_fast() ? heap_usable_size_owned(block) : 0;
