@@ -80,6 +80,63 @@ static void add_place(struct evidence_places *places, const struct profile_site 
 	places->n++;
 }
 
+/* Who has the mapping that begins at address; LEDGER_UNEXPLAINED if that is not known. */
+static enum ledger_owner owner_at(const struct ledger *ledger, uint64_t address)
+{
+	size_t low = 0, high = ledger ? ledger->n_parts : 0;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct ledger_part *part = &ledger->parts[middle];
+
+		if (address >= part->start && address < part->end)
+			return part->owner;
+		if (part->start > address)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return LEDGER_UNEXPLAINED;
+}
+
+/* Whose most of the site's mappings are. */
+static enum ledger_owner owner_of(const struct evidence *evidence, uint32_t site)
+{
+	const struct profile *profile = evidence->profile;
+	uint64_t bytes[LEDGER_N_OWNERS] = {};
+	size_t most = LEDGER_UNEXPLAINED;
+
+	for (size_t i = 0; i < profile->n_blocks; i++)
+		if (profile->blocks[i].site == site)
+			bytes[owner_at(evidence->ledger, profile->blocks[i].address)] +=
+				profile->blocks[i].size;
+	for (size_t i = 0; i < LEDGER_N_OWNERS; i++)
+		if (bytes[i] > bytes[most])
+			most = i;
+	return most;
+}
+
+/* Those that give out their memory themselves, to objects that only they know. */
+static bool is_manager(enum ledger_owner owner)
+{
+	return owner >= LEDGER_JVM_HEAP && owner <= LEDGER_RUBY;
+}
+
+static void add_gathering(struct evidence *evidence, uint32_t index)
+{
+	const struct profile_site *site = &evidence->profile->sites[index];
+	const enum ledger_owner owner =
+		site->kind == MT_SITE_MMAP ? owner_of(evidence, index) : LEDGER_UNEXPLAINED;
+
+	if (!is_manager(owner)) {
+		add_place(&evidence->gathering, site);
+		return;
+	}
+	if (evidence->managed.n == 0)
+		evidence->manager = owner;
+	add_place(&evidence->managed, site);
+}
+
 static int gather_places(struct evidence *evidence)
 {
 	const struct profile *profile = evidence->profile;
@@ -87,12 +144,12 @@ static int gather_places(struct evidence *evidence)
 
 	if (!kinds)
 		return -ENOMEM;
-	for (size_t i = 0; i < profile->n_sites; i++) {
+	for (uint32_t i = 0; i < profile->n_sites; i++) {
 		const struct profile_site *site = &profile->sites[i];
 
 		evidence->n_live_sites += site->live_blocks > 0 && site->kind == MT_SITE_MALLOC;
 		if (kinds[i] == AGES_GATHERING)
-			add_place(&evidence->gathering, site);
+			add_gathering(evidence, i);
 		else if (kinds[i] == AGES_BOUNDED)
 			add_place(&evidence->bounded, site);
 	}

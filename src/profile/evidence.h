@@ -54,6 +54,9 @@ struct evidence {
 	struct evidence_heap heap;
 	/* agent: places whose blocks gather all through the run, and places that turn over */
 	struct evidence_places gathering, bounded;
+	/* mappings that gather and are a runtime's, which manages them by itself; whose most of them are */
+	struct evidence_places managed;
+	enum ledger_owner manager;
 	size_t n_live_sites;
 	double course_s; /* for so long figures were taken over time (course.h); 0: not at all */
 	struct growth live_growth, rss_growth;

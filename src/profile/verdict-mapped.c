@@ -3,13 +3,14 @@
  * Memory that malloc knows nothing of: mappings of the program itself, stacks, shared memory. The ledger
  * has it by owner; who mapped it the agent knows, and without one how to find out is said instead.
  */
+#include "profile/verdict-mapped.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/strbuf.h"
 #include "base/units.h"
-#include "profile/java.h"
 #include "profile/label.h"
 #include "profile/verdict-rule.h"
 
@@ -18,7 +19,7 @@ static const double MAIN_SHARE = 0.4;
 /* A path has to hold this part of what its owner has to be worth a word. */
 static const double PATH_SHARE = 0.2;
 
-static uint64_t stake_of(const struct evidence *evidence, uint64_t bytes)
+uint64_t mapped_stake(const struct evidence *evidence, uint64_t bytes)
 {
 	return evidence_is_material(evidence, bytes) &&
 			       (double)bytes >= MAIN_SHARE * (double)evidence->rss
@@ -26,7 +27,7 @@ static uint64_t stake_of(const struct evidence *evidence, uint64_t bytes)
 		       : 0;
 }
 
-static int begin(const struct evidence *evidence, uint64_t owned, const char *what,
+int mapped_begin(const struct evidence *evidence, uint64_t owned, const char *what,
 		 struct verdict *verdict)
 {
 	char bytes[UNITS_MAX], rss[UNITS_MAX];
@@ -40,7 +41,7 @@ static int begin(const struct evidence *evidence, uint64_t owned, const char *wh
 
 static uint64_t stake_mapped(const struct evidence *evidence)
 {
-	return stake_of(evidence, evidence_owned(evidence, LEDGER_MAPPED));
+	return mapped_stake(evidence, evidence_owned(evidence, LEDGER_MAPPED));
 }
 
 static int name_mapper(const struct evidence *evidence, struct verdict *verdict)
@@ -70,8 +71,8 @@ static int name_mapper(const struct evidence *evidence, struct verdict *verdict)
 static int judge_mapped(const struct evidence *evidence, struct verdict *verdict)
 {
 	char target[16];
-	int r = begin(evidence, evidence_owned(evidence, LEDGER_MAPPED),
-		      "mappings that the program made itself", verdict);
+	int r = mapped_begin(evidence, evidence_owned(evidence, LEDGER_MAPPED),
+			     "mappings that the program made itself", verdict);
 
 	if (r >= 0)
 		r = verdict_say(verdict,
@@ -153,7 +154,7 @@ static uint64_t stacks_bytes(const struct evidence *evidence)
 
 static uint64_t stake_stacks(const struct evidence *evidence)
 {
-	return stake_of(evidence, stacks_bytes(evidence));
+	return mapped_stake(evidence, stacks_bytes(evidence));
 }
 
 static int say_ended(const struct evidence *evidence, struct verdict *verdict)
@@ -177,7 +178,7 @@ static int judge_stacks(const struct evidence *evidence, struct verdict *verdict
 	const uint64_t bytes = stacks_bytes(evidence);
 	const uint64_t n = evidence->profile->process.n_threads;
 	char each[UNITS_MAX], virtual[UNITS_MAX];
-	int r = begin(evidence, stacks_bytes(evidence), "stacks of threads", verdict);
+	int r = mapped_begin(evidence, stacks_bytes(evidence), "stacks of threads", verdict);
 
 	if (r >= 0 && n != PROFILE_UNKNOWN && n > 0)
 		r = verdict_say(
@@ -238,8 +239,7 @@ static int find_heaviest(const struct evidence *evidence, enum ledger_owner owne
 	return 0;
 }
 
-/* Which file most of it is of, where one is worth a word. */
-static int say_heaviest(const struct evidence *evidence, enum ledger_owner owner,
+int mapped_say_heaviest(const struct evidence *evidence, enum ledger_owner owner,
 			struct verdict *verdict)
 {
 	_cleanup_(strbuf_deinit) struct strbuf name = {};
@@ -259,95 +259,19 @@ static int say_heaviest(const struct evidence *evidence, enum ledger_owner owner
 			   strbuf_text(&name), count, verdict_plural(path.n));
 }
 
-/* Owners that manage their memory beside malloc, with what to look into them with. */
-static const struct runtime {
-	enum ledger_owner owner;
-	const char *what, *advice; /* PID stands for the process */
-	const char *more;          /* further advice, or NULL */
-} runtimes[] = {
-	{LEDGER_JVM_HEAP, "the Java heap",
-	 "look into the Java heap (jcmd PID GC.class_histogram) or bound it with -Xmx"},
-	{LEDGER_JVM_CODE, "code that the Java machine compiled",
-	 "look at it (jcmd PID Compiler.codecache) or bound it with -XX:ReservedCodeCacheSize"},
-	{LEDGER_JVM_CLASSES, "classes of the Java machine",
-	 "look for class loaders that gather (jcmd PID VM.classloader_stats)"},
-	{LEDGER_JVM, "the Java machine's own memory",
-	 "start it with -XX:NativeMemoryTracking=summary and ask jcmd PID VM.native_memory"},
-	{LEDGER_V8, "V8's heap", "take a heap snapshot, or bound it with --max-old-space-size"},
-	{LEDGER_GO, "Go's heap", "use pprof of the program, or bound it with GOMEMLIMIT"},
-	{LEDGER_PYTHON, "Python's arenas of small objects",
-	 "count its objects by type (memtrace objects PID), or use tracemalloc in the program",
-	 "to see which calls hold them: PYTHONMALLOC=malloc memtrace run PROGRAM, by which each object "
-	 "is a block of malloc's"},
-	{LEDGER_PHP, "PHP's heap", "bound it with memory_limit"},
-	{LEDGER_RUBY, "Ruby's heap", "use ObjectSpace in the program"},
-	{LEDGER_CODE, "code that was compiled as the program ran", "look at it: memtrace maps"},
-	{LEDGER_FILES, "mapped files, which the kernel drops when it needs the room",
-	 "see which they are: memtrace maps"},
-};
-
-static const struct runtime *largest_runtime(const struct evidence *evidence)
-{
-	const struct runtime *largest = &runtimes[0];
-
-	for (size_t i = 1; i < ARRAY_SIZE(runtimes); i++)
-		if (evidence_owned(evidence, runtimes[i].owner) >
-		    evidence_owned(evidence, largest->owner))
-			largest = &runtimes[i];
-	return largest;
-}
-
-static uint64_t stake_runtime(const struct evidence *evidence)
-{
-	return stake_of(evidence, evidence_owned(evidence, largest_runtime(evidence)->owner));
-}
-
-/* An advice in which PID is the process's, where it has one. */
-static int advise(const struct evidence *evidence, const char *advice, struct verdict *verdict)
-{
-	const char *place = evidence->running ? strstr(advice, "PID") : NULL;
-	char target[16];
-
-	if (!place)
-		return verdict_advise(verdict, PROFILE_UNKNOWN, "%s", advice);
-	return verdict_advise(verdict, PROFILE_UNKNOWN, "%.*s%s%s", (int)(place - advice), advice,
-			      verdict_target(evidence, target), place + strlen("PID"));
-}
-
-static int judge_runtime(const struct evidence *evidence, struct verdict *verdict)
-{
-	const struct runtime *runtime = largest_runtime(evidence);
-	const uint64_t most = java_fact(evidence->profile, "MaxHeapSize", 0);
-	int r = begin(evidence, evidence_owned(evidence, runtime->owner), runtime->what, verdict);
-	char bytes[UNITS_MAX];
-
-	if (r >= 0 && runtime->owner == LEDGER_JVM_HEAP && most)
-		r = verdict_say(verdict, "it may have up to %s (-Xmx, or what the machine chose)",
-				units_format_bytes(most, bytes));
-	if (r >= 0 && runtime->owner == LEDGER_FILES)
-		r = say_heaviest(evidence, LEDGER_FILES, verdict);
-	else if (r >= 0)
-		r = verdict_say(verdict, "whether it is too much, its own tools tell");
-	if (r >= 0)
-		r = advise(evidence, runtime->advice, verdict);
-	return r < 0 || !runtime->more ? r : advise(evidence, runtime->more, verdict);
-}
-
-const struct verdict_rule verdict_rule_runtime = {stake_runtime, judge_runtime,
-						  "are of the runtime, not of malloc"};
-
 static uint64_t stake_shared(const struct evidence *evidence)
 {
-	return stake_of(evidence, evidence_owned(evidence, LEDGER_SHARED));
+	return mapped_stake(evidence, evidence_owned(evidence, LEDGER_SHARED));
 }
 
 static int judge_shared(const struct evidence *evidence, struct verdict *verdict)
 {
 	char target[16];
-	int r = begin(evidence, evidence_owned(evidence, LEDGER_SHARED), "shared memory", verdict);
+	int r = mapped_begin(evidence, evidence_owned(evidence, LEDGER_SHARED), "shared memory",
+			     verdict);
 
 	if (r >= 0)
-		r = say_heaviest(evidence, LEDGER_SHARED, verdict);
+		r = mapped_say_heaviest(evidence, LEDGER_SHARED, verdict);
 	if (r >= 0)
 		r = verdict_say(verdict,
 				"each process that maps it counts it as its own; it is there once");

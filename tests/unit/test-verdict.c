@@ -191,6 +191,32 @@ static void mappings_that_gather_are_not_of_malloc(void **state)
 	assert_judged(profile, VERDICT_UNDECIDED, 0);
 }
 
+static void what_a_runtime_maps_bit_by_bit_is_not_forgotten(void **state)
+{
+	struct profile *profile = make_even(100, 50, 65536, 1, 99);
+	struct ledger_part part = {.owner = LEDGER_PYTHON, .end = 1 << 30};
+	struct ledger ledger = {.rss = 10 << 20, .parts = &part, .n_parts = 1};
+	struct verdict verdict;
+
+	profile->sites[0].kind = MT_SITE_MMAP;
+	profile->sites[0].map_flags = MT_MAP_ANON;
+	ledger.lines[LEDGER_PYTHON].resident = 3 << 20;
+	assert_int_equal(verdict_judge(profile, &ledger, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_NOT_MALLOC);
+	assert_string_equal(
+		verdict.because[0],
+		"3.0 MiB of 10.0 MiB resident are Python's arenas of small objects, not malloc's");
+	assert_string_equal(verdict.because[1], "3.1 MiB of it came bit by bit, up to now");
+	assert_non_null(strstr(verdict.advice[1].action, "PYTHONMALLOC=malloc"));
+	verdict_deinit(&verdict);
+	/* what nobody manages, somebody has forgotten */
+	part.owner = LEDGER_MAPPED;
+	assert_int_equal(verdict_judge(profile, &ledger, NULL, &verdict), 0);
+	assert_non_null(strstr(verdict.advice[0].action, "find out who should unmap"));
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 static void everything_freed_is_healthy_and_certain_if_exact(void **state)
 {
 	struct profile *profile = make(100, 0, 0);
@@ -383,6 +409,7 @@ int main(void)
 		cmocka_unit_test(what_stopped_growing_is_no_leak),
 		cmocka_unit_test(what_is_too_small_is_not_worth_a_word),
 		cmocka_unit_test(mappings_that_gather_are_not_of_malloc),
+		cmocka_unit_test(what_a_runtime_maps_bit_by_bit_is_not_forgotten),
 		cmocka_unit_test(everything_freed_is_healthy_and_certain_if_exact),
 		cmocka_unit_test(no_allocation_at_all_is_never_healthy),
 		cmocka_unit_test(much_kept_by_the_allocator_is_retention),
