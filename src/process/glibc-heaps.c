@@ -28,7 +28,7 @@
 
 #define DEFAULT_RESERVATION (UINT64_C(64) << 20)
 
-enum { MAX_HEAPS = 1 << 20, OLD_HEADER = 32, NEW_HEADER = 48, MAX_GROWTH = 1 << 30 };
+enum { MAX_HEAPS = 1 << 20, OLD_HEADER = 32, NEW_HEADER = 48, MAX_GROWTH = 1 << 30, TOP_TRIES = 8 };
 
 struct heap_info {
 	uint64_t arena, previous, size, accessible;
@@ -154,28 +154,59 @@ static int add_top_mapping(const struct maps *maps, const struct glibc_state *st
 	return add_region(regions, &region);
 }
 
+static int read_top(struct memory *memory, const struct glibc_state *state, uint64_t *ret_end)
+{
+	uint64_t size;
+	int r = memory_read(memory, state->top + 8, &size, sizeof(size));
+
+	if (r < 0)
+		return r == -EFAULT ? -EBADMSG : r;
+	if (!IS_ALIGNED(state->top, GLIBC_ALIGNMENT) ||
+	    __builtin_add_overflow(state->top, size & ~UINT64_C(7), ret_end))
+		return -EBADMSG;
+	return 0;
+}
+
+/*
+ * Where the main arena's top begins and ends. Its size stands behind where it begins; when the program has moved
+ * it meanwhile, that is some block's content. It ends with a page: if not, both are read again.
+ */
+static int settle_top(struct memory *memory, const struct glibc_layout *layout,
+		      struct glibc_state *state, uint64_t *ret_end)
+{
+	int r = read_top(memory, state, ret_end);
+
+	for (int tries = 1; tries < TOP_TRIES && (r < 0 || !IS_ALIGNED(*ret_end, 4096)); tries++) {
+		r = glibc_state_read(memory, layout, state->address, state);
+		if (r < 0)
+			return r == -EFAULT ? -EBADMSG : r;
+		r = read_top(memory, state, ret_end);
+	}
+	return r;
+}
+
 static int read_main(struct memory *memory, const struct maps *maps,
-		     const struct glibc_state *state, const struct glibc_params *params,
-		     struct glibc_regions *regions)
+		     const struct glibc_layout *layout, const struct glibc_state *before,
+		     const struct glibc_params *params, struct glibc_regions *regions)
 {
 	struct glibc_region region = {.main = true};
-	uint64_t size, top_end, start, end;
+	struct glibc_state settled = *before, *state = &settled;
+	uint64_t top_end, start, end;
 	int r;
 
 	if (!state->system)
 		return 0;
-	r = memory_read(memory, state->top + 8, &size, sizeof(size));
+	r = settle_top(memory, layout, state, &top_end);
 	if (r < 0)
-		return r == -EFAULT ? -EBADMSG : r;
-	if (!IS_ALIGNED(state->top, GLIBC_ALIGNMENT) ||
-	    __builtin_add_overflow(state->top, size & ~UINT64_C(7), &top_end))
-		return -EBADMSG;
+		return r;
 	if (glibc_break_find(maps, state, &start, &end) && (!params || params->sbrk_base)) {
 		region.start = params ? params->sbrk_base : start;
 		region.first = ALIGN_UP(region.start, GLIBC_ALIGNMENT);
 		region.search = !params;
 		region.end = region.reserved = end;
-		if (state->top >= region.first && state->top < end) {
+		if (state->top >= region.first &&
+		    (state->top < end ||
+		     (state->top - end < MAX_GROWTH && !maps_find(maps, state->top)))) {
 			region.top = state->top;
 			/* the break may have moved since the maps were read, but a size that was torn
 			   may say anything */
@@ -201,7 +232,7 @@ int glibc_regions_read(struct memory *memory, const struct maps *maps,
 	if (params && params->huge_page_size)
 		reservation = 4 * params->huge_page_size;
 	if (state->address == states->states[0].address)
-		r = read_main(memory, maps, state, params, &regions);
+		r = read_main(memory, maps, &states->layout, state, params, &regions);
 	else
 		r = read_thread_heaps(memory, &states->layout, state, reservation, &regions);
 	if (r < 0)

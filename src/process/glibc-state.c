@@ -38,6 +38,8 @@ enum {
 	MAX_OFFSET = 256,
 	MIN_EMPTY_BINS = 16,
 	MAX_CHANGING = 2, /* lists that a running process is at work on */
+	BIN_TRIES = 4,
+	SEARCH_TRIES = 6,
 	MAX_ARENAS = 65536,
 	MAX_DATA = 4 << 20,
 };
@@ -113,21 +115,36 @@ static bool misses(struct memory *memory, uint64_t address, void *buffer, size_t
 	return memory_read(memory, address, buffer, size) < 0;
 }
 
-/* Whether the chunks at both ends of each list point back. A running process may change two of them. */
+/* Whether the chunks at both ends of a list point back. */
+static bool bin_holds(struct memory *memory, const uint64_t links[2], uint64_t self)
+{
+	uint64_t first[2], last[2];
+
+	if (links[0] == self)
+		return links[1] == self;
+	return !misses(memory, links[0] + 16, first, sizeof(first)) &&
+	       !misses(memory, links[1] + 16, last, sizeof(last)) && first[1] == self &&
+	       last[0] == self;
+}
+
+/*
+ * Whether those of all lists do. A running process may change all of them while they are looked at: one that does
+ * not hold is read again, which takes microseconds; two may be at work each time.
+ */
 static bool bins_hold(struct memory *memory, const uint8_t *bytes, uint64_t address)
 {
 	size_t n_wrong = 0;
 
-	for (size_t i = 0; i < GLIBC_N_BINS; i++) {
-		uint64_t self = address + i * 16 - 16, links[2], first[2], last[2];
+	for (size_t i = 0; i < GLIBC_N_BINS && n_wrong <= MAX_CHANGING; i++) {
+		const uint64_t at = address + i * 16;
+		uint64_t links[2];
+		int tries = 0;
 
 		memcpy(links, bytes + i * 16, sizeof(links));
-		if (links[0] == self)
-			continue;
-		if (misses(memory, links[0] + 16, first, sizeof(first)) ||
-		    misses(memory, links[1] + 16, last, sizeof(last)) || first[1] != self ||
-		    last[0] != self)
-			n_wrong++;
+		while (!bin_holds(memory, links, at - 16) && ++tries < BIN_TRIES)
+			if (memory_read(memory, at, links, sizeof(links)) < 0)
+				return false;
+		n_wrong += tries == BIN_TRIES;
 	}
 	return n_wrong <= MAX_CHANGING;
 }
@@ -275,7 +292,8 @@ static int search(struct memory *memory, const struct glibc_data *data, struct g
 		int r;
 
 		unused |= is_unused(data, offset);
-		if (!glibc_data_word(data, offset) || !are_bins(data->bytes + offset, address, 0) ||
+		if (!glibc_data_word(data, offset) ||
+		    !are_bins(data->bytes + offset, address, MAX_CHANGING) ||
 		    !bins_hold(memory, data->bytes + offset, address))
 			continue;
 		r = read_from_bins(memory, address, states);
@@ -334,12 +352,12 @@ static int search_mapping(struct memory *memory, const struct maps *maps, size_t
 	while (++nth < maps->n_mappings && maps->mappings[nth].start == end &&
 	       maps->mappings[nth].write && !*maps->mappings[nth].path)
 		end = maps->mappings[nth].end;
-	r = copy_data(memory, mapping->start, end, &states->data);
-	if (r < 0)
-		return r;
-	/* a running process may have changed a bin between two looks at it */
-	for (int tries = 0; tries < 3; tries++) {
-		r = search(memory, &states->data, states);
+	/* a running process may have been at work on it just then */
+	for (int tries = 0; tries < SEARCH_TRIES; tries++) {
+		data_deinit(&states->data);
+		r = copy_data(memory, mapping->start, end, &states->data);
+		if (r >= 0)
+			r = search(memory, &states->data, states);
 		if (r)
 			return r;
 	}

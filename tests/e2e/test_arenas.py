@@ -240,6 +240,36 @@ def test_a_process_at_work_is_read(memtrace, compile_c, options):
             assert re.search(r"^TracerPid:\t0$", status.read(), re.M)
 
 
+BUSY_MAIN = """
+    #include <stdint.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <unistd.h>
+    int main(void) {
+        static void *blocks[20000];
+        uint64_t x = 7919;
+        for (uint64_t n = 0;; n++) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            size_t size = 16 + (x >> 20) % 3000;
+            void **block = &blocks[(x >> 40) % 20000];
+            free(*block);
+            *block = malloc(size);
+            memset(*block, 1, size);
+            if (n == 100000)
+                write(1, "done\\n", 5);
+        }
+    }
+"""
+
+
+def test_a_main_arena_whose_bins_change_all_the_time_is_found(memtrace, compile_c):
+    with victim(compile_c(BUSY_MAIN, "-O1")) as process:
+        for _ in range(12):
+            arenas = arenas_of(memtrace, process.pid, "--no-stop")["arenas"]
+            assert [arena["kind"] for arena in arenas][:1] == ["main"]
+            assert arenas[0]["system_bytes"] > 20 * MiB
+
+
 def jcmd(pid, request):
     done = subprocess.run(["jcmd", str(pid), request], check=True, timeout=60, capture_output=True, text=True)
     return done.stdout

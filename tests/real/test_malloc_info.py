@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""Real programs on glibc's malloc: every arena is as malloc_info says, and trim gives what was predicted.
+
+gdb holds the process still and calls malloc_info in it, memtrace reads the arenas in between.
+"""
+
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+import pytest
+
+from test_ledger import owned_by_nobody, start, until  # noqa: F401
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
+import leaks  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not shutil.which("gdb"), reason="no gdb")
+LIBC = glob.glob("/lib/*-linux-gnu/libc.so.6")[:1]
+
+
+def said_and_read(memtrace, pid, folder):
+    """What malloc_info says and what memtrace reads of one moment."""
+    text, read = folder / "info.xml", folder / "arenas.json"
+    text.touch()
+    text.chmod(0o666)
+    commands = [
+        "set pagination off", "set debuginfod enabled off", "handle all nostop noprint pass",
+        "set scheduler-locking on",
+        f'set $f = ((void *(*)(const char *, const char *))fopen)("{text}", "w")',
+        # the first one allocates the stream's buffer
+        "call ((int (*)(int, void *))malloc_info)(0, $f)", "call ((int (*)(void *))fflush)($f)",
+        f"shell {memtrace.program} arenas --no-stop --format=json {pid} > {read}",
+        "call ((int (*)(int, void *))malloc_info)(0, $f)", "call ((int (*)(void *))fclose)($f)", "detach"]
+    done = subprocess.run(["gdb", "-nx", "-batch", "-p", str(pid), *(word for line in commands for word in ("-ex", line))],
+                          capture_output=True, text=True, timeout=100, check=False)
+    said = text.read_text()
+    assert said.count("<malloc ") == 2, done.stdout + done.stderr
+    return xml.etree.ElementTree.fromstring(said[said.rindex("<malloc "):]), json.loads(read.read_text())
+
+
+def assert_same(memtrace, pid, folder, at_least):
+    said, read = said_and_read(memtrace, pid, folder)
+    heaps = said.findall("heap")
+    arenas = [arena for arena in read["arenas"] if arena["allocator"] == "glibc" and arena["kind"] != "mmapped"]
+    assert len(arenas) == len(heaps) >= at_least
+    for arena, heap in zip(arenas, heaps):
+        def figure(kind, which, name="size", heap=heap):
+            return int(heap.find(f"{kind}[@type='{which}']").get(name))
+
+        assert arena["system_bytes"] == figure("system", "current")
+        assert arena["peak_system_bytes"] == figure("system", "max")
+        assert arena["fast_bytes"] == figure("total", "fast")
+        # each chunk but the last, the top, is counted with a flag in its size
+        assert arena["free_bytes"] - arena["cached_bytes"] == figure("total", "rest") - (figure("total", "rest", "count") - 1)
+        assert arena["unread_bytes"] == 0
+
+
+def anonymous(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        return int(re.search(r"^Anonymous:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
+
+
+def assert_trims(memtrace, pid):
+    done = subprocess.run([memtrace.program, "arenas", "--format=json", str(pid)], env=memtrace.environment,
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    predicted = sum(arena["trimmable_bytes"] for arena in json.loads(done.stdout)["arenas"]
+                    if arena["allocator"] == "glibc")
+    before = anonymous(pid)
+    subprocess.run([memtrace.program, "trim", "--yes", str(pid)], env=memtrace.environment, check=True,
+                   capture_output=True, text=True, timeout=60)
+    gained = before - anonymous(pid)
+    assert abs(predicted - gained) <= gained // 100 + 64 * 4096, (predicted, gained)
+
+
+def test_mariadb_with_many_threads(memtrace, start, tmp_path):  # noqa: F811
+    if not shutil.which("mariadb-install-db"):
+        pytest.skip("mariadb is not installed")
+    data = tmp_path / "data"
+    data.mkdir()
+    user = owned_by_nobody(data)
+    subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}",
+                    "--auth-root-authentication-method=normal"], check=True,
+                   capture_output=True, timeout=120, cwd=data, **user)
+    pid = start(["mariadbd", "--no-defaults", f"--datadir={data}", "--skip-networking", f"--socket={data}/sock"],
+                (data / "sock").exists, cwd=data, **user)
+    work = ("create database d{0}; use d{0}; create table t as select seq as n, repeat('x', seq % 300) as s from "
+            "seq_1_to_5000; select count(distinct s) from t; select length(group_concat(s order by n)) from t")
+    clients = [subprocess.Popen(["mariadb", "--no-defaults", "-uroot", "-S", data / "sock", "-e", work.format(i)],
+                                stdout=subprocess.DEVNULL) for i in range(8)]
+    assert [client.wait(timeout=60) for client in clients] == [0] * 8
+    time.sleep(1)
+    assert_same(memtrace, pid, data, 4)
+    assert_trims(memtrace, pid)
+
+
+@pytest.mark.skipif(not LIBC, reason="no libc where Debian has it")
+def test_redis_on_libc_s_malloc(memtrace, start, tmp_path):  # noqa: F811
+    path = str(tmp_path / "redis.sock")
+    # Debian's is linked with jemalloc; what is preloaded comes before that
+    pid = start(["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes"],
+                lambda: os.path.exists(path), env=os.environ | {"LD_PRELOAD": LIBC[0]})
+    subprocess.run(["redis-cli", "-s", path, "debug", "populate", "50000", "key", "100"], check=True,
+                   capture_output=True, timeout=60)
+    subprocess.run(["redis-cli", "-s", path, "del", *(f"key:{i}" for i in range(0, 40000, 7))], check=True,
+                   capture_output=True, timeout=60)
+    assert_same(memtrace, pid, tmp_path, 1)
+
+
+def test_java_with_an_arena_for_most_threads(memtrace, tmp_path):
+    if not shutil.which("java") or not os.path.exists(f"{leaks.VICTIMS}/CaseInflaters.class"):
+        pytest.skip("no Java")
+    with subprocess.Popen(["java", "-Xmx128m", "-XX:+UseSerialGC", "-cp", leaks.VICTIMS, "CaseInflaters", "16", "40"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            until(lambda: process.stdout.readline().startswith("ready"), "the program is not ready")
+            assert_same(memtrace, process.pid, tmp_path, 8)
+            assert_trims(memtrace, process.pid)
+        finally:
+            process.kill()
