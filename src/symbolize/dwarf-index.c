@@ -19,6 +19,7 @@ struct dwarf_index {
 	Dwarf *alternate; /* NULL: none */
 	struct elffile *alternate_file;
 	struct dwarf_line_sections sections;
+	struct dwarf_range_sections range_sections;
 	struct dwarf_unit *units; /* those with code */
 	size_t n_units, capacity;
 	struct rangemap map; /* addresses to units */
@@ -29,7 +30,7 @@ enum { DWARF_MAX_UNITS = 4 << 20 };
 
 static int add_unit(struct dwarf_index *index, Dwarf_Die *die, const struct elffile *code)
 {
-	int n = dwarf_walk_add_ranges(&index->map, die, code, 0, (uint32_t)index->n_units, NULL);
+	int n = dwarf_walk_add_unit(&index->map, die, code, (uint32_t)index->n_units);
 
 	if (n <= 0)
 		return n;
@@ -42,7 +43,8 @@ static int add_unit(struct dwarf_index *index, Dwarf_Die *die, const struct elff
 		index->units = units;
 		index->capacity = capacity;
 	}
-	dwarf_unit_init(&index->units[index->n_units++], die, code, &index->sections);
+	dwarf_unit_init(&index->units[index->n_units++], die, code, &index->sections,
+			&index->range_sections);
 	return 0;
 }
 
@@ -94,6 +96,7 @@ int dwarf_index_new(const struct debuginfo_places *places, const struct elffile 
 	if (!index->dwarf)
 		return -ENOENT;
 	dwarf_line_sections_init(&index->sections, file);
+	dwarf_range_sections_init(&index->range_sections, file);
 	r = add_alternate(index, places, file);
 	if (r >= 0)
 		r = add_units(index, code);

@@ -36,25 +36,11 @@ struct said {
 	uint64_t number;
 };
 
-static struct bytes section_bytes(const struct elffile *file, const char *name, const char *packed)
-{
-	GElf_Shdr header;
-	Elf_Scn *section = elffile_section(file, name, &header);
-	Elf_Data *data;
-
-	if (!section)
-		section = elffile_section(file, packed, &header);
-	data = section && header.sh_type != SHT_NOBITS ? elf_getdata(section, NULL) : NULL;
-	if (!data || !data->d_buf)
-		return (struct bytes){};
-	return (struct bytes){data->d_buf, (const uint8_t *)data->d_buf + data->d_size, false};
-}
-
 void dwarf_line_sections_init(struct dwarf_line_sections *sections, const struct elffile *file)
 {
-	sections->line = section_bytes(file, ".debug_line", ".zdebug_line");
-	sections->line_str = section_bytes(file, ".debug_line_str", ".zdebug_line_str");
-	sections->str = section_bytes(file, ".debug_str", ".zdebug_str");
+	sections->line = elffile_bytes(file, ".debug_line", ".zdebug_line");
+	sections->line_str = elffile_bytes(file, ".debug_line_str", ".zdebug_line_str");
+	sections->str = elffile_bytes(file, ".debug_str", ".zdebug_str");
 }
 
 void dwarf_line_head_deinit(struct dwarf_line_head *head)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "symbolize/dwarf-entry.h"
 #include "symbolize/rangemap.h"
 
 enum { MAX_DEPTH = 100, MAX_SCOPES = 1 << 20, MAX_REFERENCES = 16, NO_PARENT = -1 };
@@ -30,7 +31,6 @@ struct unit_scopes {
 	struct scope *scopes;
 	size_t n_scopes, capacity;
 	struct rangemap map; /* addresses of entries to scopes */
-	void *furthest;      /* of the walk: it goes only forward, and so ends */
 };
 
 static struct unit_scopes *unit_scopes_free(struct unit_scopes *unit)
@@ -84,36 +84,58 @@ static int add_scope(struct unit_scopes *unit, Dwarf_Die *die, int parent)
 	return (int)unit->n_scopes++;
 }
 
-/* Notes the scopes among the children of around. */
-static int walk(struct unit_scopes *unit, Dwarf_Die *around, int parent, int depth)
+/* Notes the scopes from at to the end of the list, and sets at behind it. -EBADMSG: it makes no sense. */
+static int walk(struct unit_scopes *unit, struct dwarf_shapes *shapes, const uint8_t **at,
+		int parent, int depth)
 {
-	Dwarf_Die die;
-	int more = depth > MAX_DEPTH ? 1 : dwarf_child(around, &die);
+	struct dwarf_entry entry;
+	int r;
 
-	while (more == 0 && (char *)die.addr > (char *)unit->furthest &&
-	       unit->n_scopes < MAX_SCOPES) {
-		Dwarf_Die next = {};
-		int index = parent, r = 0;
+	while ((r = dwarf_entry_read(shapes, *at, &entry)) >= 0) {
+		Dwarf_Die die = {.addr = (void *)entry.start, .cu = shapes->unit.cu};
+		int index = parent;
 
-		unit->furthest = die.addr;
-		if (is_scope(dwarf_tag(&die)) && dwarf_haschildren(&die) > 0) {
+		*at = entry.behind;
+		if (entry.tag == 0)
+			return 0;
+		if (unit->n_scopes >= MAX_SCOPES)
+			return -EBADMSG;
+		if (!entry.has_children)
+			continue;
+		if (is_scope((int)entry.tag)) {
 			index = add_scope(unit, &die, parent);
 			if (index < 0)
 				return index;
 		}
-		if (index != parent || dwarf_tag(&die) == DW_TAG_lexical_block)
-			r = walk(unit, &die, index, depth + 1);
-		/* behind a last one comes what is behind the list, or nothing */
-		more = dwarf_siblingof(&die, &next);
-		if (r == 0 && index != parent)
-			r = rangemap_add(&unit->map, (uintptr_t)die.addr + 1,
-					 next.addr ? (uintptr_t)next.addr : UINTPTR_MAX,
-					 (uint64_t)index, (uint32_t)index);
+		r = (index != parent || entry.tag == DW_TAG_lexical_block) && depth < MAX_DEPTH
+			    ? walk(unit, shapes, at, index, depth + 1)
+			    : dwarf_entry_skip(shapes, &entry, at);
+		/* what is in the last one ends with the unit if it has no other end */
+		if (index != parent && r != -ENOMEM &&
+		    rangemap_add(&unit->map, (uintptr_t)entry.start + 1,
+				 (uintptr_t)(r < 0 ? shapes->end : *at), (uint64_t)index,
+				 (uint32_t)index) < 0)
+			return -ENOMEM;
 		if (r < 0)
 			return r;
-		die = next;
 	}
-	return 0;
+	return r;
+}
+
+static int walk_unit(struct unit_scopes *unit, const Dwarf_Die *top)
+{
+	_cleanup_(dwarf_shapes_deinit) struct dwarf_shapes shapes = {};
+	const uint8_t *at = top->addr;
+	struct dwarf_entry entry;
+	int r = dwarf_shapes_init(&shapes, top);
+
+	if (r >= 0)
+		r = dwarf_entry_read(&shapes, at, &entry);
+	if (r >= 0 && entry.has_children) {
+		at = entry.behind;
+		r = walk(unit, &shapes, &at, NO_PARENT, 0);
+	}
+	return r == -EBADMSG ? 0 : r;
 }
 
 static int get_unit(struct dwarf_scopes *scopes, Dwarf_Die *die, const struct unit_scopes **ret)
@@ -132,7 +154,7 @@ static int get_unit(struct dwarf_scopes *scopes, Dwarf_Die *die, const struct un
 	unit = calloc(1, sizeof(*unit));
 	if (!unit)
 		return -ENOMEM;
-	r = walk(unit, &top, NO_PARENT, 0);
+	r = walk_unit(unit, &top);
 	if (r >= 0)
 		r = rangemap_build(&unit->map);
 	if (r >= 0)

@@ -24,9 +24,15 @@
 #include "symbolize/dwarf-walk.h"
 
 void dwarf_unit_init(struct dwarf_unit *unit, const Dwarf_Die *die, const struct elffile *code,
-		     const struct dwarf_line_sections *sections)
+		     const struct dwarf_line_sections *sections,
+		     const struct dwarf_range_sections *range_sections)
 {
-	*unit = (struct dwarf_unit){.die = *die, .code = code, .sections = sections};
+	*unit = (struct dwarf_unit){
+		.die = *die,
+		.code = code,
+		.sections = sections,
+		.range_sections = range_sections,
+	};
 }
 
 static void forget_functions(struct dwarf_unit *unit)
@@ -47,6 +53,7 @@ Dwarf_Die dwarf_unit_entry(const struct dwarf_unit *unit, void *address)
 void dwarf_unit_deinit(struct dwarf_unit *unit)
 {
 	forget_functions(unit);
+	dwarf_shapes_deinit(&unit->shapes);
 	dwarf_lines_deinit(&unit->lines);
 	dwarf_names_deinit(&unit->names);
 	free(unit->functions);
@@ -77,6 +84,7 @@ static bool has_scopes(Dwarf_Die *unit)
 /* With split DWARF, the functions are in another file, which libdw looks for. */
 static void open_content(struct dwarf_unit *unit)
 {
+	Dwarf_Addr base;
 	Dwarf_Die content;
 	uint8_t type;
 
@@ -89,6 +97,11 @@ static void open_content(struct dwarf_unit *unit)
 	else if (type == DW_UT_skeleton)
 		unit->why = "split debug information (.dwo) not found";
 	unit->is_scoped = has_scopes(&unit->content);
+	if (dwarf_lowpc(&unit->content, &base) != 0 && dwarf_entrypc(&unit->content, &base) != 0)
+		base = 0;
+	unit->base = base;
+	/* without shapes there are no functions, but lines */
+	(void)dwarf_shapes_init(&unit->shapes, &unit->content);
 }
 
 static int load_functions(struct dwarf_unit *unit, bool deep)

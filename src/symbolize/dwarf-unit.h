@@ -8,8 +8,10 @@
 
 #include <elfutils/libdw.h>
 
+#include "symbolize/dwarf-entry.h"
 #include "symbolize/dwarf-lines.h"
 #include "symbolize/dwarf-name.h"
+#include "symbolize/dwarf-ranges.h"
 #include "symbolize/elffile.h"
 #include "symbolize/rangemap.h"
 
@@ -47,6 +49,9 @@ struct dwarf_unit {
 	Dwarf_Die content; /* the unit that has the functions */
 	const struct elffile *code;
 	const struct dwarf_line_sections *sections;
+	const struct dwarf_range_sections *range_sections;
+	struct dwarf_shapes shapes; /* of the entries of content; none if they make no sense */
+	uint64_t base;              /* that lists of ranges are relative to */
 	struct dwarf_lines lines;
 	bool has_lines; /* lines is what there is */
 	enum { DWARF_UNIT_NEW, DWARF_UNIT_SHALLOW, DWARF_UNIT_DEEP } state;
@@ -61,7 +66,8 @@ struct dwarf_unit {
 
 /* Whatever is given outlives the unit. */
 void dwarf_unit_init(struct dwarf_unit *unit, const Dwarf_Die *die, const struct elffile *code,
-		     const struct dwarf_line_sections *sections);
+		     const struct dwarf_line_sections *sections,
+		     const struct dwarf_range_sections *range_sections);
 void dwarf_unit_deinit(struct dwarf_unit *unit);
 
 /* The entry at an address of memory that one of the unit's had. */

@@ -27,11 +27,8 @@ int dwarf_walk_functions(struct dwarf_unit *unit, bool deep);
 /* Adds the calls that were inlined into function to its list and its map, which were empty. 0 or -ENOMEM. */
 int dwarf_walk_inlines(struct dwarf_unit *unit, struct dwarf_function *function);
 
-/*
- * Adds the ranges of an entry that hold code of this file to map, with value, and returns how many, -ENOMEM.
- * rank 0: the narrower range wins. ret_entry (may be NULL) is the start of the first one.
- */
-int dwarf_walk_add_ranges(struct rangemap *map, Dwarf_Die *die, const struct elffile *code,
-			  uint64_t rank, uint32_t value, uint64_t *ret_entry);
+/* Adds the ranges of a unit that hold code of this file to map, the narrower ones above; how many, or -ENOMEM. */
+int dwarf_walk_add_unit(struct rangemap *map, Dwarf_Die *die, const struct elffile *code,
+			uint32_t value);
 
 #endif

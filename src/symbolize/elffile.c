@@ -181,6 +181,20 @@ Elf_Scn *elffile_section_by_type(const struct elffile *file, uint32_t type, GElf
 	return NULL;
 }
 
+struct bytes elffile_bytes(const struct elffile *file, const char *name, const char *packed)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = elffile_section(file, name, &header);
+	Elf_Data *data;
+
+	if (!section)
+		section = elffile_section(file, packed, &header);
+	data = section && header.sh_type != SHT_NOBITS ? elf_getdata(section, NULL) : NULL;
+	if (!data || !data->d_buf)
+		return (struct bytes){};
+	return (struct bytes){data->d_buf, (const uint8_t *)data->d_buf + data->d_size, false};
+}
+
 bool elffile_is_code(const struct elffile *file, uint64_t address)
 {
 	for (size_t i = 0; i < file->n_code; i++)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "symbolize/bytes.h"
 
 struct build_id {
 	uint8_t bytes[64];
@@ -53,6 +54,8 @@ int elffile_detach(struct elffile *file);
 
 /* The first section of that name; NULL if there is none. */
 Elf_Scn *elffile_section(const struct elffile *file, const char *name, GElf_Shdr *ret_header);
+/* What stands in the section of one of two names: empty if there is none. Lives as long as the file. */
+struct bytes elffile_bytes(const struct elffile *file, const char *name, const char *packed);
 /* The first section of that type. */
 Elf_Scn *elffile_section_by_type(const struct elffile *file, uint32_t type, GElf_Shdr *ret_header);
 
