@@ -275,8 +275,8 @@ static bool is_number(unsigned int form)
 	       form == DW_FORM_data8 || form == DW_FORM_udata;
 }
 
-static void note(const struct dwarf_shapes *shapes, const struct dwarf_field *field, uint64_t value,
-		 struct reading *reading, struct dwarf_entry *entry)
+static inline void note(const struct dwarf_shapes *shapes, const struct dwarf_field *field,
+			uint64_t value, struct reading *reading, struct dwarf_entry *entry)
 {
 	switch (field->name) {
 	case DW_AT_sibling:
@@ -320,41 +320,61 @@ static void conclude(const struct reading *reading, struct dwarf_entry *entry)
 	}
 }
 
+/* Reads what is looked for, and moves behind the attributes. */
+static void read_fields(struct dwarf_shapes *shapes, const struct dwarf_shape *shape,
+			struct bytes *from, struct dwarf_entry *entry)
+{
+	const struct dwarf_field *fields = &shapes->all_fields[shape->fields];
+	struct reading reading = {};
+
+	for (size_t i = 0; i < shape->n_fields; i++) {
+		struct bytes place = *from;
+		uint64_t value;
+
+		if (shape->is_fixed)
+			place.at += fields[i].offset;
+		value = read_form(&place, shapes, fields[i].form);
+		note(shapes, &fields[i], value, &reading, entry);
+		if (!shape->is_fixed)
+			*from = place;
+	}
+	if (shape->is_fixed)
+		from->at += shape->size;
+	conclude(&reading, entry);
+}
+
 int dwarf_entry_read(struct dwarf_shapes *shapes, const uint8_t *at, struct dwarf_entry *ret)
 {
 	struct bytes from = {at, shapes->end, false};
-	const uint64_t code = at < shapes->end ? bytes_uleb(&from) : 0;
 	const struct dwarf_shape *shape;
-	struct reading reading = {};
+	uint64_t code;
 	int r;
 
-	if (at >= shapes->end || from.failed)
+	if (at >= shapes->end)
+		return -EBADMSG;
+	code = bytes_uleb(&from);
+	if (from.failed)
 		return -EBADMSG;
 	*ret = (struct dwarf_entry){.start = at, .behind = from.at};
 	if (code == 0)
 		return 0;
-	r = get_shape(shapes, at, code, &shape);
-	if (r < 0)
-		return r;
+	if (code < shapes->n_shapes && shapes->shapes[code].is_usable) {
+		shape = &shapes->shapes[code];
+	} else {
+		r = get_shape(shapes, at, code, &shape);
+		if (r < 0)
+			return r;
+	}
 	ret->tag = shape->tag;
 	ret->has_children = shape->has_children;
 	if (shape->is_fixed && shape->size > bytes_left(&from))
 		return -EBADMSG;
-	for (size_t i = 0; i < shape->n_fields; i++) {
-		const struct dwarf_field *field = &shapes->all_fields[shape->fields + i];
-		struct bytes place = {from.at + field->offset, from.end, false};
-		uint64_t value;
-
-		value = read_form(shape->is_fixed ? &place : &from, shapes, field->form);
-		note(shapes, field, value, &reading, ret);
-	}
-	if (shape->is_fixed)
+	if (shape->n_fields > 0)
+		read_fields(shapes, shape, &from, ret);
+	else
 		from.at += shape->size;
-	if (from.failed)
-		return -EBADMSG;
 	ret->behind = from.at;
-	conclude(&reading, ret);
-	return 0;
+	return from.failed ? -EBADMSG : 0;
 }
 
 int dwarf_entry_skip(struct dwarf_shapes *shapes, const struct dwarf_entry *entry,

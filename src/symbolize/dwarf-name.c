@@ -27,6 +27,14 @@ static const char *attribute_string(Dwarf_Die *die, unsigned int name)
 	return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
 }
 
+static bool is_old(const Dwarf_Die *die)
+{
+	Dwarf_Half version;
+
+	return dwarf_cu_info(die->cu, &version, NULL, NULL, NULL, NULL, NULL, NULL) == 0 &&
+	       version < 4;
+}
+
 int dwarf_names_get(struct dwarf_names *names, const Dwarf_Die *die, bool is_scoped,
 		    struct dwarf_name **ret)
 {
@@ -43,7 +51,8 @@ int dwarf_names_get(struct dwarf_names *names, const Dwarf_Die *die, bool is_sco
 	name->is_scoped = is_scoped;
 	name->name = attribute_string(&name->die, DW_AT_name);
 	name->linkage = attribute_string(&name->die, DW_AT_linkage_name);
-	if (!name->linkage)
+	/* what it was called before version 4 */
+	if (!name->linkage && is_old(&name->die))
 		name->linkage = attribute_string(&name->die, DW_AT_MIPS_linkage_name);
 	r = map_set(&names->names, (uintptr_t)die->addr, (uintptr_t)name);
 	if (r < 0)

@@ -24,7 +24,8 @@ enum { MAX_DEPTH = 100, MAX_SCOPES = 1 << 20, MAX_REFERENCES = 16, NO_PARENT = -
 
 struct scope {
 	Dwarf_Die die;
-	int32_t parent; /* index, or NO_PARENT */
+	const uint8_t *end; /* of what is in it */
+	int32_t parent;     /* index, or NO_PARENT */
 };
 
 struct unit_scopes {
@@ -80,7 +81,7 @@ static int add_scope(struct unit_scopes *unit, Dwarf_Die *die, int parent)
 		unit->scopes = bigger;
 		unit->capacity = capacity;
 	}
-	unit->scopes[unit->n_scopes] = (struct scope){*die, parent};
+	unit->scopes[unit->n_scopes] = (struct scope){.die = *die, .parent = parent};
 	return (int)unit->n_scopes++;
 }
 
@@ -110,12 +111,9 @@ static int walk(struct unit_scopes *unit, struct dwarf_shapes *shapes, const uin
 		r = (index != parent || entry.tag == DW_TAG_lexical_block) && depth < MAX_DEPTH
 			    ? walk(unit, shapes, at, index, depth + 1)
 			    : dwarf_entry_skip(shapes, &entry, at);
-		/* what is in the last one ends with the unit if it has no other end */
-		if (index != parent && r != -ENOMEM &&
-		    rangemap_add(&unit->map, (uintptr_t)entry.start + 1,
-				 (uintptr_t)(r < 0 ? shapes->end : *at), (uint64_t)index,
-				 (uint32_t)index) < 0)
-			return -ENOMEM;
+		/* what has no end of its own ends with the unit */
+		if (index != parent)
+			unit->scopes[index].end = r < 0 ? shapes->end : *at;
 		if (r < 0)
 			return r;
 	}
@@ -135,7 +133,16 @@ static int walk_unit(struct unit_scopes *unit, const Dwarf_Die *top)
 		at = entry.behind;
 		r = walk(unit, &shapes, &at, NO_PARENT, 0);
 	}
-	return r == -EBADMSG ? 0 : r;
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	/* in the order of their starts, which is that of the map */
+	for (size_t i = 0; i < unit->n_scopes; i++) {
+		r = rangemap_add(&unit->map, (uintptr_t)unit->scopes[i].die.addr + 1,
+				 (uintptr_t)unit->scopes[i].end, i, (uint32_t)i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int get_unit(struct dwarf_scopes *scopes, Dwarf_Die *die, const struct unit_scopes **ret)
