@@ -99,6 +99,15 @@ static int prepare(enum arenas_allocator allocator, struct inject_calls *calls)
 	return call ? 0 : -E2BIG;
 }
 
+/* Where the functions are if the allocator is linked into the program. */
+static int know(pid_t pid, struct inject_calls *calls)
+{
+	_cleanup_(space_deinit) struct space space = {};
+	int r = space_open_pid(pid, false, &space);
+
+	return r < 0 ? r : foreign_know(&space, calls);
+}
+
 int trim_do(pid_t pid, enum arenas_allocator allocator, struct trim_outcome *ret,
 	    struct strbuf *error)
 {
@@ -108,6 +117,9 @@ int trim_do(pid_t pid, enum arenas_allocator allocator, struct trim_outcome *ret
 
 	if (r >= 0)
 		r = prepare(allocator, calls);
+	if (r >= 0 && (allocator == ARENAS_JEMALLOC || allocator == ARENAS_TCMALLOC ||
+		       allocator == ARENAS_MIMALLOC))
+		r = know(pid, calls);
 	if (r >= 0)
 		r = inject_calls_make(pid, calls, &ret->call, error);
 	if (r >= 0)

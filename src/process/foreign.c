@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/macro.h"
 #include "base/strbuf.h"
+#include "process/linked.h"
 #include "process/mimalloc.h"
 #include "process/runtimes.h"
 
@@ -69,7 +70,24 @@ static int refuse(struct arenas *arenas, const char *format, const char *name, c
 	return asprintf(&arenas->refused, format, name, why) < 0 ? -ENOMEM : 0;
 }
 
-static int ask(size_t which, pid_t pid, struct arenas *ret)
+static void know(const struct linked_allocator *linked, struct inject_calls *calls)
+{
+	for (size_t i = 0; i < LINKED_FUNCTIONS && linked->functions[i].name; i++)
+		calls->known[calls->n_known++] = (struct inject_known){
+			linked->functions[i].name, linked->functions[i].address};
+}
+
+int foreign_know(const struct space *space, struct inject_calls *calls)
+{
+	struct linked_allocator linked;
+	int r = runtimes_allocator(space->maps) ? 1 : linked_find(space, &linked);
+
+	if (r == 0)
+		know(&linked, calls);
+	return MIN(r, 0);
+}
+
+static int ask(size_t which, const struct linked_allocator *linked, pid_t pid, struct arenas *ret)
 {
 	_cleanup_free_ struct inject_calls *calls = calloc(1, sizeof(*calls));
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
@@ -78,6 +96,7 @@ static int ask(size_t which, pid_t pid, struct arenas *ret)
 
 	if (!calls)
 		return -ENOMEM;
+	know(linked, calls);
 	r = asked[which].ask(calls);
 	if (r >= 0)
 		r = inject_calls_make(pid, calls, &outcome, &error);
@@ -94,15 +113,18 @@ static int ask(size_t which, pid_t pid, struct arenas *ret)
 int foreign_read(const struct space *space, pid_t may_stop, struct arenas *ret)
 {
 	const char *name = runtimes_allocator(space->maps);
-	int r;
+	struct linked_allocator linked = {};
+	int r = name ? 0 : linked_find(space, &linked);
 
 	if (!name)
-		return 0;
+		name = linked.name;
+	if (r < 0 || !name)
+		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
 		if (strcmp(name, asked[i].name) != 0)
 			continue;
 		if (may_stop)
-			return ask(i, may_stop, ret);
+			return ask(i, &linked, may_stop, ret);
 		return refuse(ret,
 			      space->pid ? "%s tells its figures only to a thread of the process, "
 					   "which has to be stopped for it%s"

@@ -19,6 +19,9 @@
  */
 int foreign_read(const struct space *space, pid_t may_stop, struct arenas *ret);
 
+/* Has the calls know the functions of an allocator that is linked into the program. -ENOMEM. */
+int foreign_know(const struct space *space, struct inject_calls *calls);
+
 /* What is called, and what is made of the answers. */
 int jemalloc_ask(struct inject_calls *calls);
 int jemalloc_understand(const struct inject_calls *calls, struct arenas *ret);

@@ -18,15 +18,26 @@
 
 enum { CALL_TRIES = 300 };
 
+static bool has_known(const struct inject_module *module, const struct inject_calls *calls)
+{
+	for (size_t i = 0; i < calls->n_known; i++)
+		if (calls->known[i].address >= module->start &&
+		    calls->known[i].address < module->end)
+			return true;
+	return false;
+}
+
 /* Modules whose code may hold locks of an allocator: every malloc there is, libc, the loader. */
-static int collect_modules(const struct inject_modules *modules, struct outside *ret)
+static int collect_modules(const struct inject_modules *modules, const struct inject_calls *calls,
+			   struct outside *ret)
 {
 	for (size_t i = 0; i < modules->n_modules; i++) {
 		const struct inject_module *module = &modules->modules[i];
 		struct inject_range range = {module->start, module->end - module->start};
 		bool is_libc = inject_module_find(module, "__libc_start_main") != NULL;
 		bool has_malloc =
-			inject_module_find(module, "malloc") && inject_module_find(module, "free");
+			has_known(module, calls) || (inject_module_find(module, "malloc") &&
+						     inject_module_find(module, "free"));
 
 		if (!is_libc && !has_malloc && !module->is_loader)
 			continue;
@@ -39,8 +50,12 @@ static int collect_modules(const struct inject_modules *modules, struct outside 
 	return 0;
 }
 
-static uint64_t find_function(const struct inject_modules *modules, const char *name)
+static uint64_t find_function(const struct inject_modules *modules,
+			      const struct inject_calls *calls, const char *name)
 {
+	for (size_t i = 0; i < calls->n_known; i++)
+		if (strcmp(calls->known[i].name, name) == 0)
+			return calls->known[i].address;
 	for (size_t i = 0; i < modules->n_modules; i++) {
 		const Elf64_Sym *symbol = inject_module_find(&modules->modules[i], name);
 
@@ -56,7 +71,8 @@ static int find_functions(const struct inject_modules *modules, struct inject_ca
 		if (i > 0 && calls->function[i] == calls->function[i - 1])
 			calls->calls[i].function = calls->calls[i - 1].function;
 		else
-			calls->calls[i].function = find_function(modules, calls->function[i]);
+			calls->calls[i].function =
+				find_function(modules, calls, calls->function[i]);
 		if (!calls->calls[i].function)
 			return -ENOENT;
 	}
@@ -71,7 +87,7 @@ static int call_once(struct injection *injection, struct inject_calls *calls)
 	if (r >= 0)
 		r = find_functions(&injection->modules, calls);
 	if (r >= 0)
-		r = collect_modules(&injection->modules, &outside);
+		r = collect_modules(&injection->modules, calls, &outside);
 	if (r >= 0) {
 		injection->calls = calls;
 		injection->outside = &outside;

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "process/linked.h"
 #include "process/runtime-jvm.h"
 #include "process/runtime-shapes.h"
 
@@ -101,6 +102,21 @@ const char *runtimes_allocator(const struct maps *maps)
 	return found < 0 ? NULL : allocators[found].name;
 }
 
+/* The same of one that may be linked into the program. */
+static int find_any_allocator(const struct space *space, ssize_t *ret)
+{
+	struct linked_allocator linked = {};
+	int r = 0;
+
+	*ret = find_allocator(space->maps);
+	if (*ret < 0)
+		r = linked_find(space, &linked);
+	for (size_t i = 0; linked.name && i < ARRAY_SIZE(allocators); i++)
+		if (strcmp(allocators[i].name, linked.name) == 0)
+			*ret = (ssize_t)i;
+	return r;
+}
+
 static bool is_anonymous(const struct mapping *mapping)
 {
 	return mapping->path[0] == '\0' && !mapping->shared;
@@ -165,13 +181,13 @@ static int add_rest(const struct mapping *mapping, const bool *has, bool is_go, 
 int runtimes_find(const struct space *space, struct areas *areas)
 {
 	const struct maps *maps = space->maps;
-	const ssize_t allocator = find_allocator(maps);
 	const bool is_go = has_go_heap(maps);
 	bool has[N_RUNTIMES] = {};
-	int r = 0;
+	ssize_t allocator;
+	int r = find_any_allocator(space, &allocator);
 
 	find_runtimes(maps, has);
-	if (has[JVM])
+	if (r >= 0 && has[JVM])
 		r = runtime_jvm_find(space, areas);
 	if (r >= 0)
 		r = find_shapes(space, has, areas);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -108,3 +109,50 @@ def test_with_the_agent_they_are_read_as_well(tmp_path, name):
     assert {arena["allocator"] for arena in report["arenas"]} == {name}
     assert code(report) == "retention"
     assert says(report, f"are kept by {name}")
+
+
+@pytest.mark.parametrize("prefix", ["", "_rjem_"])
+def test_jemalloc_that_is_linked_into_the_program_is_asked(memtrace, tmp_path, prefix):
+    """With a prefix, as in Rust, libc's malloc is there beside it, and nothing of jemalloc is exported."""
+    archive = os.path.join(FOLDER, "libjemalloc.a")
+    if not os.path.exists(archive):
+        pytest.skip("no static jemalloc")
+    names = ["malloc", "free", "calloc", "realloc", "mallctl", "posix_memalign", "aligned_alloc", "memalign", "valloc",
+             "malloc_usable_size", "malloc_stats_print", "mallctlnametomib", "mallctlbymib", "pvalloc"]
+    renamed = [f"--redefine-sym={name}={prefix}{name}" for name in names] if prefix else []
+    subprocess.run(["objcopy", *renamed, archive, tmp_path / "libjemalloc.a"], check=True, timeout=60)
+    program = tmp_path / "program"
+    calls = [f"-D{name}={prefix}{name}" for name in ("malloc", "free")] if prefix else []
+    (tmp_path / "program.c").write_text(PROGRAM)
+    subprocess.run(["cc", "-O1", *calls, tmp_path / "program.c", "-o", program, tmp_path / "libjemalloc.a", "-lm",
+                    "-lpthread", "-lstdc++"], check=True, timeout=60)
+    with staged([str(program)]) as stage:
+        arenas = [arena for arena in arenas_of(memtrace, stage.pid) if arena["allocator"] == "jemalloc"]
+        owners = smaps.owners(stage.report())
+        done = memtrace("trim", "--yes", stage.pid)
+    assert stage.live <= total(arenas, "in_use_bytes") <= 1.3 * stage.live
+    assert owners.get("runtime.mapped", 0) < 2 * MIB
+    assert done.returncode == 0, done.stderr
+    if not prefix:
+        assert 'mallctl("arena.4096.purge") in process' in done.stdout
+
+
+PROGRAM = """
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+void *malloc(size_t size);
+void free(void *block);
+int main(void)
+{
+    static char *blocks[4000];
+    for (int i = 0; i < 4000; i++)
+        memset(blocks[i] = malloc(16000), 1, 16000);
+    for (int i = 0; i < 4000; i++)
+        if (i % 4)
+            free(blocks[i]);
+    puts("ready live=16000000 freed=48000000");
+    fflush(stdout);
+    getchar();
+}
+"""
