@@ -186,7 +186,8 @@ static int add_remainder(struct builder *builder, uint32_t index, uint64_t size,
 
 	if (owner == LEDGER_HEAP_OTHER && profile_has_agent(builder->profile))
 		r = add_rest(builder, index, LEDGER_HEAP_LIVE, 0, 0);
-	if (owner == LEDGER_UNEXPLAINED && profile_has_agent(builder->profile))
+	if ((owner == LEDGER_UNEXPLAINED || owner == LEDGER_MAPPED) &&
+	    profile_has_agent(builder->profile))
 		r = add_rest(builder, index, LEDGER_MEMTRACE, 0, 0);
 	return r < 0 ? r : add_rest(builder, index, owner, size, left);
 }
@@ -243,8 +244,8 @@ static void settle_agent(struct builder *builder)
 	if (!builder->claims.has_arenas)
 		settle(ledger, LEDGER_HEAP_OTHER, LEDGER_HEAP_LIVE, profile->heap.live_bytes);
 	if (profile->agent.own_bytes > region)
-		settle(ledger, LEDGER_UNEXPLAINED, LEDGER_MEMTRACE,
-		       profile->agent.own_bytes - region);
+		settle(ledger, builder->owners.has_arenas ? LEDGER_MAPPED : LEDGER_UNEXPLAINED,
+		       LEDGER_MEMTRACE, profile->agent.own_bytes - region);
 }
 
 /* value * part / whole, when done of the whole have had theirs: rounding never loses a byte. */
@@ -384,8 +385,9 @@ int ledger_build(const struct profile *profile, struct ledger *ret)
 	r = ledger_owners_init(&builder.owners, profile, maps);
 	if (r < 0)
 		return r;
-	/* the agent sees what the program maps: what it did not see stays unexplained */
-	builder.owners.has_arenas = builder.claims.has_arenas && !profile_has_agent(profile);
+	/* an agent that was there from the start saw what the program mapped: what else there is stays unexplained */
+	builder.owners.has_arenas =
+		builder.claims.has_arenas && profile->agent.mode != MT_MODE_PRELOAD;
 	r = divide(&builder);
 	if (r < 0)
 		return r;

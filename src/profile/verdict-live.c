@@ -18,6 +18,8 @@ static const double SHORT_LIFE_S = 10;
 static const double LONG_LIFE_S = 600;
 /* A place that freed less of what it allocated freed nothing. */
 static const double NOTHING_FREED = 0.02;
+/* Whoever should unmap it: that it is not malloc's is known. */
+static const double NOT_MALLOCS = 0.8;
 /* Nobody but who wrote the program knows what it needs. */
 static const double MOST_SURE = 0.95;
 /* Bytes a second; below, growth is said by the hour. */
@@ -160,9 +162,10 @@ static int say_holding(const struct evidence *evidence, const struct profile_sit
 	units_format_bytes(site->live_bytes, bytes);
 	units_format_count(site->live_blocks, blocks);
 	units_format_bytes(site->freed_bytes, freed);
-	return verdict_say(verdict, "%s holds %s in %s %s%s; %s was freed", strbuf_text(&name),
-			   bytes, blocks, site_unit(site), verdict_plural(site->live_blocks),
-			   site->freed_bytes ? freed : "nothing");
+	return verdict_say(verdict, "%s holds %s in %s %s%s; %s was %s", strbuf_text(&name), bytes,
+			   blocks, site_unit(site), verdict_plural(site->live_blocks),
+			   site->freed_bytes ? freed : "nothing",
+			   site->kind == MT_SITE_MMAP ? "unmapped" : "freed");
 }
 
 static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
@@ -178,6 +181,8 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 			      0.1 * (evidence->watched_s >= LONG_LIFE_S) +
 			      0.1 * was_seen_growing(worst) - 0.2 * (worst->kind == MT_SITE_PAGES) -
 			      0.2 * (evidence->watched_s < SHORT_LIFE_S);
+	if (worst->kind == MT_SITE_MMAP && evidence_is_material(evidence, worst->live_bytes))
+		verdict->confidence = MAX(verdict->confidence, NOT_MALLOCS);
 	verdict->confidence = MIN(verdict->confidence, MOST_SURE);
 	r = say_holding(evidence, worst, verdict);
 	if (r >= 0)

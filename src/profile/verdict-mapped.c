@@ -39,9 +39,16 @@ int mapped_begin(const struct evidence *evidence, uint64_t owned, const char *wh
 			   what);
 }
 
+/* Where the agent saw most of it gather, the rule of leaks knows more of it. */
 static uint64_t stake_mapped(const struct evidence *evidence)
 {
-	return mapped_stake(evidence, evidence_owned(evidence, LEDGER_MAPPED));
+	const struct evidence_places *gathering = &evidence->gathering;
+	const uint64_t bytes = evidence_owned(evidence, LEDGER_MAPPED);
+
+	if (gathering->n > 0 && gathering->heaviest[0]->kind == MT_SITE_MMAP &&
+	    gathering->heaviest[0]->live_bytes >= bytes / 2)
+		return 0;
+	return mapped_stake(evidence, bytes);
 }
 
 static int name_mapper(const struct evidence *evidence, struct verdict *verdict)

@@ -259,6 +259,35 @@ static void blocks_from_before_the_agent_are_neither_asked_for_nor_rounding(void
 	ledger_deinit(&ledger);
 }
 
+static void mappings_from_before_the_agent_are_the_programs(void **state)
+{
+	struct profile *profile = plain_profile(0, 1);
+	struct strbuf smaps = {};
+
+	profile->agent.mode = MT_MODE_INJECTED;
+	profile->agent.own_bytes = 10 << 10;
+	profile->arenas->ranges[0] = (struct arena_range){
+		.start = 0x10000000, .end = 0x10100000, .free_resident = 40 << 10};
+	add(&smaps, 0x10000000, 0x100000, "rw-p", "00000000 00:00 0 ", 40);
+	add(&smaps, 0x20000000, 0x100000, "rw-p", "00000000 00:00 0 ", 100);
+	struct ledger ledger = build(profile, &smaps);
+
+	assert_adds_up(&ledger);
+	assert_int_equal(ledger.lines[LEDGER_MAPPED].resident, 90 << 10);
+	assert_int_equal(ledger.lines[LEDGER_MEMTRACE].resident, 10 << 10);
+	assert_int_equal(ledger.lines[LEDGER_UNEXPLAINED].resident, 0);
+	ledger_deinit(&ledger);
+	/* one that was there from the start knows of those that are not */
+	profile = plain_profile(0, 1);
+	smaps = (struct strbuf){};
+	profile->agent.mode = MT_MODE_PRELOAD;
+	profile->agent.own_bytes = 0;
+	add(&smaps, 0x20000000, 0x100000, "rw-p", "00000000 00:00 0 ", 100);
+	ledger = build(profile, &smaps);
+	assert_int_equal(ledger.lines[LEDGER_UNEXPLAINED].resident, 100 << 10);
+	ledger_deinit(&ledger);
+}
+
 static void without_smaps_there_is_no_ledger(void **state)
 {
 	struct profile *profile = sample_profile();
@@ -282,6 +311,7 @@ int main(void)
 		cmocka_unit_test(without_arenas_anonymous_memory_is_unexplained),
 		cmocka_unit_test(what_was_asked_for_is_told_from_rounding),
 		cmocka_unit_test(blocks_from_before_the_agent_are_neither_asked_for_nor_rounding),
+		cmocka_unit_test(mappings_from_before_the_agent_are_the_programs),
 		cmocka_unit_test(without_smaps_there_is_no_ledger),
 	};
 
