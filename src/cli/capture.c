@@ -25,8 +25,46 @@
 
 enum { YAMA_FILE_MAX = 64 };
 
-int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
-		     struct names *names, struct profile **ret)
+int capture_look(const struct region_snapshot *snapshot, const struct origin *origin,
+		 struct profile **ret)
+{
+	_cleanup_(profile_freep) struct profile *seen = profile_new();
+	int r = seen ? inspect_process(origin->pid, &snapshot->header, seen) : -ENOMEM;
+
+	*ret = r < 0 ? NULL : TAKE_PTR(seen);
+	return r;
+}
+
+/* A process that ended just now has no mappings: the profile does without. */
+static void take_seen(struct profile *profile, struct profile *seen)
+{
+	profile->maps_text = TAKE_PTR(seen->maps_text);
+	profile->arenas = TAKE_PTR(seen->arenas);
+	profile->areas = TAKE_PTR(seen->areas);
+	profile->n_areas = seen->n_areas;
+	seen->n_areas = 0;
+	profile_count_before_attach(profile);
+}
+
+static int build(const struct region_snapshot *snapshot, const struct origin *origin,
+		 struct profile *seen, struct symbolizer *symbolizer, struct profile **ret)
+{
+	struct profile *profile;
+	int r = profile_build(snapshot, origin->has_info ? &origin->info : NULL, symbolizer,
+			      &profile);
+
+	if (r < 0)
+		return r;
+	/* the region knows the pid of its own namespace; people know the one of ours */
+	profile->process.pid = (uint32_t)origin->pid;
+	if (seen)
+		take_seen(profile, seen);
+	*ret = profile;
+	return 0;
+}
+
+int capture_seen(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
+		 struct profile *seen, struct names *names, struct profile **ret)
 {
 	struct symbolizer *symbolizer = NULL;
 	int r;
@@ -40,29 +78,25 @@ int capture_snapshot(const struct region_snapshot *snapshot, const struct origin
 		if (r < 0)
 			return r;
 	}
-	return capture_named(snapshot, origin, live, symbolizer, ret);
+	return build(snapshot, origin, seen, symbolizer, ret);
+}
+
+int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
+		     struct names *names, struct profile **ret)
+{
+	_cleanup_(profile_freep) struct profile *seen = NULL;
+	int r = live ? capture_look(snapshot, origin, &seen) : 0;
+
+	return r < 0 ? r : capture_seen(snapshot, origin, live, seen, names, ret);
 }
 
 int capture_named(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
 		  struct symbolizer *symbolizer, struct profile **ret)
 {
-	struct profile *profile;
-	int r = profile_build(snapshot, origin->has_info ? &origin->info : NULL, symbolizer,
-			      &profile);
-	if (r < 0)
-		return r;
-	/* the region knows the pid of its own namespace; people know the one of ours */
-	profile->process.pid = (uint32_t)origin->pid;
-	if (live) {
-		/* a process that ended just now has no mappings: the profile does without */
-		r = inspect_process(origin->pid, &snapshot->header, profile);
-		if (r < 0) {
-			profile_free(profile);
-			return r;
-		}
-	}
-	*ret = profile;
-	return 0;
+	_cleanup_(profile_freep) struct profile *seen = NULL;
+	int r = live ? capture_look(snapshot, origin, &seen) : 0;
+
+	return r < 0 ? r : build(snapshot, origin, seen, symbolizer, ret);
 }
 
 int capture(struct region *region, const struct origin *origin, bool live, struct names *names,

@@ -22,6 +22,15 @@
  */
 int capture_snapshot(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
 		     struct names *names, struct profile **ret);
+/*
+ * What the process's memory looks like now, for a snapshot that was taken just before: naming stacks takes seconds,
+ * in which the process goes on. *ret is NULL if it cannot be looked at. -ENOMEM or 0.
+ */
+int capture_look(const struct region_snapshot *snapshot, const struct origin *origin,
+		 struct profile **ret);
+/* As capture_snapshot, with what was seen, of which it takes the content; seen may be NULL. */
+int capture_seen(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
+		 struct profile *seen, struct names *names, struct profile **ret);
 /* The same with the caller's symbolizer, which may be NULL. */
 int capture_named(const struct region_snapshot *snapshot, const struct origin *origin, bool live,
 		  struct symbolizer *symbolizer, struct profile **ret);

@@ -234,6 +234,7 @@ static void leave_process(struct observation *observation)
 static int observe_with_signals(const struct values *values, struct observation *observation,
 				struct profile **ret)
 {
+	_cleanup_(profile_freep) struct profile *seen = NULL;
 	_cleanup_(names_deinit) struct names names = {};
 	struct origin *origin = &observation->origin;
 	int r;
@@ -253,15 +254,17 @@ static int observe_with_signals(const struct values *values, struct observation 
 	if (take_snapshot(observation) < 0)
 		log_warning("attach: %d has ended; the report is of the last second before",
 			    (int)origin->pid);
-	/* before it is looked at for long: until then it is slower than it has to be */
 	if (observation->series)
 		(void)observe_counted(observation->series, &observation->snapshot, origin->pid);
-	leave_process(observation);
-	if (observation->ended)
+	if (observation->ended) {
 		origin_forget_usage(origin);
-	else
+	} else {
+		(void)capture_look(&observation->snapshot, origin, &seen);
 		origin_refresh(origin);
-	r = capture_snapshot(&observation->snapshot, origin, !observation->ended, &names, ret);
+	}
+	/* before names are looked up for long: until then it is slower than it has to be */
+	leave_process(observation);
+	r = capture_seen(&observation->snapshot, origin, !observation->ended, seen, &names, ret);
 	if (r >= 0 && !observation->ended)
 		r = java_inspect(origin->pid, *ret);
 	if (r >= 0 && observation->series && series_finish(observation->series, *ret) < 0)

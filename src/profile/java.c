@@ -119,6 +119,11 @@ static bool has_function(const struct profile *profile, const struct profile_sit
 	return false;
 }
 
+bool java_began_before(const struct profile *profile)
+{
+	return profile->agent.mode == MT_MODE_INJECTED;
+}
+
 void java_find_natives(const struct profile *profile, struct java_native ret[JAVA_NATIVES])
 {
 	const bool is_machine = java_is_machine(profile);

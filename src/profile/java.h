@@ -44,6 +44,12 @@ struct java_native {
 enum { JAVA_NATIVES = 3 };
 enum java_native_class { JAVA_INFLATER, JAVA_DEFLATER, JAVA_BUFFER };
 
+/*
+ * Whether there may be objects whose memory was allocated before anybody recorded: then n_objects and native_bytes
+ * are not of the same ones.
+ */
+bool java_began_before(const struct profile *profile);
+
 void java_find_natives(const struct profile *profile, struct java_native ret[JAVA_NATIVES]);
 
 /* Whether a frame is Java's own: a method that comes with the machine, or a stub that it has made. */

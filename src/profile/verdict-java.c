@@ -54,15 +54,25 @@ static int name_caller(const struct evidence *evidence, const struct java_native
 	return strbuf_addc(text, ')');
 }
 
-static int say_objects(const struct java_native *native, const char *caller,
-		       struct verdict *verdict)
+static int say_objects(const struct evidence *evidence, const struct java_native *native,
+		       const char *caller, struct verdict *verdict)
 {
 	const uint64_t n =
 		native->n_objects != PROFILE_UNKNOWN ? native->n_objects : native->n_native;
 	char count[UNITS_MAX], bytes[UNITS_MAX];
-	int r = verdict_say(verdict, "%s %s hold %s in %s",
-			    n ? units_format_count(n, count) : "objects of", native->class_name,
-			    units_format_bytes(native->native_bytes, bytes), native->where);
+	int r;
+
+	units_format_bytes(native->native_bytes, bytes);
+	if (native->n_objects != PROFILE_UNKNOWN && java_began_before(evidence->profile))
+		r = verdict_say(verdict,
+				"there are %s %s; what they allocated since memtrace attached "
+				"holds %s in %s",
+				units_format_count(n, count), native->class_name, bytes,
+				native->where);
+	else
+		r = verdict_say(verdict, "%s %s hold %s in %s",
+				n ? units_format_count(n, count) : "objects of", native->class_name,
+				bytes, native->where);
 
 	if (r >= 0 && caller[0])
 		r = verdict_say(verdict, "%s asked for most of them", caller);
@@ -117,7 +127,7 @@ static int judge_java(const struct evidence *evidence, struct verdict *verdict)
 	find_largest(evidence, &class, &native);
 	r = name_caller(evidence, &native, &caller);
 	if (r >= 0)
-		r = say_objects(&native, strbuf_text(&caller), verdict);
+		r = say_objects(evidence, &native, strbuf_text(&caller), verdict);
 	if (r >= 0)
 		r = class == JAVA_BUFFER ? judge_buffers(evidence, verdict)
 					 : judge_streams(&native, strbuf_text(&caller), verdict);

@@ -67,7 +67,10 @@ static int add_native(struct strbuf *text, const struct profile *profile,
 	else
 		strbuf_addf(text, "objects of %s ", native->class_name);
 	if (native->native_bytes > 0) {
-		strbuf_adds(text, "hold ");
+		strbuf_adds(text, java_began_before(profile) && native->n_objects != PROFILE_UNKNOWN
+					  ? "in the Java heap; what they allocated since memtrace "
+					    "attached holds "
+					  : "hold ");
 		words_add_bytes(text, options, native->native_bytes, 0);
 		strbuf_addf(text, " in %s", native->where);
 		add_caller(text, profile, native->worst);

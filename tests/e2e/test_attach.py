@@ -123,6 +123,8 @@ def kill_at_random_moments(n, memtrace, folder):
             assert process.poll() is None, process.stderr.read()
         # what was laid out half is used by the next one
         assert len(image_mappings(process.pid)) <= 3
+        # the last two that were killed may have left it recording
+        memtrace("detach", process.pid)
         with attached(process.pid, folder, "--sample=all"):
             time.sleep(0.1)
         assert json.loads(memtrace("report", "--format=json", "a.memtrace").stdout)["heap"]["allocated_blocks"] > 0

@@ -335,6 +335,22 @@ static void inflaters_that_nobody_ended_are_the_verdict(void **state)
 	verdict_deinit(&verdict);
 }
 
+static void objects_from_before_attaching_are_told_apart(void **state)
+{
+	_cleanup_(profile_freep) struct profile *profile = make_inflaters();
+	struct verdict verdict;
+
+	profile->agent.mode = MT_MODE_INJECTED;
+	assert_int_equal(java_add(profile, PROFILE_JAVA_CLASS, "java.util.zip.Inflater", 9000, 1),
+			 0);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_true(
+		has(verdict.because, verdict.n_because,
+		    "there are 9,000 java.util.zip.Inflater; what they allocated since memtrace "
+		    "attached holds 100.0 MiB"));
+	verdict_deinit(&verdict);
+}
+
 static void buffers_are_bounded_by_an_option(void **state)
 {
 	_cleanup_(profile_freep) struct profile *profile =
@@ -379,6 +395,7 @@ int main(void)
 		cmocka_unit_test(other_programs_that_inflate_are_no_java),
 		cmocka_unit_test(the_machine_s_own_methods_asked_for_nothing),
 		cmocka_unit_test(inflaters_that_nobody_ended_are_the_verdict),
+		cmocka_unit_test(objects_from_before_attaching_are_told_apart),
 		cmocka_unit_test(buffers_are_bounded_by_an_option),
 		cmocka_unit_test(what_is_small_is_nobody_s_verdict),
 	};
