@@ -239,7 +239,9 @@ static int start(const struct values *values, const struct preparation *preparat
 		.agent = preparation->agent,
 		.library = preparation->library,
 		.allocator = strcmp(values->allocator, "fast") == 0 ? "fast" : "system",
-		.sample = values->record.sample[0] ? values->record.sample : "auto",
+		.sample = values->record.sample[0] ? values->record.sample
+			  : top                    ? "watched"
+						   : "auto",
 		.socket = follower->listener.name,
 		.max_memory = values->record.max_memory,
 		.follow = !values->no_follow,

@@ -52,7 +52,7 @@ static void save_session(struct top *top)
 
 static void attach(struct top *top)
 {
-	const struct inject_options options = {.sampling = MT_SAMPLING_AUTO};
+	const struct inject_options options = {.sampling = MT_SAMPLING_AUTO, .watched = true};
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
 	struct inject_outcome outcome;
 

@@ -76,6 +76,7 @@ static int prepare_start(struct injection *injection, const struct inject_option
 	control->request.allocator = injection->slots.allocator;
 	control->request.sampling = options->sampling;
 	control->request.interval = options->interval;
+	control->request.watched = options->watched;
 	control->request.max_memory = options->max_memory;
 	return 0;
 }

@@ -18,6 +18,7 @@
 struct inject_options {
 	uint32_t sampling;   /* enum mt_sampling */
 	uint64_t interval;   /* bytes; for MT_SAMPLING_INTERVAL */
+	bool watched;        /* somebody looks on; for MT_SAMPLING_AUTO */
 	uint64_t max_memory; /* bytes; 0 for the default */
 };
 

@@ -145,6 +145,7 @@ struct inject_request {
 	uint64_t eh_frame_hdr;
 	uint64_t image_start, image_end, text_start, text_end;
 	uint32_t confined;                              /* a filter of system calls is in force */
+	uint32_t watched;                               /* somebody looks on */
 	uint32_t session;                               /* another number each time */
 	struct inject_range backing[INJECT_N_VARIANTS]; /* the allocators' modules */
 	struct inject_range unmaps[INJECT_N_UNMAPS];    /* what is left of a recording before */

@@ -52,6 +52,17 @@ static void every_variable_is_read(void **state)
 	assert_true(config.debug);
 }
 
+static void sampling_for_somebody_who_looks_on_is_auto(void **state)
+{
+	struct config config;
+
+	assert_int_equal(read_one("MEMTRACE_SAMPLE=watched", &config), 0);
+	assert_int_equal(config.sampling, MT_SAMPLING_AUTO);
+	assert_true(config.watched);
+	assert_int_equal(read_one("MEMTRACE_SAMPLE=auto", &config), 0);
+	assert_false(config.watched);
+}
+
 static void an_empty_value_is_an_absent_one(void **state)
 {
 	struct config config;
@@ -110,6 +121,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_set_gives_the_defaults),
 		cmocka_unit_test(every_variable_is_read),
+		cmocka_unit_test(sampling_for_somebody_who_looks_on_is_auto),
 		cmocka_unit_test(an_empty_value_is_an_absent_one),
 		cmocka_unit_test(names_that_only_begin_alike_are_others),
 		cmocka_unit_test(what_makes_no_sense_is_refused),

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/core/fmath.h"
@@ -232,6 +233,44 @@ static void body_who_sleeps_is_sampled_closer(void)
 }
 HARNESS_TEST(who_sleeps_is_sampled_closer)
 
+/* How often the interval is halved while the process sleeps, and allocates so little that an eighth would do. */
+static unsigned count_halvings(bool watched)
+{
+	const struct timespec pause = {.tv_nsec = 60000000};
+	struct core_config config = harness_config();
+	struct sampler_account account = {
+		.samples = 9000, .allocated = 9000000, .own_ns = 60000000};
+	uint32_t before;
+	unsigned n = 0;
+
+	config.sampling = MT_SAMPLING_AUTO;
+	config.watched = watched;
+	harness_start(&config);
+	burn_cpu(20000000);
+	sampler_add(&account);
+	for (int i = 0; i < 4; i++) {
+		before = sampler_interval();
+		nanosleep(&pause, NULL);
+		account = (struct sampler_account){100, 0, 100 * 6666};
+		account.allocated = (uint64_t)(0.0014 * 60e6 / 6666 * before / 8);
+		sampler_add(&account);
+		n += sampler_interval() < before;
+	}
+	return n;
+}
+
+static void body_time_that_passes_counts_while_somebody_looks_on(void)
+{
+	check(count_halvings(true) > 0);
+}
+HARNESS_TEST(time_that_passes_counts_while_somebody_looks_on)
+
+static void body_time_that_passes_is_little_without_cpu_time(void)
+{
+	check(count_halvings(false) == 0);
+}
+HARNESS_TEST(time_that_passes_is_little_without_cpu_time)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +281,8 @@ int main(void)
 		cmocka_unit_test(test_weights_of_what_is_certain_are_exact),
 		cmocka_unit_test(test_the_beginning_is_not_paid_for_later),
 		cmocka_unit_test(test_who_sleeps_is_sampled_closer),
+		cmocka_unit_test(test_time_that_passes_counts_while_somebody_looks_on),
+		cmocka_unit_test(test_time_that_passes_is_little_without_cpu_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static int core_start_tables(const struct core_config *config)
 	image_annotate = annotate_fill;
 	modules_init(&config->loader);
 	modules_refresh();
-	sampler_init(config->sampling, config->interval);
+	sampler_init(config->sampling, config->interval, config->watched);
 	return 0;
 }
 

@@ -13,7 +13,8 @@
  *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.2 % of the process's CPU
  *		time, or of the time passed if that is more, but never 0.8 % of its CPU time: a server that
  *		sleeps most of the time has as few samples by its CPU time as nobody can find a leak
- *		with, and nobody misses 0.2 % of one core; until SAMPLER_EXACT samples are taken,
+ *		with, and nobody misses 0.2 % of one core. While somebody looks on (the screen of `run --top`)
+ *		that last bound is lifted, so that a leak of a megabyte a second is seen soon; until SAMPLER_EXACT samples are taken,
  *		SAMPLER_PATIENCE_NS plus that, so that whether a small program is recorded exactly does not
  *		depend on how busy the machine is. As long as everything is recorded, 2 % of the time passed
  *		is added, up to SAMPLER_SLOW_NS: a program that allocates slowly stays exact for longer. With the first interval the account begins
@@ -55,7 +56,8 @@ enum {
 	SAMPLER_MAX = 1 << 26,
 	SAMPLER_LOOK_NS =
 		50000000, /* of time passed: looks at least so often, while there are samples */
-	SAMPLER_STEP = 4, /* of widening at most; threads tell what they did in lumps */
+	SAMPLER_UNSPENT_NS = 20000000,
+	SAMPLER_STEP = 4,            /* of widening at most; threads tell what they did in lumps */
 	SAMPLER_LOOK_SAMPLES = 64,   /* fewer say nothing about cost */
 	SAMPLER_FULL_NS = 10000000,  /* between two widenings for full tables */
 	SAMPLER_COST_MAX_NS = 64000, /* even a slow machine, or valgrind, takes less */
@@ -68,6 +70,7 @@ enum {
 struct sampler_state {
 	uint32_t sampling;
 	uint32_t interval;
+	bool watched;
 	uint32_t in_control;   /* 1 while a thread looks */
 	uint32_t memory_level; /* doublings that memory has asked for */
 	/* totals, added to by all threads */
@@ -102,9 +105,10 @@ static void sampler_set_interval(uint64_t interval)
 		.type = MT_EVENT_INTERVAL, .time_ns = sys_clock_coarse_ns(), .size = value});
 }
 
-void sampler_init(enum mt_sampling sampling, uint64_t interval)
+void sampler_init(enum mt_sampling sampling, uint64_t interval, bool watched)
 {
 	sampler.sampling = sampling;
+	sampler.watched = watched;
 	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
 	sampler.first_ns = sampler.looked_ns = sampler.seen_ns = sys_clock_coarse_ns();
 	if (sampling == MT_SAMPLING_INTERVAL)
@@ -168,8 +172,10 @@ static uint64_t sampler_allowance(uint64_t cpu_ns)
 {
 	uint64_t used_ns = cpu_ns - sampler.first_cpu_ns;
 	uint64_t passed_ns = sampler.looked_ns - sampler.first_ns;
-	uint64_t allowed_ns = MIN(MAX(used_ns, passed_ns) / 500, used_ns / 125);
+	uint64_t allowed_ns = MAX(used_ns, passed_ns) / 500;
 
+	if (!sampler.watched)
+		allowed_ns = MIN(allowed_ns, used_ns / 125);
 	if (sampler_interval() == 0)
 		allowed_ns += MIN(passed_ns / 50, (uint64_t)SAMPLER_SLOW_NS);
 	return allowed_ns +
@@ -193,7 +199,9 @@ static uint64_t sampler_choose(uint64_t wanted, uint64_t cpu_ns)
 /* What recording is to take of that CPU time, while so much time passed. */
 static double sampler_share(uint64_t used_ns, uint64_t passed_ns)
 {
-	return MIN(0.0014 * (double)MAX(used_ns, passed_ns), 0.005 * (double)used_ns);
+	const double share = 0.0014 * (double)MAX(used_ns, passed_ns);
+
+	return sampler.watched ? share : MIN(share, 0.005 * (double)used_ns);
 }
 
 /* What the time since the last look asks for. */
@@ -217,6 +225,17 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 	return sampler_choose(wanted, cpu_ns);
 }
 
+/* Of the time when it did nothing a process that is watched keeps only so much for when it works again. */
+static void sampler_forget_unspent(uint64_t cpu_ns)
+{
+	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.first_own_ns;
+	uint64_t allowed_ns = sampler_allowance(cpu_ns);
+
+	if (sampler.watched && allowed_ns > own_ns + SAMPLER_UNSPENT_NS)
+		sampler.first_ns += MIN((allowed_ns - own_ns - SAMPLER_UNSPENT_NS) * 500,
+					sampler.looked_ns - sampler.first_ns);
+}
+
 static void sampler_look(void)
 {
 	uint64_t cpu_ns = sys_clock_process_cpu_ns(), interval;
@@ -224,6 +243,7 @@ static void sampler_look(void)
 
 	if (cpu_ns == 0)
 		cpu_ns = sys_clock_ns() / 2; /* refused: better a guess than no bound */
+	sampler_forget_unspent(cpu_ns);
 	interval = sampler_time_interval(cpu_ns);
 	if (level > sampler.memory_level)
 		interval = MAX(interval, SAMPLER_MIN) << (level - sampler.memory_level);

@@ -16,7 +16,8 @@
 #include "region/abi.h"
 
 /* After writer_create. */
-void sampler_init(enum mt_sampling sampling, uint64_t interval);
+/* watched: somebody looks on, so that a process that is mostly idle may be recorded as one that uses a core. */
+void sampler_init(enum mt_sampling sampling, uint64_t interval, bool watched);
 /* In a forked child: budgets begin anew. */
 void sampler_after_fork(void);
 

@@ -29,6 +29,7 @@ static int start_core(const struct inject_request *request)
 		.allocator = request->allocator,
 		.sampling = request->sampling,
 		.interval = request->interval,
+		.watched = request->watched != 0,
 		.max_memory = request->max_memory,
 		.vdso = request->vdso,
 		.main_stack_end = request->main_stack_end,

@@ -140,6 +140,7 @@ static int start_core(void)
 		.mode = MT_MODE_PRELOAD,
 		.sampling = boot_config.sampling,
 		.interval = boot_config.interval,
+		.watched = boot_config.watched,
 		.max_memory = boot_config.max_memory,
 		.handover = handover_send,
 		.ignore_children = !boot_config.follow,

@@ -73,8 +73,9 @@ static int parse_sample(const char *text, struct config *config)
 	uint64_t interval;
 	int r;
 
-	if (strcmp(text, "auto") == 0) {
+	if (strcmp(text, "auto") == 0 || strcmp(text, "watched") == 0) {
 		config->sampling = MT_SAMPLING_AUTO;
+		config->watched = *text == 'w';
 		return 0;
 	}
 	if (strcmp(text, "all") == 0) {

@@ -3,8 +3,8 @@
  * config.h: what the environment asks of the agent.
  *
  *	MEMTRACE_ALLOCATOR=fast|system	fast by default
- *	MEMTRACE_SAMPLE=auto|all|BYTES|off
- *					auto by default; off leaves the allocator alone, without a
+ *	MEMTRACE_SAMPLE=auto|watched|all|BYTES|off
+ *					auto by default; watched is auto for somebody who looks on; off leaves the allocator alone, without a
  *					recorder: what benchmarks compare with
  *	MEMTRACE_MAX_MEMORY=BYTES	64 MiB by default; region and private tables together
  *	MEMTRACE_SOCKET=NAME		abstract socket that takes the region, without its leading zero
@@ -30,6 +30,7 @@ struct config {
 	bool debug;
 	uint32_t sampling;                  /* enum mt_sampling */
 	uint64_t interval;                  /* bytes, for MT_SAMPLING_INTERVAL */
+	bool watched;                       /* for MT_SAMPLING_AUTO */
 	uint64_t max_memory;                /* bytes */
 	char socket[CONFIG_SOCKET_MAX + 1]; /* zero terminated, "" for none */
 	size_t socket_length;
