@@ -89,7 +89,7 @@ static struct top_growth observe(struct chooser *chooser, const struct procinfo 
 	if (is_new)
 		top_series_deinit(series);
 	top_series_add(series, time_s, info->rss);
-	return top_series_growth(series, &chooser->looks);
+	return top_series_growth(series, &chooser->looks, NAN);
 }
 
 static double rank_of(const struct candidate *candidate)

@@ -11,7 +11,8 @@
 
 #include "base/macro.h"
 
-enum { FIRST_CAPACITY = 4, SLOPE_POINTS = 16 };
+/* HALF_POINTS: of fewer a half says nothing */
+enum { FIRST_CAPACITY = 4, SLOPE_POINTS = 16, HALF_POINTS = 4 };
 
 void top_looks_add(struct top_looks *looks, double time_s)
 {
@@ -159,17 +160,44 @@ static double slope_error(const struct top_point *points, unsigned n)
 	return tt > 0 ? sqrt(MAX(vv - tv * tv / tt, 0.0) / (n - 2) / tt) : 0;
 }
 
-struct top_growth top_points_growth(const struct top_point *points, unsigned n)
+/* What of a slope is beyond so many errors, which are themselves not known well if points are few; not below 0. */
+static double beyond(const struct top_point *points, unsigned n, double slope, double errors)
 {
-	const unsigned used = MIN(n, (unsigned)SLOPE_POINTS);
-	const double slope = median_slope(points, used), error = slope_error(points, used);
-
-	if (isnan(slope))
-		return (struct top_growth){NAN, 0};
-	return (struct top_growth){slope, copysign(MAX(fabs(slope) - 2 * error, 0.0), slope)};
+	if (n > 2)
+		errors *= 1 + 2.0 / (n - 2);
+	return MAX(slope - errors * slope_error(points, n), 0.0);
 }
 
-struct top_growth top_series_growth(const struct top_series *series, const struct top_looks *looks)
+/* The same of all points and, with half the errors, of their later half, whichever is less. sign: 1 or -1 */
+static double least(const struct top_point *points, unsigned n, double sign, double errors)
+{
+	const unsigned half = n - n / 2;
+	const struct top_point *later = points + n - half;
+	const double whole = beyond(points, n, sign * median_slope(points, n), errors);
+
+	if (half < HALF_POINTS)
+		return whole;
+	return MIN(whole, beyond(later, half, sign * median_slope(later, half), errors / 2));
+}
+
+struct top_growth top_points_growth(const struct top_point *points, unsigned n, double kept)
+{
+	const unsigned used = MIN(n, (unsigned)SLOPE_POINTS);
+	struct top_growth growth = {median_slope(points, used), 0};
+	const double sign = growth.slope < 0 ? -1 : 1;
+
+	if (isnan(growth.slope))
+		return growth;
+	if (isnan(kept))
+		growth.sure = sign * least(points, used, sign, 2);
+	else
+		growth.sure = sign * MAX(least(points, used, sign, 4),
+					 MIN(least(points, used, sign, 1), sign * kept));
+	return growth;
+}
+
+struct top_growth top_series_growth(const struct top_series *series, const struct top_looks *looks,
+				    double kept)
 {
 	const uint32_t held = top_looks_count(looks, series->since_s);
 	const uint32_t n = MIN(held, (uint32_t)SLOPE_POINTS);
@@ -185,7 +213,7 @@ struct top_growth top_series_growth(const struct top_series *series, const struc
 
 		points[i] = (struct top_point){time_s, top_series_at(series, time_s)};
 	}
-	return top_points_growth(points, n);
+	return top_points_growth(points, n, kept);
 }
 
 double top_series_drift(const struct top_series *series, const struct top_looks *looks)

@@ -51,17 +51,24 @@ struct top_growth {
 	/* By Theil and Sen: the median of the slopes between all pairs of some moments, which single steps do not
 	 * move. NAN if it is not known. */
 	double slope;
-	/* What of it is beyond two standard errors of a line through the same moments: what comes and goes, or is
-	 * estimated from few samples, grows by chance. 0 if that is nothing. */
+	/*
+	 * What of it can be relied on; 0 if that is nothing. What comes and goes, or is estimated from few
+	 * samples, grows by chance, and what was filled at the start grows no more: so it is what is beyond a
+	 * few standard errors of a line through the same moments, and through the later half of them.
+	 */
 	double sure;
 };
 
-/* Over the last minute. */
-struct top_growth top_series_growth(const struct top_series *series, const struct top_looks *looks);
+/*
+ * Over the last minute. kept: so much a second of what was allocated is still there (struct pulse_kept), which can
+ * be relied on with fewer errors where the slope says so, too; NAN if it is not known.
+ */
+struct top_growth top_series_growth(const struct top_series *series, const struct top_looks *looks,
+				    double kept);
 /* The same between the ends of that time: quick, and moved by every step. */
 double top_series_drift(const struct top_series *series, const struct top_looks *looks);
 
 /* Of n points, at most 16. */
-struct top_growth top_points_growth(const struct top_point *points, unsigned n);
+struct top_growth top_points_growth(const struct top_point *points, unsigned n, double kept);
 
 #endif

@@ -109,6 +109,18 @@ static void remember_sites(struct top *top, double time_s, bool was_there)
 	}
 }
 
+/* What the present pulse says is kept at each site; sign: -1 takes it away again. */
+static void add_kept(struct top *top, double sign)
+{
+	for (size_t i = 0; top->pulse && top->shot && i < top->pulse->sites.n_kept; i++) {
+		const struct pulse_kept *kept = &top->pulse->sites.kept[i];
+		const uint32_t site = pulse_find_site(top->shot->profile, kept->site);
+
+		if (site != PROFILE_NO_SITE)
+			top->sites[site].kept += sign * kept->per_s;
+	}
+}
+
 /* ---- news ---- */
 
 static void find_beside(struct top *top)
@@ -174,8 +186,10 @@ static int accept_pulse(struct top *top, struct top_pulse *pulse)
 {
 	int r = 0;
 
+	add_kept(top, -1);
 	top_pulse_free(top->pulse);
 	top->pulse = pulse;
+	add_kept(top, 1);
 	if (!top->shot || pulse->time_s <= top->shot->time_s)
 		return pulse->has_sites ? pulse_state_add(&top->state, &pulse->sites) : 0;
 	r = apply_pulse(top);
@@ -203,6 +217,7 @@ static int accept_shot(struct top *top, struct top_shot *shot)
 	top->sites = sites;
 	top->n_shots++;
 	find_beside(top);
+	add_kept(top, 1);
 	top->unknown = 0;
 	top->is_of_pulse = false;
 	if (shot->has_ledger)
@@ -250,8 +265,10 @@ const struct top_series *top_series_of(const struct top *top, const struct profi
 struct top_growth top_growth(const struct top *top, const struct profile_site *site)
 {
 	const struct top_series *series = top_series_of(top, site);
+	const bool is_known = top->pulse && top->pulse->sites.has_kept;
+	const double kept = is_known ? top->sites[site - top->shot->profile->sites].kept : NAN;
 
-	return series ? top_series_growth(series, &top->looks) : (struct top_growth){NAN, 0};
+	return series ? top_series_growth(series, &top->looks, kept) : (struct top_growth){NAN, 0};
 }
 
 struct top_growth top_total_growth(const struct top *top)
@@ -269,7 +286,7 @@ struct top_growth top_total_growth(const struct top *top)
 		points[i].time_s = moment->time_s;
 		points[i].value = moment->live != PROFILE_UNKNOWN ? moment->live : moment->rss;
 	}
-	return top_points_growth(points, (unsigned)n);
+	return top_points_growth(points, (unsigned)n, NAN);
 }
 
 double top_age(const struct top *top, const struct profile_site *site)

@@ -30,6 +30,7 @@ struct top_site {
 	uint32_t series; /* index, TOP_NONE if it was never live */
 	uint32_t was;    /* index in the baseline, TOP_NONE */
 	double aged_s;   /* when its ages were those that the profile has */
+	double kept;     /* bytes a second, of the present pulse */
 };
 #define TOP_NONE UINT32_MAX
 

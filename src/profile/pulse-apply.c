@@ -43,12 +43,15 @@ static double age_s(const struct pulse *pulse, uint64_t time_ns)
 	return time_ns < pulse->taken_ns ? (double)(pulse->taken_ns - time_ns) / 1e9 : 0;
 }
 
-/* The profile's site that a site of the region is part of; NULL if it has none. */
+uint32_t pulse_find_site(const struct profile *profile, uint64_t recorded)
+{
+	return recorded < profile->n_recorded_sites ? profile->recorded_sites[recorded]
+						    : PROFILE_NO_SITE;
+}
+
 static struct profile_site *find_site(struct profile *profile, uint64_t recorded)
 {
-	const uint32_t site = recorded < profile->n_recorded_sites
-				      ? profile->recorded_sites[recorded]
-				      : PROFILE_NO_SITE;
+	const uint32_t site = pulse_find_site(profile, recorded);
 
 	return site == PROFILE_NO_SITE ? NULL : &profile->sites[site];
 }

@@ -19,27 +19,13 @@
 #include "base/clock.h"
 #include "base/grow.h"
 #include "profile/estimate.h"
+#include "profile/pulse-slots.h"
 
 enum { PULSES_OF_SUMS = 60 };
 
-/* What a slot adds, and where to. */
-struct slot {
-	uint64_t size;
-	uint64_t time_ns : 62;
-	uint64_t is_heap : 1;   /* of malloc */
-	uint64_t is_mapped : 1; /* counts as mapped by the program */
-	uint32_t site;          /* 0: to none */
-	uint32_t interval;
-};
-
-struct slots {
-	struct slot *slots;
-	size_t n;
-};
-
 struct pulse_reader {
 	struct region_seen seen;
-	struct slots live, maps;
+	struct pulse_slots live, maps;
 	struct pulse_site *sites;
 	uint32_t *marked; /* sites that have changed, each once */
 	bool *is_marked;
@@ -58,7 +44,7 @@ static void forget(struct pulse_reader *reader)
 	region_seen_deinit(&reader->seen);
 	free(reader->live.slots);
 	free(reader->maps.slots);
-	reader->live = reader->maps = (struct slots){};
+	reader->live = reader->maps = (struct pulse_slots){};
 	reader->n_pulses = 0;
 	reader->sums = (struct pulse){};
 }
@@ -78,6 +64,7 @@ struct pulse_reader *pulse_reader_free(struct pulse_reader *reader)
 void pulse_deinit(struct pulse *pulse)
 {
 	free(pulse->changes);
+	free(pulse->kept);
 	*pulse = (struct pulse){};
 }
 
@@ -91,13 +78,13 @@ static void mark(struct pulse_reader *reader, uint32_t site)
 	reader->marked[reader->n_marked++] = site;
 }
 
-static bool is_used(const struct slot *slot)
+static bool is_used(const struct pulse_slot *slot)
 {
 	return slot->is_heap || slot->is_mapped || slot->site != 0;
 }
 
 /* sign: 1 or -1 */
-static void count(struct pulse_reader *reader, const struct slot *slot, double sign)
+static void count(struct pulse_reader *reader, const struct pulse_slot *slot, double sign)
 {
 	struct pulse_site *site = &reader->sites[slot->site];
 	struct estimate one = {};
@@ -116,7 +103,7 @@ static void count(struct pulse_reader *reader, const struct slot *slot, double s
 	site->blocks += sign * one.blocks;
 }
 
-static void add(struct pulse_reader *reader, const struct slot *slot)
+static void add(struct pulse_reader *reader, const struct pulse_slot *slot)
 {
 	struct pulse_site *site = &reader->sites[slot->site];
 
@@ -129,7 +116,7 @@ static void add(struct pulse_reader *reader, const struct slot *slot)
 		site->youngest_ns = slot->time_ns;
 }
 
-static void take_out(struct pulse_reader *reader, const struct slot *slot)
+static void take_out(struct pulse_reader *reader, const struct pulse_slot *slot)
 {
 	count(reader, slot, -1);
 	/* 0.5: what is left of fractions is no block */
@@ -137,17 +124,17 @@ static void take_out(struct pulse_reader *reader, const struct slot *slot)
 		reader->sites[slot->site] = (struct pulse_site){};
 }
 
-static bool is_same(const struct slot *a, const struct slot *b)
+static bool is_same(const struct pulse_slot *a, const struct pulse_slot *b)
 {
 	return a->size == b->size && a->site == b->site && a->interval == b->interval &&
 	       a->time_ns == b->time_ns && a->is_heap == b->is_heap && a->is_mapped == b->is_mapped;
 }
 
 /* now: zeroed if there is nothing. */
-static void change_slot(struct pulse_reader *reader, struct slots *slots, uint32_t index,
-			const struct slot *now)
+static void change_slot(struct pulse_reader *reader, struct pulse_slots *slots, uint32_t index,
+			const struct pulse_slot *now)
 {
-	struct slot *slot = &slots->slots[index];
+	struct pulse_slot *slot = &slots->slots[index];
 
 	/* most of a group of slots stands still */
 	if (index >= slots->n || is_same(slot, now))
@@ -172,10 +159,10 @@ static uint32_t known_site(const struct pulse_reader *reader, uint32_t site)
 static void see_live(void *context, uint32_t index, const struct mt_live *live)
 {
 	struct pulse_reader *reader = context;
-	struct slot now = {};
+	struct pulse_slot now = {};
 
 	if (live)
-		now = (struct slot){
+		now = (struct pulse_slot){
 			.size = live->size,
 			.site = known_site(reader, live->site),
 			.interval = live->interval,
@@ -188,10 +175,10 @@ static void see_live(void *context, uint32_t index, const struct mt_live *live)
 static void see_map(void *context, uint32_t index, const struct mt_map *map)
 {
 	struct pulse_reader *reader = context;
-	struct slot now = {};
+	struct pulse_slot now = {};
 
 	if (map)
-		now = (struct slot){
+		now = (struct pulse_slot){
 			.size = map->size,
 			.site = known_site(reader, map->site),
 			.time_ns = map->time_ns,
@@ -214,7 +201,7 @@ static int extend(void *array, size_t entry_size, size_t have, size_t n)
 	return 0;
 }
 
-static int extend_slots(struct slots *slots, size_t n)
+static int extend_slots(struct pulse_slots *slots, size_t n)
 {
 	if (n <= slots->n && slots->slots)
 		return 0;
@@ -266,7 +253,7 @@ static void begin_anew(struct pulse_reader *reader)
 	}
 }
 
-static void add_all(struct pulse_reader *reader, const struct slots *slots)
+static void add_all(struct pulse_reader *reader, const struct pulse_slots *slots)
 {
 	for (size_t i = 0; i < slots->n; i++)
 		if (is_used(&slots->slots[i]))
@@ -306,6 +293,7 @@ static int list_changes(struct pulse_reader *reader, struct pulse *ret)
 	}
 	reader->n_marked = 0;
 	ret->taken_ns = clock_ns(CLOCK_MONOTONIC);
+	pulse_list_kept(&reader->live, &reader->maps, reader->n_sites, ret);
 	return 0;
 }
 

@@ -25,17 +25,32 @@ struct pulse_change {
 	struct pulse_site now;
 };
 
+/*
+ * So many bytes a second of what was allocated at a site lately are still there: the least of several times up to a
+ * minute ago, so that what was filled at once, or is freed after some seconds, does not count.
+ */
+struct pulse_kept {
+	uint32_t site; /* the region's number of it */
+	double per_s;
+};
+
 struct pulse {
 	uint64_t taken_ns; /* CLOCK_MONOTONIC */
 	struct pulse_change *changes;
 	size_t n_changes;
 	double heap_bytes, heap_blocks, heap_variance; /* all sites of malloc */
 	double mapped_bytes;                           /* as in struct profile_heap */
+	struct pulse_kept *kept;                       /* of all sites where there is some */
+	size_t n_kept;
+	bool has_kept; /* not if blocks are too many to look at */
 	uint64_t samples, lost_allocations, lost_frees, lost_maps;
 	uint64_t interval;
 };
 
 void pulse_deinit(struct pulse *pulse);
+
+/* The index of the profile's site that a site of the region is part of, or PROFILE_NO_SITE. */
+uint32_t pulse_find_site(const struct profile *profile, uint64_t recorded);
 
 /* Takes one pulse after the other of a region. */
 struct pulse_reader; /* opaque */

@@ -5,11 +5,14 @@
 #include "profile/pulse.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/macro.h"
 #include "tests/support/region-maker.h"
 #include "tests/unit/test.h"
 
@@ -213,6 +216,50 @@ static void hostile_sites_are_nobodys(void **state)
 	assert_null(change_of(&pulse, f->sites[1]));
 }
 
+static double kept_of(const struct pulse *pulse, uint32_t site)
+{
+	for (size_t i = 0; i < pulse->n_kept; i++)
+		if (pulse->kept[i].site == site)
+			return pulse->kept[i].per_s;
+	return 0;
+}
+
+/* A block for each of the ages, all of that size. */
+static void put_ages(struct fixture *f, uint32_t *next, uint32_t site, uint64_t size,
+		     const double *ages_s, size_t n)
+{
+	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
+	for (size_t i = 0; i < n; i++) {
+		*live_at(f, *next) =
+			(struct mt_live){.addr = 0x10000 * *next,
+					 .size = size,
+					 .site = site,
+					 .time_ns = now_ns - (uint64_t)(ages_s[i] * 1e9)};
+		*next += 1;
+	}
+}
+
+static void what_stays_is_told_from_what_comes_and_goes(void **state)
+{
+	static const double leaked[] = {2.5, 4.5, 6.5};
+	static const double churned[] = {0.1, 2.5, 3.5};
+	static const double filled[] = {6.1, 6.5, 6.8};
+	struct fixture *f = *state;
+	_cleanup_(pulse_deinit) struct pulse pulse = {};
+	uint32_t next = 1;
+
+	put_ages(f, &next, f->sites[0], 1000, leaked, ARRAY_SIZE(leaked));
+	put_ages(f, &next, f->sites[1], 1000, churned, ARRAY_SIZE(churned));
+	put_ages(f, &next, f->sites[2], 1000, filled, ARRAY_SIZE(filled));
+	f->maker.header->n_live = next;
+	take(f, NULL, &pulse);
+	assert_true(pulse.has_kept);
+	assert_true(fabs(kept_of(&pulse, f->sites[0]) - 500) < 1);
+	assert_true(kept_of(&pulse, f->sites[1]) == 0);
+	assert_true(kept_of(&pulse, f->sites[2]) == 0);
+}
+
 /* ---- over a profile ---- */
 
 static unsigned n_touched;
@@ -284,6 +331,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(summing_up_anew_loses_nothing, set_up_unsealed,
 						tear_down),
 		cmocka_unit_test_setup_teardown(freed_blocks_are_taken_out, set_up_unsealed,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_stays_is_told_from_what_comes_and_goes, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(hostile_sites_are_nobodys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_profile_gets_the_figures_of_the_moment, set_up,

@@ -24,11 +24,11 @@ static void steady_growth_is_found_among_steps(void **state)
 		top_series_add(&step, 100 + i, i == 6 ? 90000 : 100);
 		top_series_add(&still, 100 + i, 42);
 	}
-	assert_true(fabs(top_series_growth(&leak, &looks).slope - 1000) < 1);
-	assert_true(top_series_growth(&leak, &looks).sure > 990);
+	assert_true(fabs(top_series_growth(&leak, &looks, NAN).slope - 1000) < 1);
+	assert_true(top_series_growth(&leak, &looks, NAN).sure > 990);
 	assert_true(fabs(top_series_drift(&leak, &looks) - 1000) < 1);
-	assert_true(top_series_growth(&step, &looks).slope == 0);
-	assert_true(top_series_growth(&still, &looks).slope == 0);
+	assert_true(top_series_growth(&step, &looks, NAN).slope == 0);
+	assert_true(top_series_growth(&still, &looks, NAN).slope == 0);
 	assert_null(still.points);
 }
 
@@ -44,9 +44,41 @@ static void what_comes_and_goes_grows_by_chance(void **state)
 		top_series_add(&churn, 100 + i, 1000000ull * churned[i]);
 		top_series_add(&leak, 100 + i, 2000000ull * (i / 2));
 	}
-	assert_true(top_series_growth(&churn, &looks).slope > 1000000);
-	assert_true(top_series_growth(&churn, &looks).sure < 100000);
-	assert_true(top_series_growth(&leak, &looks).sure > 500000);
+	assert_true(top_series_growth(&churn, &looks, NAN).slope > 1000000);
+	assert_true(top_series_growth(&churn, &looks, NAN).sure < 100000);
+	assert_true(top_series_growth(&leak, &looks, NAN).sure > 500000);
+}
+
+static void few_samples_of_what_is_kept_are_enough(void **state)
+{
+	_cleanup_(top_series_deinit) struct top_series series = {};
+	struct top_looks looks = {};
+	/* a leak of 1 MB a second in samples of 1 MB */
+	static const unsigned sampled[] = {0, 3, 3, 4, 4, 4, 5, 8, 8, 8};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(sampled); i++) {
+		top_looks_add(&looks, 100 + i);
+		top_series_add(&series, 100 + i, 1000000ull * sampled[i]);
+	}
+	assert_true(top_series_growth(&series, &looks, 900000).sure > 400000);
+	assert_true(top_series_growth(&series, &looks, 100000).sure < 200000);
+	/* if nothing is kept it has to be beyond doubt */
+	assert_true(top_series_growth(&series, &looks, 0).sure < 200000);
+}
+
+static void what_was_filled_grows_no_more(void **state)
+{
+	_cleanup_(top_series_deinit) struct top_series series = {};
+	struct top_looks looks = {};
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		top_looks_add(&looks, 100 + i);
+		top_series_add(&series, 100 + i, 1000000ull * MIN(i, 7u));
+	}
+	assert_true(top_series_growth(&series, &looks, NAN).slope > 100000);
+	assert_true(top_series_growth(&series, &looks, NAN).sure == 0);
 }
 
 static void one_look_tells_no_growth(void **state)
@@ -55,10 +87,10 @@ static void one_look_tells_no_growth(void **state)
 	struct top_looks looks = {};
 
 	(void)state;
-	assert_true(isnan(top_series_growth(&series, &looks).slope));
+	assert_true(isnan(top_series_growth(&series, &looks, NAN).slope));
 	top_looks_add(&looks, 1);
 	top_series_add(&series, 1, 7);
-	assert_true(isnan(top_series_growth(&series, &looks).slope));
+	assert_true(isnan(top_series_growth(&series, &looks, NAN).slope));
 	assert_true(isnan(top_series_drift(&series, &looks)));
 }
 
@@ -73,7 +105,7 @@ static void only_the_last_minute_counts(void **state)
 		top_looks_add(&looks, 100 + i);
 		top_series_add(&series, 100 + i, 1000 * MIN(i, 170u));
 	}
-	assert_true(top_series_growth(&series, &looks).slope == 0);
+	assert_true(top_series_growth(&series, &looks, NAN).slope == 0);
 	assert_true(top_series_at(&series, 100 + 170) == 170000);
 	assert_true(top_series_at(&series, 100 + 169) == 169000);
 	assert_true(top_looks_count(&looks, 0) == 61);
@@ -159,6 +191,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steady_growth_is_found_among_steps),
 		cmocka_unit_test(what_comes_and_goes_grows_by_chance),
+		cmocka_unit_test(few_samples_of_what_is_kept_are_enough),
+		cmocka_unit_test(what_was_filled_grows_no_more),
 		cmocka_unit_test(one_look_tells_no_growth),
 		cmocka_unit_test(only_the_last_minute_counts),
 		cmocka_unit_test(the_first_rows_are_in_order),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * churn.c: 200 MB of blocks that come and go, from many places and of many sizes, and beside them a leak of 1 MB a
- * second in blocks of 4 KB. Says "ready" once it holds as much as it will; ends when stdin does.
+ * churn.c [SECONDS]: 200 MB of blocks that come and go, from many places and of many sizes, and beside them a leak of 1 MB a
+ * second in blocks of 4 KB. Says "ready" once it holds as much as it will; ends when stdin does, or after so many seconds.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -68,9 +68,10 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	struct pollfd in = {0, POLLIN, 0};
+	const double seconds = argc > 1 ? atof(argv[1]) : 0;
+	struct pollfd in = {seconds > 0 ? -1 : 0, POLLIN, 0};
 	double began_s, n_leaked = 0;
 
 	for (size_t i = 0; i < N_SLOTS; i++)
@@ -78,7 +79,7 @@ int main(void)
 	puts("ready");
 	fflush(stdout);
 	began_s = now_s();
-	while (poll(&in, 1, TICK_MS) == 0) {
+	while (poll(&in, 1, TICK_MS) == 0 && (seconds == 0 || now_s() < began_s + seconds)) {
 		for (unsigned i = 0; i < MOVED; i++)
 			move(draw() % N_SLOTS);
 		for (; n_leaked * LEAK_SIZE < (now_s() - began_s) * LEAKED_A_SECOND; n_leaked++)
