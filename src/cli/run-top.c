@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,18 +103,37 @@ static void print_report(const struct show *show)
 	}
 }
 
-/* What is sent to us while we wait is meant for the program. */
+/*
+ * What is sent to us while we wait is meant for the program, and so is what ended the screen, but for a terminal
+ * that went away, which tells everybody by itself. Signals are let in only while nothing else is done, so that
+ * none comes between the look at it and the wait.
+ */
 static int wait_for_recorder(const struct show *show)
 {
-	int status, number;
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, show->recorder, 0);
+	struct pollfd ended = {pidfd, POLLIN, 0};
+	sigset_t ending, before;
+	int status, number, r = 0;
 
-	while (waitpid(show->recorder, &status, 0) < 0) {
-		if (errno != EINTR)
-			return STATUS_FAILED;
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ending, &before);
+	if (top_was_ended() == SIGHUP)
+		top_forget_end();
+	while (pidfd >= 0 && r <= 0) {
 		number = top_was_ended();
+		top_forget_end();
 		if (number == SIGTERM || number == SIGHUP)
 			(void)kill(show->recorder, number);
+		r = ppoll(&ended, 1, NULL, &before);
+		if (r < 0 && errno != EINTR)
+			break;
 	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	while (waitpid(show->recorder, &status, 0) < 0)
+		if (errno != EINTR)
+			return STATUS_FAILED;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_FAILED;
 }
 

@@ -100,6 +100,11 @@ int top_was_ended(void)
 	return was_ended;
 }
 
+void top_forget_end(void)
+{
+	was_ended = 0;
+}
+
 void top_catch_signals(void)
 {
 	const struct sigaction action = {.sa_handler = note_end};

@@ -22,6 +22,7 @@ void top_loop_press(struct top_loop *loop, int key);
 /* Signals that end a process end the loops of this file and top-choose.h instead. */
 void top_catch_signals(void);
 int top_was_ended(void); /* the signal, or 0 */
+void top_forget_end(void);
 
 /* Runs until q or a signal. The screen is open. Returns an exit status. */
 int top_loop(struct top *top);

@@ -2,6 +2,7 @@
 """A program in a terminal emulator: keys in, screen out."""
 
 import os
+import signal
 import termios
 import time
 
@@ -30,6 +31,12 @@ class Stream(pyte.ByteStream):
     events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
 
 
+def heed_the_keyboard():
+    """Whoever was started in the background of a shell without job control ignores Ctrl-C, and so do his children."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """Runs a command on a screen of columns by rows."""
 
@@ -38,7 +45,7 @@ class Terminal:
         self.stream = Stream(self.screen)
         environment = os.environ | {"TERM": "screen-256color", "LC_ALL": "C.UTF-8"} | (env or {})
         self.process = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment, cwd=cwd,
-                                     timeout=10)
+                                     timeout=10, preexec_fn=heed_the_keyboard)
         self.process.delaybeforesend = None
         self.settings = termios.tcgetattr(self.process.child_fd)
 

@@ -356,6 +356,14 @@ def test_the_screen_of_run_can_be_left_before_the_program(compile_c, tmp_path):
     assert (tmp_path / "end.memtrace").exists()
 
 
+def test_a_signal_to_the_screen_of_run_is_meant_for_the_program(compile_c, tmp_path):
+    screen, pid, _ = start_with_screen(compile_c, tmp_path)
+    os.kill(screen.process.pid, signal.SIGTERM)
+    assert screen.close(key=None) == 128 + signal.SIGTERM
+    assert not os.path.exists(f"/proc/{pid}")
+    assert (tmp_path / "end.memtrace").exists()
+
+
 def test_run_with_a_screen_needs_a_terminal(memtrace):
     done = memtrace("run", "--top", "--", "true")
     assert done.returncode == 1
