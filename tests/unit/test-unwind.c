@@ -419,6 +419,28 @@ static void test_code_without_tables_is_followed_by_frame_pointer(void **state)
 	munmap(code, 4096);
 }
 
+/* As CPython's trampolines of -X perf: only what comes behind the call says how large its frame is. */
+static void test_code_without_a_frame_pointer_that_only_returns_is_followed(void **state)
+{
+	/* nop, for a pc that no test before had; sub $8, %rsp; call *%rdi; add $8, %rsp; ret */
+	const uint8_t bytes[] = {0x90, 0x48, 0x83, 0xec, 0x08, 0xff,
+				 0xd7, 0x48, 0x83, 0xc4, 0x08, 0xc3};
+	void (*code)(void (*)(void)) = make_code(bytes, sizeof(bytes));
+
+	for (int i = 0; i < 3; i++) {
+		unsigned n;
+
+		take_trace();
+		n = seen;
+		code(take_trace);
+		assert_int_equal(seen_flags, 0);
+		assert_int_equal(seen, n + 1);
+		assert_int_equal(ours[2], (uintptr_t)code + 7);
+		assert_int_not_equal(MT_FRAME_MODULE(ours[3]), MT_MODULE_NONE);
+	}
+	munmap(code, 4096);
+}
+
 static void test_frame_pointers_that_are_none(void **state)
 {
 	/* push %rbp; movabs $value, %rbp; call *%rdi; pop %rbp; ret */
@@ -506,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_coroutines),
 		cmocka_unit_test(test_the_walk_needs_little_stack),
 		cmocka_unit_test(test_code_without_tables_is_followed_by_frame_pointer),
+		cmocka_unit_test(test_code_without_a_frame_pointer_that_only_returns_is_followed),
 		cmocka_unit_test(test_frame_pointers_that_are_none),
 		cmocka_unit_test(test_signal_trampoline_without_tables),
 	};

@@ -94,6 +94,15 @@ static _always_inline_ void unwind_capture_short(uint64_t *ret_sp, uint64_t *ret
 
 /* mov x8, #139 (rt_sigreturn); svc #0: what a signal handler returns to */
 enum { UNWIND_SIGRETURN_SIZE = 8 };
+enum { UNWIND_LEAVE_SIZE = 4 };
+
+/* x86's; here trampolines have frame pointers. */
+static inline int32_t unwind_leaves(const uint8_t *code)
+{
+	(void)code;
+	return 0;
+}
+
 static inline bool unwind_is_sigreturn(const uint8_t *code)
 {
 	static const uint8_t trampoline[UNWIND_SIGRETURN_SIZE] = {0x68, 0x11, 0x80, 0xd2,

@@ -112,12 +112,16 @@ static _noinline_ struct rule resolve(struct walk *w)
 	else if (sys_is_readable(w->key, UNWIND_SIGRETURN_SIZE) &&
 		 unwind_is_sigreturn((const uint8_t *)w->key))
 		rule.kind = RULE_SIGNAL;
+	else if (!is_found && sys_is_readable(w->key, UNWIND_LEAVE_SIZE) &&
+		 (rule.cfa = unwind_leaves((const uint8_t *)w->key)) > 0)
+		rule.kind = RULE_SP;
 	else
 		rule.kind = RULE_FRAME_POINTER;
 	if (!is_found)
 		hotspot_look(w->epoch);
 	rule.module = is_found ? (uint16_t)module.index : MT_MODULE_NONE;
-	if (rule.module != MT_MODULE_NONE || modules_has_counters())
+	/* code that was made at run time may be replaced by other code, for which that would not hold */
+	if (rule.module != MT_MODULE_NONE || (rule.kind != RULE_SP && modules_has_counters()))
 		cache_put(w->key, &rule);
 	return rule;
 }
@@ -215,7 +219,8 @@ static _noinline_ enum outcome step(struct walk *w, struct rule rule)
 	case RULE_COMPLEX:
 		return step_tables(w, rule.module);
 	default:
-		return w->is_full ? step_tables(w, rule.module) : step_rule(w, rule);
+		return w->is_full && rule.module != MT_MODULE_NONE ? step_tables(w, rule.module)
+								   : step_rule(w, rule);
 	}
 }
 
