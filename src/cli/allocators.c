@@ -15,8 +15,9 @@
 int allocators_read(const struct space *space, uint64_t heap_root, pid_t may_stop,
 		    struct arenas **ret)
 {
-	const struct glibc_target glibc = {space->memory, space->maps, space->tids, space->n_tids,
-					   may_stop};
+	struct pause_tally pauses = {};
+	const struct glibc_target glibc = {space->memory, space->maps, space->tids,
+					   space->n_tids, may_stop,    &pauses};
 	_cleanup_free_ struct arenas *arenas = calloc(1, sizeof(*arenas));
 	int r = 0;
 
@@ -27,6 +28,8 @@ int allocators_read(const struct space *space, uint64_t heap_root, pid_t may_sto
 		r = fast_arenas_read(heap_root, space->maps, space->memory, arenas);
 	if (r >= 0 && !arenas->refused)
 		r = glibc_arenas_read(&glibc, arenas);
+	arenas->n_stops = pauses.n;
+	arenas->longest_stop_ns = pauses.longest_ns;
 	if (r >= 0 && !heap_root)
 		r = foreign_read(space, may_stop, arenas);
 	if (r < 0 || (arenas->n_arenas == 0 && !arenas->refused && !arenas->unused)) {

@@ -94,6 +94,8 @@ struct arenas {
 	struct arena_sizes sizes; /* of all arenas together; empty if the blocks were not walked */
 	bool fixed_thresholds;    /* they were set, and do not follow what the program frees */
 	bool unused;              /* the program's allocator is there, and was never called */
+	/* of the process, so that it could be read; not kept in session files */
+	uint64_t n_stops, longest_stop_ns;
 	char *refused; /* a sentence: an allocator is there that could not be read, and why; NULL */
 };
 

@@ -13,6 +13,7 @@
 #include "process/arenas.h"
 #include "process/maps.h"
 #include "process/memory.h"
+#include "process/pause.h"
 
 /* A process or what is left of one; all is the caller's. */
 struct glibc_target {
@@ -25,6 +26,7 @@ struct glibc_target {
 	 * 0: it may not, or there is none.
 	 */
 	pid_t pid;
+	struct pause_tally *pauses; /* counts how often and for how long; may be NULL */
 };
 
 /*

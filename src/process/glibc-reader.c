@@ -42,6 +42,7 @@ int glibc_reader_walk(const struct glibc_reader *reader, const struct glibc_regi
 		.map = map,
 		.caches = &reader->caches,
 		.pid = reader->target->pid,
+		.pauses = reader->target->pauses,
 	};
 
 	return glibc_walk_region(&walk, region, visit, userdata);

@@ -218,13 +218,17 @@ static int try_window(struct walker *walker, struct place *ret)
 
 static int try_paused(struct walker *walker, struct place *ret)
 {
-	_cleanup_(pause_end) struct pause pause = {};
+	struct pause pause = {};
+	int r = INCONSISTENT;
 
-	if (!walker->walk->pid || pause_begin(walker->walk->pid, &pause) < 0 ||
-	    pause_held_ns(&pause) > PAUSE_MAX_NS)
+	if (!walker->walk->pid || pause_begin(walker->walk->pid, &pause) < 0)
 		return INCONSISTENT;
-	walker->window_size = MIN(walker->window_size, PAUSE_WINDOW);
-	return try_window(walker, ret);
+	if (pause_held_ns(&pause) <= PAUSE_MAX_NS) {
+		walker->window_size = MIN(walker->window_size, PAUSE_WINDOW);
+		r = try_window(walker, ret);
+	}
+	pause_end_counted(&pause, walker->walk->pauses);
+	return r;
 }
 
 /* Whether chunks begin at address, as far as the window shows. */

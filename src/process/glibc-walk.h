@@ -11,6 +11,7 @@
 
 #include "process/glibc-caches.h"
 #include "process/memory.h"
+#include "process/pause.h"
 #include "process/residency.h"
 
 /* Memory of an arena that lies in one piece. */
@@ -48,7 +49,8 @@ struct glibc_walk {
 	struct memory *memory;
 	const struct residency *map; /* of the region */
 	const struct glibc_caches *caches;
-	pid_t pid; /* that may be stopped for a moment; 0: none */
+	pid_t pid;                  /* that may be stopped for a moment; 0: none */
+	struct pause_tally *pauses; /* counts that; NULL: nobody asks */
 };
 
 /* 0, what visit returned, or -errno: -ESRCH if the process is gone. */

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/macro.h"
 #include "process/procinfo.h"
 
 enum { NAP_US = 20 };
@@ -94,6 +95,17 @@ int pause_begin(pid_t pid, struct pause *ret)
 	*ret = pause;
 	pause.tids = NULL;
 	return 0;
+}
+
+void pause_end_counted(struct pause *pause, struct pause_tally *tally)
+{
+	const uint64_t begun_ns = pause->begun_ns;
+
+	pause_end(pause);
+	if (!tally)
+		return;
+	tally->n++;
+	tally->longest_ns = MAX(tally->longest_ns, clock_ns(CLOCK_MONOTONIC) - begun_ns);
 }
 
 void pause_end(struct pause *pause)

@@ -19,6 +19,11 @@ struct pause {
 	uint64_t begun_ns; /* when the first thread was told to stop; CLOCK_MONOTONIC */
 };
 
+/* What a reading took of them, for people. */
+struct pause_tally {
+	uint64_t n, longest_ns;
+};
+
 /* How long threads have stood still so far, at most. */
 uint64_t pause_held_ns(const struct pause *pause);
 
@@ -29,5 +34,7 @@ uint64_t pause_held_ns(const struct pause *pause);
  */
 int pause_begin(pid_t pid, struct pause *ret);
 void pause_end(struct pause *pause);
+/* The same, and counts it; tally may be NULL. */
+void pause_end_counted(struct pause *pause, struct pause_tally *tally);
 
 #endif

@@ -330,6 +330,18 @@ static void add_raiser(struct strbuf *buffer, const struct profile *profile)
 	label_site(profile, site, buffer);
 }
 
+static void add_stops(struct strbuf *buffer, const struct render_options *options,
+		      const struct arenas *arenas)
+{
+	if (arenas->n_stops == 0)
+		return;
+	strbuf_adds(buffer, "\n  To be read, the process was stopped ");
+	words_add_count(buffer, arenas->n_stops, "time", "times");
+	strbuf_adds(buffer, arenas->n_stops == 1 ? ", for " : ", for at most ");
+	words_add_duration(buffer, options, (double)arenas->longest_stop_ns / 1e9);
+	strbuf_adds(buffer, ".\n");
+}
+
 static void add_thresholds(struct strbuf *buffer, const struct render_options *options,
 			   const struct profile *profile)
 {
@@ -382,6 +394,7 @@ int render_arenas_text(const struct profile *profile, const struct arenas_option
 	if (r < 0)
 		return r;
 	add_thresholds(&tail, options->render, profile);
+	add_stops(&tail, options->render, profile->arenas);
 	add_doubts(&tail, options->render, arenas, &sum);
 	if (head.error < 0 || tail.error < 0)
 		return -ENOMEM;
