@@ -10,6 +10,9 @@
 #include "profile/label.h"
 #include "profile/verdict-rule.h"
 
+/* zlib's window of an Inflater, as a block of glibc's; fewer of them are no find. */
+enum { WINDOW_SIZE = (32 << 10) + 16, WINDOWS_MIN = 100 };
+
 static void find_largest(const struct evidence *evidence, enum java_native_class *ret_class,
 			 struct java_native *ret)
 {
@@ -138,6 +141,31 @@ static int judge_java(const struct evidence *evidence, struct verdict *verdict)
 		"to see what of it nobody refers to any more, collect and look again: "
 		"jcmd %s GC.run (a full collection, which stops the program)",
 		verdict_target(evidence, target));
+}
+
+int verdict_java_say_windows(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct arena_sizes_count windows =
+		evidence->arenas->sizes.in_use[arena_sizes_class(WINDOW_SIZE)];
+	struct java_native natives[JAVA_NATIVES];
+	char count[UNITS_MAX], n[UNITS_MAX], bytes[UNITS_MAX];
+	uint64_t n_objects;
+	int r;
+
+	java_find_natives(evidence->profile, natives);
+	n_objects = natives[JAVA_INFLATER].n_objects;
+	if (n_objects == PROFILE_UNKNOWN || n_objects < WINDOWS_MIN ||
+	    windows.blocks < n_objects / 2 || windows.blocks > n_objects + n_objects / 4)
+		return 0;
+	r = verdict_say(
+		verdict,
+		"there are %s %s, and %s blocks of the size of the window that each has: "
+		"these hold about %s, until they are closed or the collector finds them unused",
+		units_format_count(n_objects, count), natives[JAVA_INFLATER].class_name,
+		units_format_count(windows.blocks, n), units_format_bytes(windows.bytes, bytes));
+	return r < 0 ? r
+		     : verdict_advise(verdict, windows.bytes, "close them (%s): try-with-resources",
+				      natives[JAVA_INFLATER].ended_by);
 }
 
 int verdict_java_advise_trim(const struct evidence *evidence, struct verdict *verdict)

@@ -307,6 +307,8 @@ static int judge_unwatched(const struct evidence *evidence, struct verdict *verd
 			units_format_bytes(live, bytes), rss);
 	if (r >= 0 && evidence->heap.known && evidence->arenas)
 		r = say_sizes(evidence->arenas->sizes.in_use, verdict);
+	if (r >= 0 && evidence->heap.known && evidence->arenas)
+		r = verdict_java_say_windows(evidence, verdict);
 	if (r >= 0)
 		r = verdict_say(verdict, "a leak, a cache and a working set look the same at one "
 					 "moment without stacks");

@@ -35,6 +35,9 @@ int verdict_advise(struct verdict *verdict, uint64_t expected_bytes, const char 
 /* Of a Java machine that has the option: to trim now and then by itself. 0 or -ENOMEM. */
 int verdict_java_advise_trim(const struct evidence *evidence, struct verdict *verdict);
 
+/* Of a Java machine without stacks: whether its Inflaters account for the blocks in use. 0 or -ENOMEM. */
+int verdict_java_say_windows(const struct evidence *evidence, struct verdict *verdict);
+
 /* What the process is given as to a verb of memtrace: its PID, or a word for the file it left. */
 const char *verdict_target(const struct evidence *evidence, char buffer[static 16]);
 

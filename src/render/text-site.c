@@ -310,7 +310,8 @@ static int add_head(struct strbuf *buffer, const struct profile *profile,
 	}
 	add_ages(buffer, options, row);
 	add_threads(buffer, profile, site);
-	if (site->freed_bytes > 0)
+	/* below a thousandth of an estimate it is what rounding left */
+	if (site->freed_bytes > (site->live_stderr > 0 ? site->live_bytes / 1000 : 0))
 		strbuf_addf(buffer, ", %s freed", units_format_bytes(site->freed_bytes, freed));
 	add_growth(buffer, site);
 	strbuf_addc(buffer, '\n');

@@ -408,6 +408,11 @@ int render_text(const struct profile *profile, const struct render_options *opti
 	if (r < 0)
 		return r;
 	if (profile->agent.mode == MT_MODE_NONE) {
+		if (options->top_only)
+			strbuf_adds(
+				&buffer,
+				"No places are known: there is no agent in the process. Start it with "
+				"\"memtrace run PROGRAM\", or use \"memtrace attach PID\".\n");
 		fputs(strbuf_text(&buffer), out);
 		return words_finish(out);
 	}

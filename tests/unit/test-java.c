@@ -369,6 +369,38 @@ static void buffers_are_bounded_by_an_option(void **state)
 	verdict_deinit(&verdict);
 }
 
+/* No agent: n_objects are in the Java heap, n_blocks of a window's size in malloc's. */
+static bool are_joined(uint64_t n_objects, uint64_t n_blocks)
+{
+	_cleanup_(profile_freep) struct profile *profile = profile_new();
+	const size_t class = arena_sizes_class((32 << 10) + 16);
+	struct arena arena = {.allocator = ARENAS_GLIBC, .kind = ARENA_MAIN};
+	struct arenas arenas = {.arenas = &arena, .n_arenas = 1};
+	struct verdict verdict;
+	bool joined;
+
+	profile->process.state = PROFILE_RUNNING;
+	profile->process.rss = 700 << 20;
+	arena.system = arena.resident = arena.in_use = arena.in_use_resident = 600 << 20;
+	arena.top = arena.peak_system = ARENAS_UNKNOWN;
+	arenas.sizes.in_use[class] = (struct arena_sizes_count){n_blocks, n_blocks * 32784};
+	assert_int_equal(
+		java_add(profile, PROFILE_JAVA_CLASS, "java.util.zip.Inflater", n_objects, 1), 0);
+	assert_int_equal(verdict_judge(profile, NULL, &arenas, &verdict), 0);
+	joined = has(verdict.because, verdict.n_because, "of the size of the window");
+	verdict_deinit(&verdict);
+	return joined;
+}
+
+static void without_an_agent_windows_are_known_by_size_and_number(void **state)
+{
+	assert_true(are_joined(16000, 16000));
+	assert_true(are_joined(16000, 12000));
+	assert_false(are_joined(16000, 5000));
+	assert_false(are_joined(16000, 90000));
+	assert_false(are_joined(20, 20));
+}
+
 static void what_is_small_is_nobody_s_verdict(void **state)
 {
 	_cleanup_(profile_freep) struct profile *profile =
@@ -397,6 +429,7 @@ int main(void)
 		cmocka_unit_test(inflaters_that_nobody_ended_are_the_verdict),
 		cmocka_unit_test(objects_from_before_attaching_are_told_apart),
 		cmocka_unit_test(buffers_are_bounded_by_an_option),
+		cmocka_unit_test(without_an_agent_windows_are_known_by_size_and_number),
 		cmocka_unit_test(what_is_small_is_nobody_s_verdict),
 	};
 

@@ -33,6 +33,17 @@ static void assert_renders(renderer render, struct profile *profile,
 	profile_free(profile);
 }
 
+static void who_asks_for_places_of_a_process_without_agent_hears_why_there_are_none(void **state)
+{
+	struct render_options options = plain;
+	struct profile *profile = profile_new();
+
+	options.top_only = true;
+	assert_renders(render_text, profile, &options,
+		       "No places are known: there is no agent in the process. Start it with "
+		       "\"memtrace run PROGRAM\", or use \"memtrace attach PID\".\n");
+}
+
 static void a_report_says_what_is_wrong_and_then_where(void **state)
 {
 	assert_renders(
@@ -409,6 +420,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_says_what_is_wrong_and_then_where),
+		cmocka_unit_test(
+			who_asks_for_places_of_a_process_without_agent_hears_why_there_are_none),
 		cmocka_unit_test(estimates_carry_their_errors_and_what_was_lost),
 		cmocka_unit_test(code_without_names_is_module_and_offset),
 		cmocka_unit_test(top_and_depth_say_what_they_leave_out),
