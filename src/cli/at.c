@@ -13,12 +13,15 @@
 #include "base/macro.h"
 #include "base/units.h"
 #include "profile/course.h"
+#include "profile/label.h"
 #include "profile/moment.h"
 
 /* Of what was live, in places that were not followed: not worth a word below. */
 static const double REST_SHARE = 0.02;
 
-enum kind { FROM_START, FROM_END, PEAK_LIVE, PEAK_RSS };
+enum kind { FROM_START, FROM_END, PEAK_LIVE, PEAK_RSS, AT_MARK };
+
+static const char MARK[] = "mark:";
 
 static int parse(const char *when, enum kind *ret_kind, double *ret_s, struct strbuf *error)
 {
@@ -26,14 +29,16 @@ static int parse(const char *when, enum kind *ret_kind, double *ret_s, struct st
 	uint64_t ns = 0;
 
 	*ret_kind = back ? FROM_END : FROM_START;
-	if (strcmp(when, "peak") == 0)
+	if (strncmp(when, MARK, strlen(MARK)) == 0 && when[strlen(MARK)])
+		*ret_kind = AT_MARK;
+	else if (strcmp(when, "peak") == 0)
 		*ret_kind = PEAK_LIVE;
 	else if (strcmp(when, "peak-rss") == 0)
 		*ret_kind = PEAK_RSS;
 	else if (units_parse_duration(when + back, &ns) < 0) {
 		strbuf_addf(error,
 			    "\"%.40s\" is no moment; give a time after the start such as 90s, one "
-			    "before the end such as -5m, peak, or peak-rss",
+			    "before the end such as -5m, peak, peak-rss, or mark:NAME",
 			    when);
 		return -EINVAL;
 	}
@@ -49,7 +54,22 @@ int at_check(const char *when, struct strbuf *error)
 	return parse(when, &kind, &s, error);
 }
 
-static size_t find(const struct profile *profile, enum kind kind, double s)
+/* The first moment behind the last mark of that name: what was named is then done. */
+static size_t find_mark(const struct profile *profile, const char *name)
+{
+	size_t mark = profile->n_marks, moment = 0;
+
+	while (mark > 0 && strcmp(profile->marks[mark - 1].name, name) != 0)
+		mark--;
+	if (mark == 0)
+		return PROFILE_NO_MOMENT;
+	while (moment + 1 < profile->n_moments &&
+	       profile->moments[moment].at < profile->marks[mark - 1].at)
+		moment++;
+	return moment;
+}
+
+static size_t find(const struct profile *profile, enum kind kind, double s, const char *when)
 {
 	switch (kind) {
 	case FROM_START:
@@ -60,6 +80,8 @@ static size_t find(const struct profile *profile, enum kind kind, double s)
 		return course_highest(profile, COURSE_LIVE);
 	case PEAK_RSS:
 		return course_highest(profile, COURSE_RSS);
+	case AT_MARK:
+		return find_mark(profile, when + strlen(MARK));
 	}
 	return PROFILE_NO_MOMENT;
 }
@@ -81,6 +103,22 @@ static void say(const char *verb, const struct profile *profile, uint64_t rest)
 			   units_format_bytes(rest, bytes));
 }
 
+/* Why there is no mark of that name. */
+static void list_marks(const struct profile *profile, struct strbuf *error)
+{
+	if (profile->n_marks == 0) {
+		strbuf_adds(error, "the program has marked no moment while it was watched; it does "
+				   "so with MEMTRACE_MARK of memtrace.h");
+		return;
+	}
+	strbuf_adds(error, "the program has marked no such moment; it has marked");
+	for (size_t i = 0; i < profile->n_marks; i++) {
+		strbuf_adds(error, i == 0 ? " \"" : ", \"");
+		label_add_clean(error, profile->marks[i].name);
+		strbuf_addc(error, '"');
+	}
+}
+
 int at_go_to(const char *verb, const char *when, struct profile *profile, struct strbuf *error)
 {
 	enum kind kind;
@@ -91,7 +129,11 @@ int at_go_to(const char *verb, const char *when, struct profile *profile, struct
 
 	if (r < 0)
 		return r;
-	moment = profile->n_moments > 0 ? find(profile, kind, s) : PROFILE_NO_MOMENT;
+	moment = profile->n_moments > 0 ? find(profile, kind, s, when) : PROFILE_NO_MOMENT;
+	if (moment == PROFILE_NO_MOMENT && kind == AT_MARK && profile->n_moments > 0) {
+		list_marks(profile, error);
+		return -ENODATA;
+	}
 	if (moment == PROFILE_NO_MOMENT) {
 		strbuf_adds(error,
 			    "nobody watched this over time; give a session that `memtrace run` "

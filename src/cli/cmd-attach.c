@@ -60,6 +60,7 @@ struct observation {
 	struct region_snapshot snapshot; /* the newest; empty until there is one */
 	struct series *series;           /* NULL: no memory for one */
 	uint64_t began_ns, next_look_ns, next_names_ns;
+	uint64_t next_mark; /* event from which on marks were not seen */
 	struct signals signals;
 	int pidfd;
 	bool injected; /* by us: we leave it as it was */
@@ -98,6 +99,8 @@ static void look(struct observation *observation)
 
 	if (copy)
 		(void)take_snapshot(observation);
+	if (observation->series)
+		observe_marks(observation->series, observation->region, &observation->next_mark);
 	if (observation->series && copy)
 		(void)observe_counted(observation->series, &observation->snapshot,
 				      observation->origin.pid);
@@ -254,8 +257,10 @@ static int observe_with_signals(const struct values *values, struct observation 
 	if (take_snapshot(observation) < 0)
 		log_warning("attach: %d has ended; the report is of the last second before",
 			    (int)origin->pid);
-	if (observation->series)
+	if (observation->series) {
+		observe_marks(observation->series, observation->region, &observation->next_mark);
 		(void)observe_counted(observation->series, &observation->snapshot, origin->pid);
+	}
 	if (observation->ended) {
 		origin_forget_usage(origin);
 	} else {

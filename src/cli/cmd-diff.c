@@ -39,7 +39,7 @@ static const struct option_spec options[] = {
 	{"grep", 0, "REGEX", AT(grep), &option_text,
 	 "only sites with a frame that matches the extended expression"},
 	{"at", 0, "T", AT(at), &option_text,
-	 "OLD as it was at a moment: 90s after the start, -5m before the end, peak or peak-rss"},
+	 "OLD as it was at a moment: 90s after the start, -5m before the end, peak, peak-rss or mark:NAME"},
 	{"to", 0, "T", AT(to), &option_text, "NEW as it was at a moment"},
 	{"no-symbolize", 0, NULL, AT(no_symbolize), &option_flag, "addresses instead of names"},
 	STREAM_COLOR_OPTION(AT(color)),

@@ -22,7 +22,7 @@ static const struct option_spec options[] = {
 	{"exe", 0, "FILE", offsetof(struct values, exe), &option_text,
 	 "where the program of a core file is now"},
 	{"at", 0, "T", offsetof(struct values, at), &option_text,
-	 "as it was at a moment: 90s after the start, -5m before the end, peak or peak-rss"},
+	 "as it was at a moment: 90s after the start, -5m before the end, peak, peak-rss or mark:NAME"},
 	{"no-stop", 0, NULL, offsetof(struct values, no_stop), &option_flag,
 	 "never stop the process, not even for a moment"},
 	{NULL},

@@ -35,11 +35,6 @@ static const struct {
 	[COMPARE_RETAINED] = {"retained_bytes", "retained", true},
 };
 
-static double known(uint64_t bytes)
-{
-	return bytes == UINT64_MAX ? NAN : (double)bytes;
-}
-
 static double value_of(const struct comparison *comparison, size_t round, size_t variant,
 		       enum compare_figure figure)
 {
@@ -52,11 +47,12 @@ static double value_of(const struct comparison *comparison, size_t round, size_t
 	case COMPARE_CPU:
 		return result->cpu_s;
 	case COMPARE_PEAK:
-		return known(result->peak_rss);
+		return profile_known(result->peak_rss);
 	case COMPARE_END:
-		return known(result->end_rss);
+		return profile_known(result->end_rss);
 	default:
-		return fmax(known(result->end_rss) - known(comparison->live_bytes), 0);
+		return fmax(profile_known(result->end_rss) - profile_known(comparison->live_bytes),
+			    0);
 	}
 }
 

@@ -18,12 +18,14 @@
 #include "cli/control.h"
 #include "cli/java-inspect.h"
 #include "cli/observe.h"
+#include "profile/course.h"
 
 /* A region that is new is looked at anew: what was seen of another program says nothing. */
 static void begin_series(struct followed *process)
 {
 	series_free(process->series);
 	process->series = series_new();
+	process->next_mark = 0;
 	process->began_ns = process->next_look_ns = observe_now_ns();
 }
 
@@ -37,6 +39,7 @@ static uint64_t observe(struct followed *process, uint64_t now_ns)
 		return process->next_look_ns;
 	spent_ns = observe_spent_ns();
 	/* without memory for another moment there is one less */
+	observe_marks(process->series, process->region, &process->next_mark);
 	(void)observe_region(process->series, process->region, process->origin.pid);
 	process->next_look_ns =
 		observe_now_ns() +
@@ -227,15 +230,32 @@ static int look(struct follower *follower, struct followed *process, bool live)
 	return !replaced && anything;
 }
 
+/* What was looked at after the end of a process that could not announce it is of its end. */
+static void end_course(struct profile *profile)
+{
+	const double end = profile->process.captured_at;
+	bool is_late = false;
+
+	for (size_t i = 0; i < profile->n_moments; i++) {
+		is_late |= profile->moments[i].at > end;
+		profile->moments[i].at = MIN(profile->moments[i].at, end);
+	}
+	if (is_late)
+		(void)course_find_growth(profile);
+}
+
 /* The moments that were seen, this one included. Without memory for them the session does without. */
 static void give_series(struct followed *process, struct profile *profile)
 {
 	if (!process->series)
 		return;
+	observe_marks(process->series, process->region, &process->next_mark);
 	(void)observe_region(process->series, process->region, process->origin.pid);
 	if (series_finish(process->series, profile) < 0)
 		log_warning("run: no memory for the course of process %d; its session goes without",
 			    (int)process->origin.pid);
+	else if (profile->process.state != PROFILE_RUNNING)
+		end_course(profile);
 }
 
 void followed_finish(struct follower *follower, struct followed *process,

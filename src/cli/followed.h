@@ -14,6 +14,7 @@ struct followed {
 	struct region *region;
 	int pidfd;                       /* negative if the process was gone already */
 	struct series *series;           /* NULL: no memory for one */
+	uint64_t next_mark;              /* event from which on marks were not seen */
 	uint64_t began_ns, next_look_ns; /* CLOCK_MONOTONIC */
 };
 

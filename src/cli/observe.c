@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/macro.h"
 #include "process/procinfo.h"
+#include "region/marks.h"
 
 enum { STATM_MAX = 256, NS_PER_S = 1000000000 };
 
@@ -60,12 +61,18 @@ static uint64_t moment_of(const struct region_snapshot *counted)
 	return counted->taken_ns;
 }
 
+/* Seconds since the epoch of a time by the process's clock. */
+static double time_of(const struct mt_header *header, uint64_t ns)
+{
+	return (double)header->start_realtime_ns / 1e9 +
+	       ((double)ns - (double)header->start_ns) / 1e9;
+}
+
 int observe_counted(struct series *series, const struct region_snapshot *counted, pid_t pid)
 {
 	const struct mt_header *header = &counted->header;
 	struct series_sample sample = {
-		.at = (double)header->start_realtime_ns / 1e9 +
-		      ((double)moment_of(counted) - (double)header->start_ns) / 1e9,
+		.at = time_of(header, moment_of(counted)),
 		.n_sites = counted->n_sites,
 	};
 
@@ -77,6 +84,18 @@ int observe_counted(struct series *series, const struct region_snapshot *counted
 	sample.sites = sites;
 	read_resident(pid, &sample);
 	return series_add(series, &sample);
+}
+
+void observe_marks(struct series *series, struct region *region, uint64_t *since)
+{
+	_cleanup_free_ struct region_mark *marks = NULL;
+	struct mt_header header;
+	size_t n;
+
+	if (region_marks(region, since, &header, &marks, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		(void)series_mark(series, marks[i].name, time_of(&header, marks[i].time_ns));
 }
 
 int observe_region(struct series *series, struct region *region, pid_t pid)

@@ -97,20 +97,15 @@ static double retained(json_t *report)
 	return sum;
 }
 
-static double known(uint64_t bytes)
-{
-	return bytes == UINT64_MAX ? NAN : (double)bytes;
-}
-
 /* What /proc says; false if it is none of that. */
 static bool get_brief(const struct procinfo *info, const char *figure, double *ret)
 {
 	if (strcmp(figure, "rss") == 0)
-		*ret = known(info->rss);
+		*ret = profile_known(info->rss);
 	else if (strcmp(figure, "swap") == 0)
-		*ret = known(info->swap);
+		*ret = profile_known(info->swap);
 	else if (strcmp(figure, "vsz") == 0)
-		*ret = known(info->vsz);
+		*ret = profile_known(info->vsz);
 	else if (strcmp(figure, "threads") == 0)
 		*ret = info->n_threads;
 	else

@@ -15,20 +15,15 @@
 /* From so short a time no growth is told: it is the start of a program. */
 static const double SPAN_MIN_S = 1;
 
-static double known(uint64_t bytes)
-{
-	return bytes == PROFILE_UNKNOWN ? (double)NAN : (double)bytes;
-}
-
 double course_figure(const struct profile_moment *moment, enum course_figure figure)
 {
 	switch (figure) {
 	case COURSE_RSS:
-		return known(moment->rss);
+		return profile_known(moment->rss);
 	case COURSE_LIVE:
-		return known(moment->live);
+		return profile_known(moment->live);
 	default:
-		return fmax(known(moment->anon) - known(moment->live),
+		return fmax(profile_known(moment->anon) - profile_known(moment->live),
 			    moment->anon == PROFILE_UNKNOWN || moment->live == PROFILE_UNKNOWN
 				    ? (double)NAN
 				    : 0.0);

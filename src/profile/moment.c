@@ -171,6 +171,9 @@ int moment_go_to(struct profile *profile, size_t moment, uint64_t *ret_rest)
 	if (r < 0)
 		return r;
 	profile->n_moments = moment + 1;
+	while (profile->n_marks > 0 &&
+	       profile->marks[profile->n_marks - 1].at > profile->moments[moment].at)
+		profile->n_marks--;
 	set_process(&profile->process, &profile->moments[moment]);
 	*ret_rest = set_heap(profile, &profile->moments[moment]);
 	return course_find_growth(profile);

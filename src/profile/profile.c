@@ -63,6 +63,7 @@ struct profile *profile_free(struct profile *profile)
 	free(profile->areas);
 	free(profile->moments);
 	free(profile->points);
+	free(profile->marks);
 	free(profile->java);
 	free(profile->recorded_sites);
 	free(profile->maps_text);
@@ -139,6 +140,9 @@ static bool course_is_valid(const struct profile *profile)
 	for (size_t i = 0; i < profile->n_moments; i++)
 		if (!is_time(profile->moments[i].at) ||
 		    (i > 0 && profile->moments[i].at < profile->moments[i - 1].at))
+			return false;
+	for (size_t i = 0; i < profile->n_marks; i++)
+		if (!is_time(profile->marks[i].at) || !profile->marks[i].name)
 			return false;
 	for (size_t i = 0; i < profile->n_points; i++) {
 		const struct profile_point *point = &profile->points[i];

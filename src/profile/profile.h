@@ -9,6 +9,7 @@
 #ifndef PROFILE_PROFILE_H
 #define PROFILE_PROFILE_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,12 @@
 #include "region/abi.h" /* the enums that the comments name */
 
 #define PROFILE_UNKNOWN UINT64_MAX
+
+/* A figure that may be unknown as a number to reckon with: NAN if it is. */
+static inline double profile_known(uint64_t figure)
+{
+	return figure == PROFILE_UNKNOWN ? (double)NAN : (double)figure;
+}
 
 enum profile_state {
 	PROFILE_RUNNING,
@@ -138,6 +145,12 @@ struct profile_moment {
 	uint64_t highest_rss, highest_live; /* in the time that the moment stands for */
 };
 
+/* A moment that the program has named (include/memtrace.h). */
+struct profile_mark {
+	double at;        /* seconds since the epoch */
+	const char *name; /* in the profile's pool; never NULL, not trusted */
+};
+
 /* What a site held from a moment on, until its next point. */
 struct profile_point {
 	uint32_t site, moment; /* indices */
@@ -189,6 +202,8 @@ struct profile {
 	size_t n_moments;
 	struct profile_point *points; /* by site, then by moment */
 	size_t n_points;
+	struct profile_mark *marks; /* in order of time; of each name the last */
+	size_t n_marks;
 	char *maps_text; /* /proc/PID/smaps as it was, owned; NULL if unknown */
 	struct profile_java *java;
 	size_t n_java;

@@ -134,6 +134,11 @@ static const struct schema_field point_fields[] = {
 	FIELD(profile_point, allocated_blocks, U64),
 };
 
+static const struct schema_field mark_fields[] = {
+	FIELD(profile_mark, at, U64),
+	FIELD(profile_mark, name, NAME),
+};
+
 static const struct schema_field java_fields[] = {
 	FIELD(profile_java, kind, U32),
 	FIELD(profile_java, name, NAME),
@@ -230,6 +235,7 @@ const struct schema_table schema_tables[] = {
 	MANY(SCHEMA_TAG('A', 'R', 'E', 'A'), struct area, area_fields, 8, areas),
 	MANY(SCHEMA_TAG('M', 'O', 'M', 'T'), struct profile_moment, moment_fields, 7, moments),
 	MANY(SCHEMA_TAG('P', 'N', 'T', 'S'), struct profile_point, point_fields, 6, points),
+	MANY(SCHEMA_TAG('M', 'A', 'R', 'K'), struct profile_mark, mark_fields, 2, marks),
 	MANY(SCHEMA_TAG('J', 'A', 'V', 'A'), struct profile_java, java_fields, 4, java),
 };
 const size_t schema_n_tables = ARRAY_SIZE(schema_tables);

@@ -47,6 +47,12 @@ struct slot {
 	bool whole;     /* it was followed since it came to be */
 };
 
+struct mark {
+	char *name;
+	double at;
+	uint64_t row; /* number of the first row behind it, which stays */
+};
+
 struct series {
 	struct row *rows;
 	size_t n_rows;
@@ -57,6 +63,8 @@ struct series {
 	uint32_t n_slots;
 	struct map slot_of; /* site: index in slots */
 	uint32_t n_seen;    /* sites that there were at the sample before */
+	struct mark marks[SERIES_MARKS];
+	size_t n_marks;
 };
 
 struct series *series_new(void)
@@ -70,6 +78,8 @@ struct series *series_free(struct series *series)
 		return NULL;
 	for (size_t i = 0; i < series->n_rows; i++)
 		free(series->rows[i].figures);
+	for (size_t i = 0; i < series->n_marks; i++)
+		free(series->marks[i].name);
 	free(series->rows);
 	map_deinit(&series->slot_of);
 	free(series);
@@ -174,8 +184,30 @@ static int follow_sites(struct series *series, const struct series_sample *sampl
 
 /* ---- moments ---- */
 
+int series_mark(struct series *series, const char *name, double at)
+{
+	size_t i = 0;
+
+	while (i < series->n_marks && strcmp(series->marks[i].name, name) != 0)
+		i++;
+	if (i == SERIES_MARKS)
+		return 0;
+	if (i == series->n_marks) {
+		series->marks[i].name = strdup(name);
+		if (!series->marks[i].name)
+			return -ENOMEM;
+		series->n_marks++;
+	}
+	series->marks[i].at = at;
+	series->marks[i].row = series->n_added + 1;
+	return 0;
+}
+
 static bool has_to_stay(const struct series *series, const struct row *row)
 {
+	for (size_t i = 0; i < series->n_marks; i++)
+		if (series->marks[i].row == row->number)
+			return true;
 	return row->number == 1 || row->number == series->most_rss ||
 	       row->number == series->most_live;
 }
@@ -359,6 +391,30 @@ static int take_moments(const struct series *series, struct profile *profile)
 	return 0;
 }
 
+static int compare_marks(const void *a, const void *b)
+{
+	const struct profile_mark *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+static int take_marks(const struct series *series, struct profile *profile)
+{
+	profile->marks = calloc(series->n_marks + 1, sizeof(*profile->marks));
+	if (!profile->marks)
+		return -ENOMEM;
+	for (size_t i = 0; i < series->n_marks; i++) {
+		const char *name = string_pool_add(profile->strings, series->marks[i].name);
+
+		if (!name)
+			return -ENOMEM;
+		profile->marks[profile->n_marks++] =
+			(struct profile_mark){.at = series->marks[i].at, .name = name};
+	}
+	qsort(profile->marks, profile->n_marks, sizeof(*profile->marks), compare_marks);
+	return 0;
+}
+
 static int take_sites(const struct series *series, struct site_course *courses,
 		      struct profile *profile)
 {
@@ -382,6 +438,8 @@ int series_finish(const struct series *series, struct profile *profile)
 	_cleanup_free_ struct site_course *courses = calloc(profile->n_sites + 1, sizeof(*courses));
 	int r = courses ? take_moments(series, profile) : -ENOMEM;
 
+	if (r >= 0)
+		r = take_marks(series, profile);
 	if (r >= 0)
 		r = take_sites(series, courses, profile);
 	for (size_t i = 0; courses && i < profile->n_sites; i++)

@@ -22,6 +22,7 @@ enum {
 	SERIES_PER_TIER = 64, /* moments of each spacing */
 	SERIES_TIERS = 32,    /* of which the last is never full: 2^32 times the first spacing */
 	SERIES_SITES = 512,   /* whose figures are kept, the heaviest */
+	SERIES_MARKS = 64,    /* names of moments; what comes with other names then is left out */
 };
 
 struct series; /* opaque */
@@ -47,6 +48,12 @@ struct series_sample {
 
 /* The sites of what region_count or region_snapshot took, n_sites of them; the caller frees. -ENOMEM. */
 int series_weigh(const struct region_snapshot *snapshot, struct series_site **ret);
+
+/*
+ * The program has named a moment, at seconds since the epoch. The sample that comes next stays, until the same name
+ * comes again. -ENOMEM.
+ */
+int series_mark(struct series *series, const char *name, double at);
 
 /* -ENOMEM, and nothing was added. */
 int series_add(struct series *series, const struct series_sample *sample);

@@ -57,6 +57,17 @@ static json_t *make_survival(const struct profile *profile)
 	return json;
 }
 
+static json_t *make_marks(const struct profile *profile)
+{
+	json_t *marks = json_array();
+
+	for (size_t i = 0; i < profile->n_marks; i++)
+		json_array_append_new(marks, json_pack("{s:o, s:f}", "name",
+						       json_value_text(profile->marks[i].name),
+						       "at", profile->marks[i].at));
+	return marks;
+}
+
 json_t *json_make_course(const struct profile *profile)
 {
 	json_t *moments;
@@ -66,9 +77,9 @@ json_t *json_make_course(const struct profile *profile)
 	moments = json_array();
 	for (size_t i = 0; i < profile->n_moments; i++)
 		json_array_append_new(moments, make_moment(&profile->moments[i]));
-	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o}", "watched_s", course_span_s(profile),
+	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "watched_s", course_span_s(profile),
 			 "rss", make_figure(profile, COURSE_RSS), "live",
 			 make_figure(profile, COURSE_LIVE), "retained",
 			 make_figure(profile, COURSE_RETAINED), "survival", make_survival(profile),
-			 "moments", moments);
+			 "marks", make_marks(profile), "moments", moments);
 }

@@ -10,12 +10,13 @@
 #include "base/units.h"
 #include "profile/course.h"
 #include "profile/estimate.h"
+#include "profile/label.h"
 #include "profile/survival.h"
 #include "render/spark.h"
 #include "render/text.h"
 #include "render/words.h"
 
-enum { SPARK_COLUMNS = 60, SPARK_MIN = 20, LABEL_COLUMNS = 11 };
+enum { SPARK_COLUMNS = 60, SPARK_MIN = 20, LABEL_COLUMNS = 11, MARKS_SHOWN = 5 };
 
 static int add_growth(struct strbuf *text, const struct growth *growth)
 {
@@ -99,6 +100,25 @@ static int add_survival(struct strbuf *text, const struct profile *profile,
 	return text->error;
 }
 
+/* "half way" after 1.2 s, "done" after 2.5 s: what --at=mark: takes. The last few. */
+static int add_marks(struct strbuf *text, const struct profile *profile,
+		     const struct render_options *options)
+{
+	const size_t first = profile->n_marks > MARKS_SHOWN ? profile->n_marks - MARKS_SHOWN : 0;
+
+	for (size_t i = first; i < profile->n_marks; i++) {
+		const struct profile_mark *mark = &profile->marks[i];
+
+		strbuf_adds(text, i == first ? "\"" : ", \"");
+		label_add_clean(text, mark->name);
+		strbuf_adds(text, "\" after ");
+		words_add_duration(text, options, MAX(mark->at - profile->process.started_at, 0.0));
+	}
+	if (first > 0)
+		strbuf_addf(text, ", and %zu before", first);
+	return text->error;
+}
+
 int text_add_course(struct strbuf *buffer, const struct profile *profile,
 		    const struct render_options *options)
 {
@@ -118,6 +138,10 @@ int text_add_course(struct strbuf *buffer, const struct profile *profile,
 	if (r < 0)
 		return r;
 	text_add_item(buffer, options, "", strbuf_text(&text));
+	strbuf_reset(&text);
+	add_marks(&text, profile, options);
+	if (text.length > 0)
+		text_add_item(buffer, options, "Marks", strbuf_text(&text));
 	strbuf_reset(&text);
 	add_survival(&text, profile, options);
 	if (text.length > 0)

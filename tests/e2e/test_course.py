@@ -2,6 +2,7 @@
 """What run sees over time: growth of places, the course of RSS, peaks, and moments of a session."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -156,3 +157,56 @@ def test_the_page_has_a_timeline(session, tmp_path):
     assert 'class="line rss" d="M' in done.stdout
     assert 'class="line live" d="M' in done.stdout
     assert "grew by" in done.stdout
+
+
+MARKS = r"""
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "memtrace.h"
+
+static char *table[100];
+
+__attribute__((noinline)) static void fill(void)
+{
+	for (int i = 0; i < 100; i++)
+		table[i] = memset(malloc(100000), 1, 100000);
+}
+
+int main(void)
+{
+	usleep(300000);
+	fill();
+	MEMTRACE_MARK("filled");
+	usleep(600000);
+	for (int i = 0; i < 90; i++)
+		free(table[i]);
+	MEMTRACE_MARK("dropped");
+	/* many more events than the ring holds */
+	for (int i = 0; i < 300000; i++) {
+		void *volatile block = malloc(20);
+
+		free(block);
+	}
+	usleep(200000);
+	return 0;
+}
+"""
+
+
+def test_a_moment_that_the_program_has_marked(memtrace, compile_c, tmp_path):
+    program = compile_c(MARKS, "-g", "-O1", "-I", os.path.join(leaks.SOURCE, "..", "..", "include"))
+    session = tmp_path / "marks.memtrace"
+    assert memtrace("run", "--quiet", "--sample=all", "-o", session, "--", program).returncode == 0
+    report = leaks.report(session)
+    assert [mark["name"] for mark in report["course"]["marks"]] == ["filled", "dropped"]
+    assert 'Marks      "filled" after' in memtrace("report", session).stdout
+    filled = json.loads(memtrace("report", "--format=json", "--at=mark:filled", session).stdout)
+    assert filled["heap"]["live_bytes"] == 100 * 100000
+    assert [mark["name"] for mark in filled["course"]["marks"]] == ["filled"]
+    change = json.loads(memtrace("diff", "--format=json", "--at=mark:filled", "--to=mark:dropped", session).stdout)
+    # and a small block of the loop, maybe
+    assert change["diff"]["live_bytes"] == pytest.approx(-90 * 100000, abs=100)
+    unknown = memtrace("report", "--at=mark:other", session)
+    assert unknown.returncode == 1 and 'it has marked "filled", "dropped"' in unknown.stderr

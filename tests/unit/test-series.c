@@ -2,12 +2,14 @@
 #include "profile/series.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/macro.h"
 #include "profile/course.h"
+#include "profile/moment.h"
 #include "profile/session.h"
 #include "sample-profile.h"
 #include "test.h"
@@ -330,6 +332,52 @@ static void a_day_takes_less_than_20_mb(void **state)
 	series_free(series);
 }
 
+static void marked_moments_stay(void **state)
+{
+	struct series *series = series_new();
+	struct series_site *sites = make_sites(2);
+
+	for (int i = 0; i < 20000; i++) {
+		if (i == 777)
+			assert_int_equal(series_mark(series, "warm", START + i - 0.5), 0);
+		/* a name that comes again is the moment where it came last */
+		if (i == 100 || i == 5000)
+			assert_int_equal(series_mark(series, "again", START + i - 0.25), 0);
+		add(series, i, 1000, sites, 2);
+	}
+	struct profile *profile = finish(series, 2);
+
+	assert_int_equal(profile->n_marks, 2);
+	assert_string_equal(profile->marks[0].name, "warm");
+	assert_string_equal(profile->marks[1].name, "again");
+	assert_true(profile->marks[1].at == START + 5000 - 0.25);
+	assert_true(profile->moments[moment_nearest(profile, START + 777)].at == START + 777);
+	assert_true(profile->moments[moment_nearest(profile, START + 5000)].at == START + 5000);
+	assert_false(profile->moments[moment_nearest(profile, START + 100)].at == START + 100);
+	profile_free(profile);
+	free(sites);
+	series_free(series);
+}
+
+static void names_of_marks_are_bounded(void **state)
+{
+	struct series *series = series_new();
+	struct series_site *sites = make_sites(2);
+	char name[32];
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "request %d", i);
+		assert_int_equal(series_mark(series, name, START + i), 0);
+	}
+	add(series, 0, 1000, sites, 2);
+	struct profile *profile = finish(series, 2);
+
+	assert_int_equal(profile->n_marks, SERIES_MARKS);
+	profile_free(profile);
+	free(sites);
+	series_free(series);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +390,8 @@ int main(void)
 		cmocka_unit_test(figures_come_from_the_blocks_and_not_from_counters_that_lag),
 		cmocka_unit_test(looking_costs_less_and_less),
 		cmocka_unit_test(a_day_takes_less_than_20_mb),
+		cmocka_unit_test(marked_moments_stay),
+		cmocka_unit_test(names_of_marks_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
