@@ -156,7 +156,7 @@ int top_draw_help(struct top *top, struct top_lines *lines)
 		"  1 to 8, Tab    the views                   Enter        open what is selected",
 		"  arrows, wheel  move                        Esc          close it",
 		"  < and >        sort by another column      /            show only what matches",
-		"  g              group by function, …        c            tree: the other end",
+		"  g              group by another            c            tree: the other end",
 		"  m              now is the baseline: figures become differences;  M ends that",
 		"  Space          pause, go on                + and -      interval",
 		"  s              save a session file         t            trim; asks first",
@@ -165,12 +165,12 @@ int top_draw_help(struct top *top, struct top_lines *lines)
 		"",
 		"  live is what the program has in blocks, kept what malloc has beyond that;",
 		"  growth is the median slope over the last minute, ~ where that may be chance;",
-		"  ± is one standard error.",
-		"",
-		"  Any key closes this.",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(help); i++)
 		top_lines_add_line(lines, TOP_PLAIN, "%s", help[i]);
-	return 0;
+	top_lines_add_line(lines, TOP_PLAIN, "  %s is one standard error.",
+			   top->options.utf8 ? "±" : "+-");
+	top_lines_add_gap(lines);
+	return top_lines_add_line(lines, TOP_PLAIN, "  Any key closes this.");
 }

@@ -3,6 +3,7 @@
  * top-keys.c: what keys do on the screen of `memtrace top`. A view's own keys come first, but for those that
  * move and those that change the view; what concerns the process is refused where there is none.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,10 @@ static void detach(struct top *top)
 	int r = inject_is_active(pid) > 0 ? inject_detach(pid, &outcome, &error)
 					  : control_stop(pid);
 
-	if (r >= 0)
+	if (r == -ENODATA)
+		snprintf(top->message, sizeof(top->message),
+			 "nothing is being recorded; a begins with it");
+	else if (r >= 0)
 		snprintf(top->message, sizeof(top->message), "recording has ended");
 	else
 		snprintf(top->message, sizeof(top->message), "%s",

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/strbuf.h"
 #include "cli/screen.h"
 #include "cli/verb.h"
 
@@ -44,22 +45,49 @@ int top_draw(struct top *top, struct top_lines *lines, size_t *ret_n_fixed)
 
 /* ---- drawing ---- */
 
+/* What can be done where the screen is now. */
+static const char *offer(const struct top *top)
+{
+	if (top->help)
+		return "any key closes this";
+	if (top->detail != TOP_NO_ITEM)
+		return "Esc goes back, q leaves";
+	if (top->view->draw_detail)
+		return "Enter opens, / filters, q leaves";
+	return top->view == &top_tree ? "Enter unfolds, q leaves" : "? explains the keys, q leaves";
+}
+
+/* How new the figures are. */
+static void add_pace(const struct top *top, struct strbuf *text)
+{
+	if (top_source_pid(top->source) == 0)
+		strbuf_adds(text, "as it was saved");
+	else if (!top->ended)
+		strbuf_addf(text, "every %g s", top->interval_s);
+	else
+		strbuf_adds(text, "as it was at the end");
+}
+
 static void draw_bottom(const struct top_loop *loop, int row)
 {
 	const struct top *top = loop->top;
-	char text[512];
+	_cleanup_(strbuf_deinit) struct strbuf text = {};
+	const bool is_strong = loop->prompt.open || top->message[0];
 
-	if (loop->prompt.open)
-		snprintf(text, sizeof(text), "/%s", loop->prompt.text);
-	else if (top->message[0])
-		snprintf(text, sizeof(text), " %s", top->message);
-	else
-		snprintf(text, sizeof(text),
-			 " %s%severy %g s%s%s%s%s   Enter opens, / filters, q leaves",
-			 top->notice ?: "", top->notice ? "   " : "", top->interval_s,
-			 top->baseline.is_set ? "; since the mark" : "",
-			 top->filter[0] ? "; only /" : "", top->filter, top->filter[0] ? "/" : "");
-	screen_draw_text(row, top->message[0] || loop->prompt.open ? TOP_STRONG : TOP_DIM, text);
+	if (loop->prompt.open) {
+		strbuf_addf(&text, "/%s", loop->prompt.text);
+	} else if (top->message[0]) {
+		strbuf_addf(&text, " %s", top->message);
+	} else {
+		strbuf_addf(&text, " %s%s", top->notice ?: "", top->notice ? "   " : "");
+		add_pace(top, &text);
+		if (top->baseline.is_set)
+			strbuf_adds(&text, "; since the mark");
+		if (top->filter[0])
+			strbuf_addf(&text, "; only /%s/", top->filter);
+		strbuf_addf(&text, "   %s", offer(top));
+	}
+	screen_draw_text(row, is_strong ? TOP_STRONG : TOP_DIM, strbuf_text(&text));
 }
 
 static int draw_all(struct top_loop *loop)

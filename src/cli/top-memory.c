@@ -51,7 +51,9 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 {
 	const struct ledger *ledger = &top->shot->ledger;
 	const uint64_t *was = top->baseline.has_ledger ? top->baseline.resident : NULL;
-	const unsigned bar = top->options.width < TOP_NARROW ? BAR_NARROW : BAR;
+	/* what is only reserved gives way to the names */
+	const bool is_narrow = top->options.width < TOP_NARROW;
+	const unsigned bar = is_narrow ? BAR_NARROW : BAR;
 	struct line sorted[LEDGER_N_OWNERS];
 	char bytes[UNITS_MAX + 2];
 
@@ -60,8 +62,9 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 	for (unsigned i = 0; i < LEDGER_N_OWNERS; i++)
 		sorted[i] = (struct line){(enum ledger_owner)i, ledger->lines[i].resident};
 	qsort(sorted, LEDGER_N_OWNERS, sizeof(*sorted), compare_lines);
-	top_lines_add_line(lines, TOP_TITLE, "%12s%12s%12s   %-*s  %s", was ? "SINCE" : "RESIDENT",
-			   "SWAPPED", "RESERVED", (int)bar, "OF ALL", "WHAT");
+	top_lines_add_line(lines, TOP_TITLE, "%12s%12s%*s   %-*s  %s", was ? "SINCE" : "RESIDENT",
+			   "SWAPPED", is_narrow ? 0 : 12, is_narrow ? "" : "RESERVED", (int)bar,
+			   "OF ALL", "WHAT");
 	for (unsigned i = 0; i < LEDGER_N_OWNERS; i++) {
 		const struct ledger_line *line = &ledger->lines[sorted[i].owner];
 		const uint64_t before = was ? was[sorted[i].owner] : 0;
@@ -73,7 +76,8 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 				   top_format_bytes(top, (int64_t)(line->resident - before), bytes),
 				   12, true);
 		add_bytes(lines, TOP_PLAIN, line->swapped);
-		add_bytes(lines, TOP_PLAIN, line->virtual);
+		if (!is_narrow)
+			add_bytes(lines, TOP_PLAIN, line->virtual);
 		top_lines_add(lines, TOP_PLAIN, "   ");
 		top_add_bar(top, lines, (enum top_style)(TOP_BAR_1 + i % 5), bar, line->resident,
 			    ledger->rss);
@@ -82,7 +86,8 @@ static int draw_ledger(struct top *top, struct top_lines *lines)
 	top_lines_begin(lines, TOP_NO_ITEM);
 	add_bytes(lines, TOP_STRONG, ledger->rss);
 	add_bytes(lines, TOP_PLAIN, ledger->swap);
-	add_bytes(lines, TOP_PLAIN, ledger->vsz);
+	if (!is_narrow)
+		add_bytes(lines, TOP_PLAIN, ledger->vsz);
 	return top_lines_add(lines, TOP_STRONG, "   %-*s  all of it", (int)bar, "");
 }
 

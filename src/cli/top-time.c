@@ -275,7 +275,12 @@ static int draw_events(struct top *top, struct top_lines *lines)
 	for (size_t i = top->shot->n_events; i-- > 0;)
 		draw_event(top, lines, &top->shot->events[i]);
 	if (top->shot->n_events == 0)
-		top_lines_add_line(lines, TOP_DIM, "  nothing has happened");
+		top_lines_add_line(
+			lines, TOP_DIM, "  %s",
+			top_source_pid(top->source) > 0
+				? "nothing has happened"
+				: "events are seen while a process runs; a session or a core "
+				  "has none");
 	return 0;
 }
 

@@ -109,6 +109,33 @@ static void remember_sites(struct top *top, double time_s, bool was_there)
 	}
 }
 
+/* The course that a session has kept; it is over when the session was taken. */
+static void recall(struct top *top)
+{
+	const struct top_shot *shot = top->shot;
+	const struct profile *profile = shot->profile;
+	const double offset_s = shot->time_s - profile->process.captured_at;
+
+	for (size_t i = 0; i < profile->n_moments; i++) {
+		const struct profile_moment *moment = &profile->moments[i];
+
+		remember_moment(top, &(struct top_moment){moment->at + offset_s, moment->rss,
+							  moment->live, PROFILE_UNKNOWN});
+		top_looks_add(&top->looks, moment->at + offset_s);
+	}
+	for (size_t i = 0; i < profile->n_points; i++) {
+		const struct profile_point *point = &profile->points[i];
+		struct top_site *beside = &top->sites[point->site];
+
+		if (beside->series == TOP_NONE)
+			beside->series = begin_series(top, profile->sites[point->site].id, true);
+		if (beside->series != TOP_NONE)
+			top_series_add(&top->series[beside->series],
+				       profile->moments[point->moment].at + offset_s,
+				       point->live_bytes);
+	}
+}
+
 /* What the present pulse says is kept at each site; sign: -1 takes it away again. */
 static void add_kept(struct top *top, double sign)
 {
@@ -222,6 +249,8 @@ static int accept_shot(struct top *top, struct top_shot *shot)
 	top->is_of_pulse = false;
 	if (shot->has_ledger)
 		profile->process.rss = shot->ledger.rss;
+	if (top_source_pid(top->source) == 0)
+		recall(top);
 	remember_sites(top, shot->time_s, was_there);
 	if (is_late && apply_pulse(top) < 0)
 		return -ENOMEM;

@@ -137,6 +137,59 @@ def test_pause_keeps_the_picture(grow, top):
     screen.wait_for("976.6 KiB", gone=["PAUSED"])
 
 
+def test_the_mouse_selects_and_scrolls(grow, top):
+    def report(button, row):
+        screen.press("\033[M" + chr(32 + button) + chr(33 + 5) + chr(33 + row))
+
+    def selected():
+        screen.read()
+        return next((i for i, row in screen.screen.buffer.items() if row[50].reverse), None)
+
+    screen = top(rows=12)
+    screen.wait_for("make_cache", "leak (victims/grow.c")
+    lines = screen.text().splitlines()
+    first, second = find_line(lines, "make_cache"), find_line(lines, "leak (victims/grow.c")
+    assert selected() == first
+    report(0, second)
+    screen.press(ENTER)
+    screen.wait_for("leak  victims/grow.c")
+    screen.press(ESCAPE)
+    screen.wait_for("ALLOCATED BY")
+    assert selected() == second
+    screen.press("5\033[1~")
+    text = screen.wait_for("PERM", "libc.so.6")
+    uppermost = text.splitlines()[find_line(text.splitlines(), "PERM") + 1].split("p ")[1]
+    for _ in range(8):
+        report(65, 8)
+    screen.wait_for("PERM", gone=[uppermost])
+    for _ in range(8):
+        report(64, 8)
+    screen.wait_for(uppermost)
+    assert screen.close() == 0
+
+
+def test_the_agent_goes_in_and_out_by_keys(tmp_path):
+    with subprocess.Popen([f"{leaks.VICTIMS}/grow"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as plain:
+        assert plain.stdout.readline() == "ready\n"
+        screen = Terminal([leaks.MEMTRACE, "top", "--interval=250ms", str(plain.pid)], cwd=tmp_path)
+        screen.wait_for("The process has no agent", "Press a to put one into it")
+        screen.press("d")
+        screen.wait_for("nothing is being recorded; a begins with it")
+        screen.press("a")
+        screen.wait_for("recording: stopped thread", "d ends it")
+        plain.stdin.write("\n")
+        plain.stdin.flush()
+        assert plain.stdout.readline() == "done\n"
+        screen.wait_for("leak (victims/grow.c")
+        screen.press("a")
+        screen.wait_for("the agent is there already")
+        screen.press("d")
+        screen.wait_for("recording has ended")
+        assert screen.close() == 0
+        plain.stdin.close()
+        assert plain.wait(timeout=30) == 0
+
+
 def test_saving_writes_a_session(grow, top, memtrace, tmp_path):
     screen = top()
     screen.wait_for("leak (victims/grow.c")
@@ -397,7 +450,7 @@ int main(void)
             text = screen.wait_for("malloc_trim(0) gives back", "y does it")
             assert re.search(r"gives back 3\d\.\d MiB", text)
             screen.press("n")
-            screen.wait_for("Enter opens", gone=["y does it"])
+            screen.wait_for("explains the keys", gone=["y does it"])
             screen.press("t")
             screen.wait_for("y does it")
             screen.press("y")
