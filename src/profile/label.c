@@ -122,27 +122,61 @@ static bool begins_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Whether the call stands in code that came with the system: in a library or, inlined, in a header. */
+static bool begins_with_any(const char *path, const char *const *directories, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (begins_with(path, directories[i]))
+			return true;
+	return false;
+}
+
+static bool is_one_of(const char *path, const char *const *names, size_t n)
+{
+	const char *base = label_base_name(path);
+
+	for (size_t i = 0; i < n; i++)
+		if (begins_with(base, names[i]))
+			return true;
+	return false;
+}
+
+/* Whether the program is one that the system brought: an interpreter, a server. Then no code is its user's own. */
+static bool is_system_program(const struct profile *profile)
+{
+	static const char *const directories[] = {"/usr/bin/", "/usr/sbin/",    "/bin/",
+						  "/sbin/",    "/usr/libexec/", "/usr/lib/"};
+
+	return begins_with_any(profile->process.exe, directories, ARRAY_SIZE(directories));
+}
+
+/*
+ * Whether the call stands in code that says nothing about who wanted the memory: in a library of the
+ * system or, inlined, in a header. Of a program that is the system's as well, its libraries are what is
+ * known of it, and only the C and C++ libraries say nothing.
+ */
 static bool is_of_system(const struct profile *profile, const struct profile_location *location,
 			 const struct profile_frame *frame)
 {
 	static const char *const directories[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"};
+	static const char *const languages[] = {"libc.",    "libstdc++.",  "libgcc_s.",
+						"ld-linux", "libpthread.", "libc++"};
 	/* a JDK may stand anywhere */
 	static const char *const jdk[] = {"libjvm.so", "libjli.so", "libjava.so",  "libzip.so",
 					  "libnio.so", "libnet.so", "libjimage.so"};
+	const char *path;
 
 	if (java_is_own(location, frame))
 		return true;
 	if (frame->file && begins_with(frame->file, "/usr/include/"))
 		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(directories) && location->module != PROFILE_NO_MODULE;
-	     i++)
-		if (begins_with(profile->modules[location->module].path, directories[i]))
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(jdk) && location->module != PROFILE_NO_MODULE; i++)
-		if (strcmp(label_base_name(profile->modules[location->module].path), jdk[i]) == 0)
-			return true;
-	return false;
+	if (location->module == PROFILE_NO_MODULE)
+		return false;
+	path = profile->modules[location->module].path;
+	if (is_one_of(path, jdk, ARRAY_SIZE(jdk)))
+		return true;
+	if (!begins_with_any(path, directories, ARRAY_SIZE(directories)))
+		return false;
+	return !is_system_program(profile) || is_one_of(path, languages, ARRAY_SIZE(languages));
 }
 
 /*
@@ -173,14 +207,49 @@ struct call {
 };
 
 /* How well a call would do as the place that is named. */
-static int rate_place(const struct profile *profile, const struct call *call)
+enum { PLACE_NONE, PLACE_NAMELESS, PLACE_WRAPPER, PLACE_NAMED, PLACE_WRAPPER_LINE, PLACE_LINE };
+
+static int rate_place(const struct profile *profile, const struct call *call, bool lines_count)
 {
+	const bool has_line = call->frame->file && lines_count;
+
 	if (is_of_system(profile, call->location, call->frame) ||
-	    label_is_start(call->frame->function))
-		return 0;
-	if (!call->frame->file)
-		return 1;
-	return is_wrapper(call->frame->function) ? 2 : 3;
+	    label_is_start(call->frame->function) ||
+	    (!call->frame->function && call->location->module == PROFILE_NO_MODULE))
+		return PLACE_NONE;
+	if (is_wrapper(call->frame->function))
+		return has_line ? PLACE_WRAPPER_LINE : PLACE_WRAPPER;
+	return has_line ? PLACE_LINE : call->frame->function ? PLACE_NAMED : PLACE_NAMELESS;
+}
+
+/*
+ * Whether lines tell own code from other code in the stack's calls of a module. Where most of them have none, it
+ * is the other way about: a library that was linked in with its lines, in a program without.
+ */
+static bool do_lines_count(const struct profile *profile, const struct profile_site *site,
+			   uint32_t module)
+{
+	uint32_t with = 0, without = 0;
+
+	for (uint32_t i = 0; i < site->n_locations; i++) {
+		const struct profile_location *location = profile_location_get(profile, site, i);
+		const struct profile_frame *frame = &profile->frames[location->first_frame];
+
+		if (location->module != module || label_is_start(frame->function))
+			continue;
+		with += frame->file != NULL;
+		without += frame->file == NULL;
+	}
+	return with >= without;
+}
+
+/* A name is better than none, but not that of another module, which may be anything further out. */
+static bool is_better(int best, const struct call *found, int rate, const struct call *call)
+{
+	if (best == PLACE_NAMELESS && rate <= PLACE_NAMED &&
+	    call->location->module != found->location->module)
+		return false;
+	return rate > best;
 }
 
 /*
@@ -192,20 +261,25 @@ static struct call find_place(const struct profile *profile, const struct profil
 			      struct call *ret_inner)
 {
 	struct call found, before = {};
-	int best = 0;
+	uint32_t module = PROFILE_NO_MODULE;
+	bool lines_count = true;
+	int best = PLACE_NONE;
 
 	found.location = profile_location_get(profile, site, 0);
 	found.frame = &profile->frames[found.location->first_frame];
 	*ret_inner = found;
 
-	for (uint32_t i = 0; i < site->n_locations && best < 3; i++) {
+	for (uint32_t i = 0; i < site->n_locations && best < PLACE_LINE; i++) {
 		struct call call = {.location = profile_location_get(profile, site, i)};
 
-		for (uint32_t f = 0; f < call.location->n_frames && best < 3; f++) {
+		if (call.location->module != module)
+			lines_count = do_lines_count(profile, site, call.location->module);
+		module = call.location->module;
+		for (uint32_t f = 0; f < call.location->n_frames && best < PLACE_LINE; f++) {
 			call.frame = &profile->frames[call.location->first_frame + f];
-			const int rate = rate_place(profile, &call);
+			const int rate = rate_place(profile, &call, lines_count);
 
-			if (rate > best) {
+			if (is_better(best, &found, rate, &call)) {
 				best = rate;
 				found = call;
 				*ret_inner = before.frame ? before : call;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "profile/label.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/map.h"
 #include "sample-profile.h"
 #include "test.h"
@@ -67,6 +70,47 @@ static void without_any_line_it_is_the_module(void **state)
 	profile_free(profile);
 }
 
+static void set(char **text, const char *to)
+{
+	free(*text);
+	*text = strdup(to);
+	assert_non_null(*text);
+}
+
+static void of_a_program_of_the_system_its_libraries_are_the_program(void **state)
+{
+	struct profile *profile = sample_profile();
+
+	for (size_t i = 0; i < profile->n_frames; i++)
+		profile->frames[i].file = NULL;
+	for (size_t i = 0; i < profile->n_modules; i++)
+		if (strstr(profile->modules[i].path, "plugin.so"))
+			set(&profile->modules[i].path, "/usr/lib/ruby/plugin.so");
+	/* of a program of one's own, a library in /usr/lib is somebody else's */
+	assert_site(profile, 3, "plugin.so+0x1233 for main (leaky)");
+	set(&profile->process.exe, "/usr/bin/ruby3.1");
+	assert_site(profile, 3, "plugin.so+0x1233");
+	assert_site(profile, 2, "strdup for parse_line (leaky)");
+	profile_free(profile);
+}
+
+/* A library that was linked in with its lines is not whose program it is. */
+static void lines_of_a_few_calls_do_not_count(void **state)
+{
+	struct profile *profile = sample_profile();
+	const struct profile_site *site = &profile->sites[0];
+	const uint32_t last = site->n_locations - 1;
+	struct profile_frame *outer;
+
+	for (size_t i = 0; i < profile->n_frames; i++)
+		profile->frames[i].file = NULL;
+	outer = &profile->frames[profile_location_get(profile, site, last)->first_frame];
+	outer->function = "uv_run";
+	outer->file = "src/unix/core.c";
+	assert_site(profile, 0, "make_node (leaky)");
+	profile_free(profile);
+}
+
 static void paths_are_as_long_as_they_need_to_be(void **state)
 {
 	assert_string_equal(label_path_tail("/usr/src/app/src/list.c"), "src/list.c");
@@ -93,6 +137,8 @@ int main(void)
 		cmocka_unit_test(a_site_is_who_allocated_and_where),
 		cmocka_unit_test(the_programs_own_code_goes_before_the_systems),
 		cmocka_unit_test(without_any_line_it_is_the_module),
+		cmocka_unit_test(of_a_program_of_the_system_its_libraries_are_the_program),
+		cmocka_unit_test(lines_of_a_few_calls_do_not_count),
 		cmocka_unit_test(paths_are_as_long_as_they_need_to_be),
 		cmocka_unit_test(control_characters_are_replaced),
 	};
