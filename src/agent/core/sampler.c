@@ -10,24 +10,24 @@
  * Control, for MT_SAMPLING_AUTO. It begins with 0, everything, and looks again whenever recording has
  * taken another SAMPLER_CHECK_NS, or time has passed by SAMPLER_LOOK_NS. Two budgets:
  *
- *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.2 % of the process's CPU
- *		time, or of the time passed if that is more, but never 0.8 % of its CPU time: a server that
- *		sleeps most of the time has as few samples by its CPU time as nobody can find a leak
- *		with, and nobody misses 0.2 % of one core. While somebody looks on (the screen of `run --top`)
- *		that last bound is lifted, so that a leak of a megabyte a second is seen soon; until SAMPLER_EXACT samples are taken,
- *		SAMPLER_PATIENCE_NS plus that, so that whether a small program is recorded exactly does not
- *		depend on how busy the machine is. As long as everything is recorded, 2 % of the time passed
- *		is added, up to SAMPLER_SLOW_NS: a program that allocates slowly stays exact for longer. With the first interval the account begins
- *		anew: what the exact beginning took is paid for. A Java machine, or an interpreter that loads
- *		its modules, uses all of it within its first second, and would otherwise pay for it with a
- *		wide interval through the first 20 s of CPU time of what people want to see. When the budget
- *		is exceeded, the interval becomes what would have cost 0.14 % since the last look (of the time
- *		passed, up to 0.5 % of the CPU time): bytes allocated · time per sample / that part of the
- *		time that was not ours, four times the present one at most. It is halved again when a quarter
- *		of it would do, or a half while no quarter of the budget is used, or a sixteenth while the
- *		budget is not yet regained. What lies between these is the hysteresis. The shares are well below the 1 % that people are
- *		promised, because a sampled block costs more again outside the recorder: a slow path of
- *		the allocator, code, pages and cache lines that are cold.
+ *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.2 % of the process's CPU time, or
+ *		of the time passed if that is more, but never 0.8 % of its CPU time: a server that sleeps most of
+ *		the time has as few samples by its CPU time as nobody can find a leak with, and nobody misses 0.2 %
+ *		of one core. While somebody looks on (the screen of `run --top`) that last bound is lifted, so that
+ *		a leak of a megabyte a second is seen soon; until SAMPLER_EXACT samples are taken,
+ *		SAMPLER_PATIENCE_NS plus that, so that whether a small program is recorded exactly does not depend
+ *		on how busy the machine is. As long as everything is recorded, 2 % of the time passed is added, up
+ *		to SAMPLER_SLOW_NS: a program that allocates slowly stays exact for longer. With the first interval
+ *		the account begins anew: what the exact beginning took is paid for. A Java machine, or an
+ *		interpreter that loads its modules, uses all of it within its first second, and would otherwise pay
+ *		for it with a wide interval through the first 20 s of CPU time of what people want to see. When the
+ *		budget is exceeded, the interval becomes what would have cost 0.14 % since the last look (of the
+ *		time passed, up to 0.5 % of the CPU time): bytes allocated · time per sample / that part of the time
+ *		that was not ours, four times the present one at most. It is halved again when a quarter of it would
+ *		do, or a half while no quarter of the budget is used, or a sixteenth while the budget is not yet
+ *		regained. What lies between these is the hysteresis. The shares are well below the 1 % that people
+ *		are promised, because a sampled block costs more again outside the recorder: a slow path of the
+ *		allocator, code, pages and cache lines that are cold.
  *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
  *		used, none; beyond, the interval doubles with each further eighth of that.
  *
