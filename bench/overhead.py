@@ -15,6 +15,8 @@ from peers import chosen
 from runs import agent, run_round
 from workloads import Redis, cfrac, larson
 
+SAMPLED_EACH = 512  # bytes: often enough to measure what one sample costs
+
 
 def own_bytes(build, workload):
     """memtrace's own resident bytes, at the end of a run; of a server, when its clients have done their work."""
@@ -71,6 +73,34 @@ def count_instructions(build, variants, names, progress):
     return rows
 
 
+def recorded_samples(build, workload, interval):
+    memtrace = os.path.join(build, "src", "cli", "memtrace")
+    with tempfile.TemporaryDirectory() as directory:
+        target = os.path.join(directory, "session.memtrace")
+        subprocess.run([memtrace, "run", "--quiet", f"--sample={interval}", "-o", target, "--", *workload.command],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        report = subprocess.run([memtrace, "report", "--format=json", "--no-symbolize", target], check=True,
+                                capture_output=True)
+        return json.loads(report.stdout)["agent"]["sampling"]["samples"]
+
+
+def sample_costs(build, rounds, names, progress):
+    """What one sample costs: everything that comes with it, the slow ways of malloc and free, too."""
+    variants = [agent(build, "off", "off"), agent(build, "sampled", str(SAMPLED_EACH))]
+    rows = []
+    for workload in chosen([cfrac(build)], names):
+        n_samples = recorded_samples(build, workload, SAMPLED_EACH)
+        costs = []
+        for number in range(rounds):
+            progress(f"{workload.name} with many samples, round {number + 1} of {rounds}")
+            pair = run_round(workload, variants, number)
+            costs.append((pair["sampled"].cpu_s - pair["off"].cpu_s) / n_samples * 1e9)
+        cost, low, high = spread(costs)
+        rows.append({"workload": workload.name, "samples": n_samples, "sample_ns": cost, "sample_ns_low": low,
+                     "sample_ns_high": high})
+    return rows
+
+
 def run_overhead(build, rounds, names, progress):
     rows = []
     variants = [agent(build, "off", "off"), agent(build, "auto")]
@@ -86,7 +116,8 @@ def run_overhead(build, rounds, names, progress):
         rows.append({"workload": workload.name, "cpu_off_s": spread(pair["off"].cpu_s for pair in pairs)[0],
                      "cpu_auto_s": spread(pair["auto"].cpu_s for pair in pairs)[0], "ratio": ratio,
                      "ratio_quartile_low": low, "ratio_quartile_high": high, "own_bytes": own_bytes(build, workload)})
-    return {"rows": rows, "counted": count_instructions(build, variants, names, progress)}
+    return {"rows": rows, "counted": count_instructions(build, variants, names, progress),
+            "samples": sample_costs(build, rounds, names, progress)}
 
 
 def print_overhead(overhead):
@@ -99,4 +130,7 @@ def print_overhead(overhead):
     for row in overhead["counted"]:
         print(f"{row['workload']:<8} off {row['instructions_off'] / 1e9:6.2f} G  auto {row['instructions_auto'] / 1e9:6.2f} G"
               f"  ratio {row['ratio']:.4f} of instructions, by callgrind; {row['ratio_later']:.4f} after the exact beginning")
+    for row in overhead["samples"]:
+        print(f"{row['workload']:<8} {row['sample_ns']:.0f} ns ({row['sample_ns_low']:.0f}, {row['sample_ns_high']:.0f})"
+              f" a sample, warm, with its stack and its end: {row['samples']} samples, one in {SAMPLED_EACH} bytes")
     print()
