@@ -198,6 +198,15 @@ static _always_inline_ bool recall_leave(struct recall *recall, struct recall_wa
 	return recall_chain_leave(&recall->chains, walk);
 }
 
+/* recall_note where the frame is not told: a function of its own, so that the walk of the other stays in registers. */
+static _noinline_ uint32_t recall_note_from_here(struct recall *recall,
+						 const struct unwind_stack *stack)
+{
+	struct recall_walk walk = recall_begin_walk(recall, stack);
+
+	return recall_leave(recall, &walk) ? recall_find_note(recall, &walk) : 0;
+}
+
 _noinline_ uint32_t recall_note(struct recall *recall, const struct unwind_stack *stack,
 				const struct unwind_caller *caller)
 {
@@ -205,8 +214,8 @@ _noinline_ uint32_t recall_note(struct recall *recall, const struct unwind_stack
 
 	if (unlikely(recall->pause || !recall_is_entered(recall, stack->end)))
 		return 0;
-	if (unlikely(!recall_begin_at(&walk, caller)) && !recall_leave(recall, &walk))
-		return 0;
+	if (unlikely(!recall_begin_at(&walk, caller)))
+		return recall_note_from_here(recall, stack);
 	return recall_find_note(recall, &walk);
 }
 
