@@ -8,26 +8,19 @@
  *
  *	| header | stacks | sites | live | maps | threads | strings | ring | modules |
  *
- * Each table begins on a boundary of 64 KiB, the largest page size, and is made ready as it fills, in steps
- * that double from a page to 64 KiB, so that a small program pays for little: MADV_POPULATE_WRITE, because a store into a sparse file for which the kernel has no
- * memory left would be a SIGBUS in the program, while madvise only fails and the table counts as full;
- * and MADV_DODUMP, because core files contain shared files whole, holes included, unless told
- * otherwise. Ring and modules are small and ready at once.
+ * Each table begins on a boundary of 64 KiB, the largest page size.
  *
  * Context: writer_create on the thread that starts recording, writer_create_child under the lock of
- * fork-guard.h, the rest by any thread and in signal handlers, without locks.
+ * fork-guard.h.
  */
 #include "agent/core/writer.h"
 
 #include "agent/core/core.h"
 #include "agent/core/sys.h"
-#include "region/ring.h"
+#include "agent/core/writer-fill.h"
 
 enum {
-	WRITER_STEP = 65536, /* bytes, a multiple of every page size */
 	WRITER_MIN_MEMORY = 1 << 20,
-	WRITER_LIVE_MIRROR = 32, /* live.c */
-	WRITER_LIVE_INDEX = 32,  /* blockindex.c, on the average */
 	WRITER_MFD_CLOEXEC = 1,
 	WRITER_MFD_ALLOW_SEALING = 2,
 	WRITER_MFD_NOEXEC_SEAL = 8,
@@ -40,19 +33,6 @@ enum {
 
 struct writer writer;
 
-/* Bytes from each table's start that are ready. Written by any thread, only upwards. */
-static uint64_t writer_ready[WRITER_N_TABLES];
-/* Bytes of private memory that go with an entry: mirrors and indices. */
-static uint16_t writer_private_size[WRITER_N_TABLES] = {
-	[WRITER_SITES] = 16,
-	[WRITER_LIVE] = WRITER_LIVE_MIRROR,
-	[WRITER_MAPS] = 64,
-};
-/* Bytes that all tables together may take, and what is left of them. */
-static int64_t writer_memory, writer_left;
-/* Bytes of strings that are given away. */
-static uint64_t writer_strings_used;
-
 static uint64_t writer_limit(int resource)
 {
 	uint64_t limit[2] = {UINT64_MAX, UINT64_MAX};
@@ -60,13 +40,6 @@ static uint64_t writer_limit(int resource)
 	sys_call4(SYS_NR_prlimit64, 0, resource, 0, (long)limit);
 	return limit[0];
 }
-
-static const uint32_t writer_entry_size[WRITER_N_TABLES] = {
-	[WRITER_STACKS] = sizeof(uint64_t),          [WRITER_SITES] = sizeof(struct mt_site),
-	[WRITER_LIVE] = sizeof(struct mt_live),      [WRITER_MAPS] = sizeof(struct mt_map),
-	[WRITER_RING] = sizeof(struct mt_event),     [WRITER_MODULES] = sizeof(struct mt_module),
-	[WRITER_THREADS] = sizeof(struct mt_thread), [WRITER_STRINGS] = 1,
-};
 
 /*
  * Fills in the tables of a region for that much memory; returns the region's size. Each of the large
@@ -99,15 +72,6 @@ static uint64_t writer_lay_out(const struct core_config *config, uint64_t memory
 				   (uint64_t)WRITER_STEP);
 	}
 	return offset;
-}
-
-/* The header has them in a row, in the order of enum writer_table. */
-static struct mt_table *writer_tables(struct mt_header *header)
-{
-	assert_offset(struct mt_header, strings,
-		      offsetof(struct mt_header, stacks) +
-			      WRITER_STRINGS * sizeof(struct mt_table));
-	return &header->stacks;
 }
 
 static void writer_set_pointers(struct mt_header *header)
@@ -167,75 +131,6 @@ static int writer_map_new(uint64_t size, int *ret_fd, void **ret_base)
 	return 0;
 }
 
-/* Ready means: the kernel has the memory, and core files have it. Older kernels cannot populate. */
-static bool writer_prepare(char *start, uint64_t size)
-{
-	int r = sys_madvise(start, size, SYS_MADV_POPULATE_WRITE);
-
-	if (r < 0 && r != -SYS_EINVAL)
-		return false;
-	sys_madvise(start, size, SYS_MADV_DODUMP);
-	return true;
-}
-
-/* Where the next step ends that makes a table, ready up to there, ready up to end. */
-static uint64_t writer_step_end(uint64_t ready, uint64_t end)
-{
-	const uint64_t step = MAX((uint64_t)sys_page_size(), ready);
-
-	return ALIGN_UP(end, MIN(step, (uint64_t)WRITER_STEP));
-}
-
-/* What a table's next size bytes cost, with the private memory that goes with its entries. */
-static int64_t writer_cost(enum writer_table table, uint64_t size)
-{
-	return (int64_t)(size + size / writer_entry_size[table] * writer_private_size[table]);
-}
-
-bool writer_make_ready(enum writer_table table, uint64_t n_entries)
-{
-	const struct mt_table *place = &writer_tables(writer.header)[table];
-	uint64_t end = n_entries * writer_entry_size[table];
-	uint64_t ready = __atomic_load_n(&writer_ready[table], __ATOMIC_RELAXED);
-	int64_t cost;
-
-	if (likely(end <= ready))
-		return true;
-	end = writer_step_end(ready, end);
-	cost = writer_cost(table, end - ready);
-	/* the first piece of each table is always given */
-	if (ready > 0 && cost > __atomic_load_n(&writer_left, __ATOMIC_RELAXED))
-		return false;
-	/* two threads may do this at once; nothing is lost by doing it twice */
-	if (!writer_prepare((char *)writer.header + place->offset + ready, end - ready))
-		return false;
-	if (__atomic_compare_exchange_n(&writer_ready[table], &ready, end, false, __ATOMIC_RELAXED,
-					__ATOMIC_RELAXED))
-		__atomic_fetch_sub(&writer_left, cost, __ATOMIC_RELAXED);
-	return end <= __atomic_load_n(&writer_ready[table], __ATOMIC_RELAXED) ||
-	       writer_make_ready(table, n_entries);
-}
-
-bool writer_is_scarce(void)
-{
-	return __atomic_load_n(&writer_left, __ATOMIC_RELAXED) < writer_memory / 32;
-}
-
-/* The header, and what is always there of each table. */
-static bool writer_begin(struct mt_header *header)
-{
-	struct mt_table *tables = writer_tables(header);
-
-	if (!writer_prepare((char *)header, ALIGN_UP(sizeof(*header), sys_page_size())))
-		return false;
-	for (unsigned i = 0; i < WRITER_N_TABLES; i++)
-		__atomic_store_n(&writer_ready[i], 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&writer_left, writer_memory, __ATOMIC_RELAXED);
-	sys_madvise((char *)header + tables[WRITER_RING].offset,
-		    tables[WRITER_THREADS].offset - tables[WRITER_RING].offset, SYS_MADV_DODUMP);
-	return true;
-}
-
 /* Tries sizes downwards from what the configuration and the process's limits allow. */
 static int writer_map_largest(const struct core_config *config, int *ret_fd, void **ret_base,
 			      struct mt_table *ret_tables, uint64_t *ret_memory)
@@ -276,12 +171,11 @@ int writer_create(const struct core_config *config, int *ret_fd)
 	if (r < 0)
 		return r;
 	header = base;
-	writer_memory = (int64_t)memory;
 	if (!config->tags)
-		writer_private_size[WRITER_LIVE] = WRITER_LIVE_MIRROR + WRITER_LIVE_INDEX;
+		writer_expect_index();
 	memcpy(writer_tables(header), tables, sizeof(tables));
 	writer_seal(fd, base, header->region_size);
-	if (!writer_begin(header)) {
+	if (!writer_begin(header, (int64_t)memory, 1)) {
 		sys_unmap(base, header->region_size);
 		sys_close(fd);
 		return -SYS_ENOMEM;
@@ -289,7 +183,6 @@ int writer_create(const struct core_config *config, int *ret_fd)
 	header->version = MT_VERSION;
 	header->header_size = sizeof(struct mt_header);
 	header->max_memory = memory;
-	writer_strings_used = 1;
 	header->n_strings = 1;
 	writer_set_pointers(header);
 	sys_note_mapping(base, header->region_size);
@@ -381,72 +274,11 @@ int writer_create_child(int *ret_fd)
 		return -SYS_ENOMEM;
 	}
 	writer_seal(fd, old, size);
-	writer_begin(old);
-	writer_strings_used = writer.header->n_strings;
+	writer_begin(old, 0, writer.header->n_strings);
 	writer_make_ready(WRITER_STACKS, writer.header->n_stacks);
 	writer_make_ready(WRITER_SITES, writer.header->n_sites);
 	writer_make_ready(WRITER_THREADS, writer.header->n_threads);
 	writer_make_ready(WRITER_STRINGS, writer.header->n_strings);
 	*ret_fd = fd;
 	return 0;
-}
-
-void writer_publish(enum mt_state state)
-{
-	__atomic_store_n(&writer.header->state, state, __ATOMIC_RELAXED);
-	/* pairs with the reader's load of magic: everything else is laid out */
-	__atomic_store_n(&writer.header->magic, MT_MAGIC, __ATOMIC_RELEASE);
-}
-
-void writer_raise32(uint32_t *mark, uint32_t value)
-{
-	uint32_t old = __atomic_load_n(mark, __ATOMIC_RELAXED);
-
-	/* release pairs with readers of the mark, who then look at the entries below it */
-	while (old < value && !__atomic_compare_exchange_n(mark, &old, value, true,
-							   __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-}
-
-void writer_raise64(uint64_t *mark, uint64_t value)
-{
-	uint64_t old = __atomic_load_n(mark, __ATOMIC_RELAXED);
-
-	while (old < value && !__atomic_compare_exchange_n(mark, &old, value, true,
-							   __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-}
-
-uint32_t writer_add_string(const char *string, uint32_t length)
-{
-	uint64_t old = __atomic_load_n(&writer_strings_used, __ATOMIC_RELAXED), end;
-
-	do {
-		end = old + length + 1;
-		if (length > MT_PATH_MAX || end > writer.strings_capacity ||
-		    !writer_make_ready(WRITER_STRINGS, end))
-			return 0;
-	} while (!__atomic_compare_exchange_n(&writer_strings_used, &old, end, true,
-					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-	memcpy(writer.strings + old, string, length);
-	writer.strings[old + length] = 0;
-	writer_raise64(&writer.header->n_strings, end);
-	return (uint32_t)old;
-}
-
-void writer_put_event(const struct mt_event *event)
-{
-	ring_put(writer.ring, writer.ring_capacity, &writer.header->n_events, event);
-}
-
-void writer_set_flag(uint32_t flag)
-{
-	if ((__atomic_load_n(&writer.header->flags, __ATOMIC_RELAXED) & flag) != flag)
-		__atomic_fetch_or(&writer.header->flags, flag, __ATOMIC_RELAXED);
-}
-
-void writer_count_lost(uint64_t *counter)
-{
-	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
-	writer_set_flag(MT_HEADER_INEXACT);
 }
