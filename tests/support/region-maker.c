@@ -157,8 +157,14 @@ static void count(struct region_maker *maker, uint32_t index, uint64_t size)
 {
 	struct mt_site *site = region_maker_entry(maker, &maker->header->sites, index);
 
-	site->alloc_bytes += size;
-	site->alloc_blocks += MT_BLOCKS_ONE;
+	/* in turn by the site's owner and by others */
+	if (site->alloc_samples % 2) {
+		site->own_bytes += size;
+		site->own_blocks++;
+	} else {
+		site->alloc_bytes += size;
+		site->alloc_blocks += MT_BLOCKS_ONE;
+	}
 	site->alloc_samples++;
 	maker->header->samples++;
 }

@@ -432,8 +432,10 @@ static void counters_that_lag_are_filled_in(void **state)
 	region_maker_add_live(&maker, 0x6000, 30, 1, 0);
 	site = region_maker_entry(&maker, &maker.header->sites, 1);
 	/* one block was added and is live, the other one was not; a third one was freed by another thread */
-	site->alloc_bytes = 10;
-	site->alloc_blocks = MT_BLOCKS_ONE;
+	site->alloc_bytes = 4;
+	site->own_bytes = 6;
+	site->alloc_blocks = 0;
+	site->own_blocks = 1;
 	site->alloc_samples = 1;
 	site->freed_bytes = 7;
 	site->freed_blocks = MT_BLOCKS_ONE;
@@ -445,6 +447,7 @@ static void counters_that_lag_are_filled_in(void **state)
 	sampled->interval = 512;
 	site = region_maker_entry(&maker, &maker.header->sites, 2);
 	site->alloc_bytes = 20;
+	site->own_bytes = 0;
 	snapshot_made(&maker, 0, &snapshot);
 	assert_int_equal(snapshot.n_live, 4);
 	assert_int_equal(snapshot.sites[1].alloc_bytes, 47);

@@ -115,7 +115,50 @@ static void body_a_full_table_gives_no_site(void)
 	thread_leave(thread);
 }
 
+static void *count_as_another(void *arg)
+{
+	const uint32_t site = *(uint32_t *)arg;
+	struct thread *thread = thread_enter();
+
+	check(!sites_is_own(thread, site));
+	sites_add_exact(site, 7);
+	thread_leave(thread);
+	return NULL;
+}
+
+static void body_the_owner_counts_apart(void)
+{
+	struct core_config config = harness_config();
+	const struct mt_site *entry;
+	struct thread *thread;
+	pthread_t other;
+	uint32_t site;
+
+	harness_start(&config);
+	thread = thread_enter();
+	site = get(thread, 1, MT_SITE_MALLOC, 0);
+	entry = &writer.sites[site];
+	check(sites_is_own(thread, site));
+	sites_add_own(site, 100);
+	pthread_create(&other, NULL, count_as_another, &site);
+	pthread_join(other, NULL);
+	check(entry->own_bytes == 100 && entry->own_blocks == 1);
+	check(entry->alloc_bytes == 7 && entry->alloc_blocks == MT_BLOCKS_ONE);
+	/* a handler is not the owner, though it runs on its thread */
+	check(thread_enter() == thread);
+	check(!sites_is_own(thread, site));
+	thread_leave(thread);
+	sites_settle_own(site);
+	check(entry->own_blocks == 1);
+	writer.sites[site].own_blocks = 1 << 30;
+	sites_settle_own(site);
+	check(entry->own_bytes == 0 && entry->own_blocks == 0 && entry->alloc_bytes == 107);
+	check(entry->alloc_blocks == ((1ull << 30) + 1) * MT_BLOCKS_ONE);
+	thread_leave(thread);
+}
+
 HARNESS_TEST(a_stack_is_found_again)
+HARNESS_TEST(the_owner_counts_apart)
 HARNESS_TEST(threads_that_race_agree)
 HARNESS_TEST(a_full_table_gives_no_site)
 
@@ -123,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_stack_is_found_again),
+		cmocka_unit_test(test_the_owner_counts_apart),
 		cmocka_unit_test(test_threads_that_race_agree),
 		cmocka_unit_test(test_a_full_table_gives_no_site),
 	};
