@@ -38,7 +38,7 @@ _hidden_ void tally_flush(struct thread *thread); /* hidden: its address is take
 /* private to the inline functions; tally.c explains it */
 enum {
 	TALLY_BATCH = 2048, /* events */
-	TALLY_FIRST = 64,  /* events of a thread that are added at once */
+	TALLY_FIRST = 64,   /* events of a thread that are added at once */
 };
 
 /* The owner's half of a counter that tally_flush may take from another thread at exit. */
