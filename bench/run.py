@@ -11,6 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 
 from allsamples import print_all_samples, run_all_samples  # noqa: E402
+from annotate import print_annotate, run_annotate  # noqa: E402
 from attach import print_attach, run_attach  # noqa: E402
 from overhead import print_overhead, run_overhead  # noqa: E402
 from peers import print_peers, run_peers  # noqa: E402
@@ -25,6 +26,7 @@ PARTS = {
     "all-samples": (5, run_all_samples, print_all_samples),
     "symbols": (5, run_symbols, print_symbols),
     "session": (3, run_session, print_session),
+    "annotate": (5, run_annotate, print_annotate),
     "attach": (50, run_attach, print_attach),
 }
 
@@ -35,6 +37,7 @@ def parse():
                         help="peers: time and memory of allocators; overhead: the default sampling against none;"
                         " all-samples: --sample=all and heaptrack; symbols: names of addresses, against llvm-symbolizer;"
                         " session: reports of a session of 100,000 sites;"
+                        " annotate: the macros of memtrace.h;"
                         " attach: for how long a process stands still, against gdb;"
                         " all of them without one")
     parser.add_argument("workload", nargs="*", help="only workloads whose names begin so")

@@ -23,6 +23,7 @@
 #include "profile/estimate.h"
 #include "profile/label.h"
 #include "profile/locator.h"
+#include "profile/rank.h"
 #include "profile/subject.h"
 
 enum { PAGE_BYTES = 4096 };
@@ -355,50 +356,6 @@ static void finish_heap(struct builder *builder)
 		heap->before_attach_bytes = 0;
 }
 
-static int compare_sites(const void *a, const void *b, void *sites)
-{
-	const struct profile_site *x = (struct profile_site *)sites + *(const uint32_t *)a;
-	const struct profile_site *y = (struct profile_site *)sites + *(const uint32_t *)b;
-
-	if (x->live_bytes != y->live_bytes)
-		return x->live_bytes < y->live_bytes ? 1 : -1;
-	if (x->allocated_bytes != y->allocated_bytes)
-		return x->allocated_bytes < y->allocated_bytes ? 1 : -1;
-	/* so that the order of two runs is the same */
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-/* Ranks the sites and renames them in the blocks and for the events. */
-static int rank_sites(struct builder *builder)
-{
-	struct profile *profile = builder->profile;
-	const size_t n = profile->n_sites;
-	_cleanup_free_ uint32_t *order = malloc((n + 1) * sizeof(*order));
-	_cleanup_free_ uint32_t *rank = calloc(n + 1, sizeof(*rank));
-	_cleanup_free_ struct profile_site *sorted = calloc(n + 1, sizeof(*sorted));
-
-	if (!order || !rank || !sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		order[i] = (uint32_t)i;
-	qsort_r(order, n, sizeof(*order), compare_sites, profile->sites);
-	for (size_t i = 0; i < n; i++) {
-		sorted[i] = profile->sites[order[i]];
-		rank[order[i]] = (uint32_t)i;
-	}
-	for (size_t i = 0; i < profile->n_blocks; i++)
-		if (profile->blocks[i].site != PROFILE_NO_SITE)
-			profile->blocks[i].site = rank[profile->blocks[i].site];
-	for (uint32_t i = 0; i < builder->snapshot->n_sites; i++)
-		if (builder->sites[i] != PROFILE_NO_SITE)
-			builder->sites[i] = rank[builder->sites[i]];
-	profile->recorded_sites = TAKE_PTR(builder->sites);
-	profile->n_recorded_sites = builder->snapshot->n_sites;
-	free(profile->sites);
-	profile->sites = TAKE_PTR(sorted);
-	return 0;
-}
-
 static int compare_u64(const void *a, const void *b)
 {
 	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -433,6 +390,16 @@ static int build_site_threads(struct profile *profile)
 		profile->thread_refs[profile->n_thread_refs++] = (uint32_t)pairs[i];
 	}
 	return 0;
+}
+
+/* Ranks the sites, for blocks and for what comes with the region's numbers later. */
+static int rank(struct builder *builder)
+{
+	struct profile *profile = builder->profile;
+
+	profile->recorded_sites = TAKE_PTR(builder->sites);
+	profile->n_recorded_sites = builder->snapshot->n_sites;
+	return rank_sites(profile);
 }
 
 int profile_build(const struct region_snapshot *snapshot, const struct procinfo *info,
@@ -470,7 +437,7 @@ int profile_build(const struct region_snapshot *snapshot, const struct procinfo 
 		return r;
 	finish_sites(&builder);
 	finish_heap(&builder);
-	r = rank_sites(&builder);
+	r = rank(&builder);
 	if (r < 0)
 		return r;
 	r = build_site_threads(builder.profile);

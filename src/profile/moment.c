@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/macro.h"
 #include "profile/course.h"
+#include "profile/rank.h"
 
 size_t moment_nearest(const struct profile *profile, double at)
 {
@@ -110,54 +111,15 @@ static void forget(struct profile *profile)
 	profile->n_recorded_sites = 0;
 }
 
-static int compare_sites(const void *a, const void *b, void *sites)
+/* Points behind the moment go. */
+static void cut_points(struct profile *profile, size_t moment)
 {
-	const struct profile_site *x = (struct profile_site *)sites + *(const uint32_t *)a;
-	const struct profile_site *y = (struct profile_site *)sites + *(const uint32_t *)b;
+	size_t n = 0;
 
-	if (x->live_bytes != y->live_bytes)
-		return x->live_bytes < y->live_bytes ? 1 : -1;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static int compare_points(const void *a, const void *b)
-{
-	const struct profile_point *x = a, *y = b;
-
-	if (x->site != y->site)
-		return x->site < y->site ? -1 : 1;
-	return x->moment < y->moment ? -1 : x->moment > y->moment;
-}
-
-/* Ranks the sites, and names them so in the points up to the moment; later ones go. */
-static int rank_sites(struct profile *profile, size_t moment)
-{
-	const size_t n = profile->n_sites;
-	_cleanup_free_ uint32_t *order = calloc(n + 1, sizeof(*order));
-	_cleanup_free_ uint32_t *rank = calloc(n + 1, sizeof(*rank));
-	_cleanup_free_ struct profile_site *sorted = calloc(n + 1, sizeof(*sorted));
-	size_t n_points = 0;
-
-	if (!order || !rank || !sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		order[i] = (uint32_t)i;
-	qsort_r(order, n, sizeof(*order), compare_sites, profile->sites);
-	for (size_t i = 0; i < n; i++) {
-		sorted[i] = profile->sites[order[i]];
-		rank[order[i]] = (uint32_t)i;
-	}
-	free(profile->sites);
-	profile->sites = TAKE_PTR(sorted);
-	for (size_t i = 0; i < profile->n_points; i++) {
-		profile->points[i].site = rank[profile->points[i].site];
+	for (size_t i = 0; i < profile->n_points; i++)
 		if (profile->points[i].moment <= moment)
-			profile->points[n_points++] = profile->points[i];
-	}
-	profile->n_points = n_points;
-	if (n_points > 0)
-		qsort(profile->points, n_points, sizeof(*profile->points), compare_points);
-	return 0;
+			profile->points[n++] = profile->points[i];
+	profile->n_points = n;
 }
 
 int moment_go_to(struct profile *profile, size_t moment, uint64_t *ret_rest)
@@ -167,7 +129,8 @@ int moment_go_to(struct profile *profile, size_t moment, uint64_t *ret_rest)
 	for (uint32_t i = 0; i < profile->n_sites; i++)
 		set_site(profile, i, moment);
 	forget(profile);
-	r = rank_sites(profile, moment);
+	cut_points(profile, moment);
+	r = rank_sites(profile);
 	if (r < 0)
 		return r;
 	profile->n_moments = moment + 1;
