@@ -83,7 +83,7 @@ static struct top_growth observe(struct chooser *chooser, const struct procinfo 
 		if (!series ||
 		    map_set(&chooser->series, (uint64_t)info->pid, (uintptr_t)series) < 0) {
 			free(series);
-			return (struct top_growth){NAN, 0};
+			return (struct top_growth){.slope = NAN};
 		}
 	}
 	if (is_new)

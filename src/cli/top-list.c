@@ -185,12 +185,12 @@ static size_t count_wanted(const struct top *top, const struct top_list *list)
 	return MAX(n_before + (size_t)MAX(top->rows, 1) * 2, top->n_wanted);
 }
 
-/* What is sure first, then by the slope itself, which a billionth tells apart. */
+/* What is sure first, then what is kept of it, then the slope itself: small parts tell them apart. */
 static double rank_growth(const struct top *top, const struct profile_site *site)
 {
 	const struct top_growth growth = top_growth(top, site);
 
-	return growth.sure + growth.slope * 1e-9;
+	return growth.sure + growth.kept * 1e-4 + growth.slope * 1e-9;
 }
 
 /* In place of the drift: growth, where that is high, and for those behind at most none. */

@@ -183,11 +183,13 @@ static double least(const struct top_point *points, unsigned n, double sign, dou
 struct top_growth top_points_growth(const struct top_point *points, unsigned n, double kept)
 {
 	const unsigned used = MIN(n, (unsigned)SLOPE_POINTS);
-	struct top_growth growth = {median_slope(points, used), 0};
+	struct top_growth growth = {median_slope(points, used), 0, 0};
 	const double sign = growth.slope < 0 ? -1 : 1;
 
 	if (isnan(growth.slope))
 		return growth;
+	if (kept > 0)
+		growth.kept = MAX(MIN(kept, growth.slope), 0.0);
 	if (isnan(kept))
 		growth.sure = sign * least(points, used, sign, 2);
 	else
@@ -204,9 +206,9 @@ struct top_growth top_series_growth(const struct top_series *series, const struc
 	struct top_point points[SLOPE_POINTS];
 
 	if (series->since_s == 0 || n < 2)
-		return (struct top_growth){NAN, 0};
+		return (struct top_growth){.slope = NAN};
 	if (series->n_points == 0)
-		return (struct top_growth){0, 0};
+		return (struct top_growth){};
 	for (uint32_t i = 0; i < n; i++) {
 		/* evenly over what is held, from the oldest to the newest */
 		const double time_s = top_looks_back(looks, held - 1 - i * (held - 1) / (n - 1));

@@ -57,6 +57,8 @@ struct top_growth {
 	 * few standard errors of a line through the same moments, and through the later half of them.
 	 */
 	double sure;
+	/* What of the slope is kept (top_series_growth): orders what is not sure. 0 if that is nothing or unknown. */
+	double kept;
 };
 
 /*

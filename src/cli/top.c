@@ -297,7 +297,8 @@ struct top_growth top_growth(const struct top *top, const struct profile_site *s
 	const bool is_known = top->pulse && top->pulse->sites.has_kept;
 	const double kept = is_known ? top->sites[site - top->shot->profile->sites].kept : NAN;
 
-	return series ? top_series_growth(series, &top->looks, kept) : (struct top_growth){NAN, 0};
+	return series ? top_series_growth(series, &top->looks, kept)
+		      : (struct top_growth){.slope = NAN};
 }
 
 struct top_growth top_total_growth(const struct top *top)
@@ -307,7 +308,7 @@ struct top_growth top_total_growth(const struct top *top)
 	const size_t n = MIN(held, (size_t)SLOPE_POINTS);
 
 	if (n < 2)
-		return (struct top_growth){NAN, 0};
+		return (struct top_growth){.slope = NAN};
 	for (size_t i = 0; i < n; i++) {
 		const struct top_moment *moment =
 			&top->history[top->n_history - held + i * (held - 1) / (n - 1)];

@@ -63,6 +63,8 @@ static void few_samples_of_what_is_kept_are_enough(void **state)
 	}
 	assert_true(top_series_growth(&series, &looks, 900000).sure > 400000);
 	assert_true(top_series_growth(&series, &looks, 100000).sure < 200000);
+	assert_true(top_series_growth(&series, &looks, 900000).kept > 500000);
+	assert_true(top_series_growth(&series, &looks, NAN).kept == 0);
 	/* if nothing is kept it has to be beyond doubt */
 	assert_true(top_series_growth(&series, &looks, 0).sure < 200000);
 }
