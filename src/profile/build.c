@@ -21,6 +21,7 @@
 #include "base/grow.h"
 #include "base/progress.h"
 #include "profile/estimate.h"
+#include "profile/holders.h"
 #include "profile/label.h"
 #include "profile/locator.h"
 #include "profile/rank.h"
@@ -54,23 +55,6 @@ static void builder_deinit(struct builder *builder)
 	free(builder->sites);
 	free(builder->sums);
 	profile_free(builder->profile);
-}
-
-/* When the profile was true: never before something that is in it. */
-static uint64_t find_moment(const struct region_snapshot *snapshot)
-{
-	const struct mt_header *header = &snapshot->header;
-	uint64_t moment = snapshot->taken_ns;
-
-	if (header->end_ns &&
-	    (header->state == MT_STATE_EXITED || header->state == MT_STATE_REPLACED))
-		moment = header->end_ns;
-	moment = MAX(moment, header->start_ns);
-	for (uint32_t i = 0; i < snapshot->n_live; i++)
-		moment = MAX(moment, snapshot->live[i].time_ns);
-	for (uint32_t i = 0; i < snapshot->n_maps; i++)
-		moment = MAX(moment, snapshot->maps[i].time_ns);
-	return moment;
 }
 
 static double age_s(const struct builder *builder, uint64_t time_ns)
@@ -356,42 +340,6 @@ static void finish_heap(struct builder *builder)
 		heap->before_attach_bytes = 0;
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Which threads hold blocks of a site: the distinct pairs, in order. */
-static int build_site_threads(struct profile *profile)
-{
-	_cleanup_free_ uint64_t *pairs = calloc(profile->n_blocks + 1, sizeof(*pairs));
-	size_t n = 0;
-
-	if (!pairs)
-		return -ENOMEM;
-	for (size_t i = 0; i < profile->n_blocks; i++) {
-		const struct profile_block *block = &profile->blocks[i];
-
-		if (block->site != PROFILE_NO_SITE && block->thread != 0)
-			pairs[n++] = (uint64_t)block->site << 32 | block->thread;
-	}
-	qsort(pairs, n, sizeof(*pairs), compare_u64);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && pairs[i] == pairs[i - 1])
-			continue;
-		struct profile_site *site = &profile->sites[pairs[i] >> 32];
-
-		if (GROW(profile->thread_refs, profile->n_thread_refs) < 0)
-			return -ENOMEM;
-		if (site->n_threads++ == 0)
-			site->first_thread = (uint32_t)profile->n_thread_refs;
-		profile->thread_refs[profile->n_thread_refs++] = (uint32_t)pairs[i];
-	}
-	return 0;
-}
-
 /* Ranks the sites, for blocks and for what comes with the region's numbers later. */
 static int rank(struct builder *builder)
 {
@@ -408,7 +356,7 @@ int profile_build(const struct region_snapshot *snapshot, const struct procinfo 
 	_cleanup_(builder_deinit) struct builder builder = {
 		.profile = profile_new(),
 		.snapshot = snapshot,
-		.moment_ns = find_moment(snapshot),
+		.moment_ns = subject_find_moment(snapshot),
 	};
 	int r;
 
@@ -440,7 +388,7 @@ int profile_build(const struct region_snapshot *snapshot, const struct procinfo 
 	r = rank(&builder);
 	if (r < 0)
 		return r;
-	r = build_site_threads(builder.profile);
+	r = holders_find(builder.profile);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(builder.profile);

@@ -92,6 +92,22 @@ static void describe_usage(const struct procinfo *info, struct profile_process *
 	process->cpu_limit = info->cpu_limit;
 }
 
+uint64_t subject_find_moment(const struct region_snapshot *snapshot)
+{
+	const struct mt_header *header = &snapshot->header;
+	uint64_t moment = snapshot->taken_ns;
+
+	if (header->end_ns &&
+	    (header->state == MT_STATE_EXITED || header->state == MT_STATE_REPLACED))
+		moment = header->end_ns;
+	moment = MAX(moment, header->start_ns);
+	for (uint32_t i = 0; i < snapshot->n_live; i++)
+		moment = MAX(moment, snapshot->live[i].time_ns);
+	for (uint32_t i = 0; i < snapshot->n_maps; i++)
+		moment = MAX(moment, snapshot->maps[i].time_ns);
+	return moment;
+}
+
 int subject_describe_process(const struct region_snapshot *snapshot, const struct procinfo *info,
 			     uint64_t moment_ns, struct profile *profile)
 {

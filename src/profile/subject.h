@@ -11,6 +11,9 @@
 #include "profile/profile.h"
 #include "region/region.h"
 
+/* When the profile is true: never before something that is in it. Nanoseconds of CLOCK_MONOTONIC. */
+uint64_t subject_find_moment(const struct region_snapshot *snapshot);
+
 /* Each fills its part of a new profile. moment_ns is not before header.start_ns; info may be NULL. */
 int subject_describe_process(const struct region_snapshot *snapshot, const struct procinfo *info,
 			     uint64_t moment_ns, struct profile *profile);
