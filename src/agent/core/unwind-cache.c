@@ -13,8 +13,8 @@
  *
  * What does not fit the bits of an entry is stored as RULE_COMPLEX, which is always right.
  *
- * The table begins small and is replaced by a larger one, once, if too many entries had to make room for
- * others. The old one is left to its readers.
+ * The table begins small, since its entries are spread over all of its pages, and is replaced by a larger
+ * one, twice at most, if too many entries had to make room for others. The old one is left to its readers.
  */
 #include "agent/core/unwind-cache.h"
 
@@ -55,13 +55,13 @@ static void pack(const struct rule *rule, uint64_t *ret_first, uint64_t *ret_sec
 	int16_t saved = rule->saved;
 	uint8_t kind = rule->kind;
 
-	if (rule->cfa % 8 || cfa < -(1 << 21) || cfa >= 1 << 21 || saved < -(1 << 9) ||
+	if (rule->cfa % 8 || cfa < -(1 << 19) || cfa >= 1 << 19 || saved < -(1 << 9) ||
 	    saved >= 1 << 9) {
 		cfa = saved = 0;
 		kind = RULE_COMPLEX;
 	}
-	*ret_first = ((uint32_t)cfa & 0x3fffff) << 4 | kind;
-	*ret_second = ((uint32_t)saved & 0x3ff) << 16 | rule->module;
+	*ret_first = ((uint32_t)cfa & 0xfffff) << 4 | kind;
+	*ret_second = ((uint32_t)saved & 0x3ff) << 14 | rule->module;
 }
 
 /* The entry to be written: that of key, or an empty one, or one that has to make room. */
@@ -78,8 +78,9 @@ static struct cache_entry *choose(struct cache *cache, uint64_t hash)
 			return &bucket->entries[i];
 	}
 	n = __atomic_add_fetch(&cache->evictions, 1, __ATOMIC_RELAXED);
-	if (cache->bits == CACHE_BITS_SMALL && n == 1u << CACHE_BITS_SMALL)
-		replace(cache, CACHE_BITS_LARGE);
+	if (n == 1u << cache->bits && cache->bits < CACHE_BITS_LARGE)
+		replace(cache,
+			cache->bits == CACHE_BITS_SMALL ? CACHE_BITS_MIDDLE : CACHE_BITS_LARGE);
 	return &bucket->entries[n % CACHE_WAYS];
 }
 
@@ -91,7 +92,7 @@ void cache_put(uint64_t key, const struct rule *rule)
 
 	if (!cache)
 		cache = replace(NULL, CACHE_BITS_SMALL);
-	if (!cache)
+	if (!cache || rule->module >= CACHE_MODULES)
 		return;
 	if (rule->module == 0)
 		__atomic_store_n(&has_outside, 1, __ATOMIC_RELAXED);
@@ -117,7 +118,8 @@ void cache_enter_epoch(uint64_t epoch)
 		for (unsigned way = 0; way < CACHE_WAYS; way++) {
 			struct cache_entry *entry = &cache->buckets[i].entries[way];
 
-			if ((uint16_t)__atomic_load_n(&entry->second, __ATOMIC_RELAXED) == 0)
+			if (!(__atomic_load_n(&entry->second, __ATOMIC_RELAXED) &
+			      (CACHE_MODULES - 1)))
 				__atomic_store_n(&entry->first, 0, __ATOMIC_RELAXED);
 		}
 }

@@ -33,16 +33,23 @@ struct rule {
 };
 
 /*
- * Both words have the upper 38 bits of the same product of the key in common, which together with the
+ * Both words have the upper 40 bits of the same product of the key in common, which together with the
  * bucket's number determine the key. Below them:
- *   first:  22 bits cfa in words, 4 bits kind
- *   second: 10 bits saved, 16 bits module
+ *   first:  20 bits cfa in words, 4 bits kind
+ *   second: 10 bits saved, 14 bits module
  */
 struct cache_entry {
 	uint64_t first, second;
 };
 
-enum { CACHE_WAYS = 4, CACHE_BITS_SMALL = 10, CACHE_BITS_LARGE = 13, CACHE_PAYLOAD = 26 };
+enum {
+	CACHE_WAYS = 4,
+	CACHE_BITS_SMALL = 8,
+	CACHE_BITS_MIDDLE = 10,
+	CACHE_BITS_LARGE = 13,
+	CACHE_PAYLOAD = 24,
+	CACHE_MODULES = 1 << 14,
+};
 
 /* One cache line. */
 struct cache_bucket {
@@ -80,10 +87,10 @@ static _always_inline_ bool cache_find(const struct cache *cache, uint64_t key, 
 		/* the second word was stored between two states of the first, if at all */
 		if (unlikely(__atomic_load_n(&entry->first, __ATOMIC_RELAXED) != first))
 			continue;
-		ret->cfa = ((int32_t)((uint32_t)first << 6) >> 10) * 8;
+		ret->cfa = ((int32_t)((uint32_t)first << 8) >> 12) * 8;
 		ret->kind = first & 0xf;
-		ret->saved = (int16_t)((int32_t)((uint32_t)second << 6) >> 22);
-		ret->module = (uint16_t)second;
+		ret->saved = (int16_t)((int32_t)((uint32_t)second << 8) >> 22);
+		ret->module = (uint16_t)(second & (CACHE_MODULES - 1));
 		return ret->kind != RULE_NONE;
 	}
 	return false;
