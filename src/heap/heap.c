@@ -156,8 +156,7 @@ _noinline_ bool heap_free_owned_slow(void *block)
 		return true;
 	class = pagemap_has(offset) ? pagemap_class(offset) : 0;
 	if (!class)
-		return (pagemap_has(offset) && (recorded_free(block) || place_keep(block))) ||
-		       free_other(block);
+		return place_keep(block) || recorded_free(block) || free_other(block);
 	cache = threadcache_enter_to_give();
 	if (cache) {
 		threadcache_give(cache, class, block);

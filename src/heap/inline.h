@@ -24,6 +24,7 @@
 #include "heap/heap.h"
 #include "heap/outbox.h"
 #include "heap/pagemap.h"
+#include "heap/place.h" /* place_take_kept and place_keep: the same for large blocks */
 #include "heap/sizeclass.h"
 #include "heap/threadcache.h"
 

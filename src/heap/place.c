@@ -97,8 +97,11 @@ bool place_keep(void *block)
 {
 	struct threadcache *cache = threadcache_self;
 	const size_t offset = pagemap_offset(block);
-	struct span *span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
+	struct span *span;
 
+	if (!pagemap_has(offset))
+		return false;
+	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
 	/* a thread without a cache keeps nothing: keep_max is 0 */
 	if (cache->kept || cache->busy || !span || span->state != SPAN_LARGE || span->tag ||
 	    span_start(span) != (uintptr_t)block || span_size(span) > cache->keep_max)

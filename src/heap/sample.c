@@ -15,6 +15,10 @@
 #include "heap/tagged.h"
 #include "heap/tidy.h"
 
+/* Who allocates blocks of this size comes by for tidy_visit once in so many, not once in TIDY_BYTES. */
+#define LARGE        65536ul
+#define LARGE_BLOCKS 64ul
+
 bool sample_count(struct threadcache *cache, size_t size)
 {
 	const int64_t countdown = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
@@ -29,7 +33,9 @@ bool sample_count(struct threadcache *cache, size_t size)
 		if (size < TIDY_BYTES / 2 || ++cache->n_slow % 8 == 0)
 			tidy_visit(cache);
 		if (cache->rest > 0 && size < (uint64_t)countdown + (uint64_t)cache->rest) {
-			threadcache_set_countdown(cache, countdown + cache->rest - (int64_t)size);
+			threadcache_set_countdown_by(
+				cache, countdown + cache->rest - (int64_t)size,
+				(int64_t)MAX(TIDY_BYTES, MIN(size, LARGE) * LARGE_BLOCKS));
 			return false;
 		}
 	}

@@ -101,12 +101,6 @@ struct threadcache *threadcache_enter_to_give(void)
 	return unlikely(threadcache_self == &ended) ? NULL : threadcache_enter();
 }
 
-void threadcache_leave(struct threadcache *cache)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	cache->busy = 0;
-}
-
 /*
  * Empties a list into the central one, which sees a block that is on it twice. If it was, and the list goes
  * in a circle, more may have been taken from it than were there: n is very large then, but the walk ends

@@ -26,7 +26,7 @@ _hidden_;
 struct threadcache *threadcache_enter(void);
 /* The same for a thread that only frees: NULL if it has ended. */
 struct threadcache *threadcache_enter_to_give(void);
-void threadcache_leave(struct threadcache *cache);
+static inline void threadcache_leave(struct threadcache *cache);
 
 /* Bytes until the next report. The slow path is taken before, too. */
 static inline void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes);
@@ -52,12 +52,24 @@ void threadcache_forget_others(void);
 void threadcache_restart_all(void);
 void threadcache_trim_all(void);
 
-static _always_inline_ void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes)
+static inline void threadcache_leave(struct threadcache *cache)
 {
-	const int64_t now = MIN(n_bytes, (int64_t)TIDY_BYTES);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	cache->busy = 0;
+}
+
+static _always_inline_ void threadcache_set_countdown_by(struct threadcache *cache, int64_t n_bytes,
+							 int64_t piece)
+{
+	const int64_t now = MIN(n_bytes, piece);
 
 	cache->rest = n_bytes - now;
 	__atomic_store_n(&cache->countdown, now, __ATOMIC_RELAXED);
+}
+
+static _always_inline_ void threadcache_set_countdown(struct threadcache *cache, int64_t n_bytes)
+{
+	threadcache_set_countdown_by(cache, n_bytes, TIDY_BYTES);
 }
 
 #endif

@@ -4,7 +4,8 @@
  *
  * Where everything is recorded each call comes here. So the blocks that are reported come first, by the heap's
  * short ways and with calls of the core in place of hooks: two frames of ours are then on the stack, and
- * the recorder need not look at either. There are lists with tags only where there are hooks.
+ * the recorder need not look at either. There are lists with tags only where there are hooks. The large
+ * block that a thread keeps comes next, of which the same is true.
  *
  * Context: any thread, signals possible.
  */
@@ -57,7 +58,7 @@ static _noinline_ void *slow_malloc_unrecorded(size_t size)
 
 void *slow_malloc_for(size_t size, uintptr_t sp, uintptr_t fp, uintptr_t pc)
 {
-	void *block = slow_record(size, sp, fp, pc);
+	void *block = size > SIZECLASS_MAX ? place_take_kept(size) : slow_record(size, sp, fp, pc);
 
 	return likely(block) ? block : slow_malloc_unrecorded(size);
 }
@@ -109,7 +110,8 @@ void slow_free(void *block)
 	struct recorded recorded;
 
 	if (unlikely(!recorded_release(block, &recorded))) {
-		slow_free_unrecorded(block);
+		if (!place_keep(block))
+			slow_free_unrecorded(block);
 		return;
 	}
 	core_freed(block, recorded.old);
