@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+from plain import mariadb, start  # noqa: F401
+
 BUILD = os.path.abspath(os.environ.get("MEMTRACE_BUILD", "build"))
 ALLOCATORS = ["fast", "system"]
 

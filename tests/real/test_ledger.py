@@ -2,53 +2,18 @@
 """Real programs, seen from outside: every figure equals smaps, and less than 1 % is unexplained."""
 
 import os
-import pwd
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 import smaps  # noqa: E402
+from plain import owned_by_nobody  # noqa: E402
 
 MIB = 1 << 20
-
-
-def until(condition, what):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-
-
-@pytest.fixture
-def start():
-    """start(COMMAND, READY, **options): a program of our own, ended by its process id; returns the pid"""
-    started = []
-
-    def call(command, ready, **options):
-        if not shutil.which(command[0]):
-            pytest.skip(f"{command[0]} is not installed")
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, **options)
-        started.append(process)
-        until(lambda: ready() or process.poll() is not None, f"{command[0]} is not ready")
-        assert process.poll() is None, command
-        time.sleep(1)
-        return process.pid
-
-    yield call
-    for process in started:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def explained(memtrace, pid):
@@ -111,15 +76,6 @@ def test_java(memtrace, start, tmp_path):
         assert owners[owner] > MIB, owner
 
 
-def owned_by_nobody(path):
-    user = pwd.getpwnam("nobody")
-    os.chown(path, user.pw_uid, user.pw_gid)
-    for parent in path.parents:
-        if parent.owner() == "root" and str(parent) not in ("/", "/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-
-
 def test_postgres(memtrace, start, tmp_path):
     programs = sorted(path for path in ("/usr/lib/postgresql/15/bin",) if os.path.isdir(path))
     if not programs:
@@ -134,16 +90,6 @@ def test_postgres(memtrace, start, tmp_path):
     assert explained(memtrace, pid)["shared"] > MIB
 
 
-def test_mariadb(memtrace, start, tmp_path):
-    if not shutil.which("mariadb-install-db"):
-        pytest.skip("mariadb is not installed")
-    data = tmp_path / "data"
-    data.mkdir()
-    user = owned_by_nobody(data)
-    subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}",
-                    "--auth-root-authentication-method=normal"], check=True,
-                   capture_output=True, timeout=120, cwd=data, **user)
-    pid = start(["mariadbd", "--no-defaults", f"--datadir={data}", "--skip-networking", f"--socket={data}/sock"],
-                (data / "sock").exists, cwd=data, **user)
-    owners = explained(memtrace, pid)
+def test_mariadb(memtrace, mariadb):
+    owners = explained(memtrace, mariadb.pid)
     assert owners["heap.live"] > MIB and owners["runtime.mapped"] > MIB

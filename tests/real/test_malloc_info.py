@@ -16,7 +16,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from test_ledger import owned_by_nobody, start, until  # noqa: F401
+from plain import until
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 import leaks  # noqa: E402
@@ -80,29 +80,19 @@ def assert_trims(memtrace, pid):
     assert abs(predicted - gained) <= gained // 100 + 64 * 4096, (predicted, gained)
 
 
-def test_mariadb_with_many_threads(memtrace, start, tmp_path):  # noqa: F811
-    if not shutil.which("mariadb-install-db"):
-        pytest.skip("mariadb is not installed")
-    data = tmp_path / "data"
-    data.mkdir()
-    user = owned_by_nobody(data)
-    subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}",
-                    "--auth-root-authentication-method=normal"], check=True,
-                   capture_output=True, timeout=120, cwd=data, **user)
-    pid = start(["mariadbd", "--no-defaults", f"--datadir={data}", "--skip-networking", f"--socket={data}/sock"],
-                (data / "sock").exists, cwd=data, **user)
+def test_mariadb_with_many_threads(memtrace, mariadb):
     work = ("create database d{0}; use d{0}; create table t as select seq as n, repeat('x', seq % 300) as s from "
             "seq_1_to_5000; select count(distinct s) from t; select length(group_concat(s order by n)) from t")
-    clients = [subprocess.Popen(["mariadb", "--no-defaults", "-uroot", "-S", data / "sock", "-e", work.format(i)],
+    clients = [subprocess.Popen(["mariadb", "--no-defaults", "-uroot", "-S", mariadb.socket, "-e", work.format(i)],
                                 stdout=subprocess.DEVNULL) for i in range(8)]
     assert [client.wait(timeout=60) for client in clients] == [0] * 8
     time.sleep(1)
-    assert_same(memtrace, pid, data, 4)
-    assert_trims(memtrace, pid)
+    assert_same(memtrace, mariadb.pid, mariadb.socket.parent, 4)
+    assert_trims(memtrace, mariadb.pid)
 
 
 @pytest.mark.skipif(not LIBC, reason="no libc where Debian has it")
-def test_redis_on_libc_s_malloc(memtrace, start, tmp_path):  # noqa: F811
+def test_redis_on_libc_s_malloc(memtrace, start, tmp_path):
     path = str(tmp_path / "redis.sock")
     # Debian's is linked with jemalloc; what is preloaded comes before that
     pid = start(["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes"],
