@@ -260,6 +260,12 @@ static void add_all(struct pulse_reader *reader, const struct pulse_slots *slots
 			add(reader, &slots->slots[i]);
 }
 
+static bool is_same_site(const struct pulse_site *a, const struct pulse_site *b)
+{
+	return a->bytes == b->bytes && a->blocks == b->blocks && a->oldest_ns == b->oldest_ns &&
+	       a->youngest_ns == b->youngest_ns;
+}
+
 /* Without memory for it the old sums serve on. */
 static void sum_up_anew(struct pulse_reader *reader)
 {
@@ -275,7 +281,7 @@ static void sum_up_anew(struct pulse_reader *reader)
 	add_all(reader, &reader->live);
 	add_all(reader, &reader->maps);
 	for (size_t i = 1; i < reader->n_sites; i++)
-		if (memcmp(&before[i], &reader->sites[i], sizeof(*before)) != 0)
+		if (!is_same_site(&before[i], &reader->sites[i]))
 			mark(reader, (uint32_t)i);
 }
 

@@ -171,29 +171,36 @@ static uint64_t sum_up(const char *bytes, size_t size)
 	return sums[0] | 1;
 }
 
+/* Of which table whom to tell. */
+struct visit {
+	struct source *source;
+	const struct mt_table *table;
+	table_visitor visitor;
+	void *context;
+};
+
 /* n entries of a group, which go to bytes. Returns whether all of them stood still. */
-static int visit_group(struct source *source, const struct mt_table *table, uint64_t first,
-		       uint64_t n, char *bytes, table_visitor visitor, void *context)
+static int visit_group(const struct visit *visit, uint64_t first, uint64_t n, char *bytes)
 {
-	const uint64_t size = table->entry_size;
+	const uint64_t size = visit->table->entry_size;
+	const uint64_t offset = visit->table->offset + first * size;
 	char again[GROUP * ENTRY_MAX];
 	bool all = true;
 	int r, stable;
 
-	r = source_copy(source, table->offset + first * size, bytes, n * size);
+	r = source_copy(visit->source, offset, bytes, n * size);
 	if (r >= 0)
-		r = source_copy(source, table->offset + first * size, again, n * size);
+		r = source_copy(visit->source, offset, again, n * size);
 	if (r < 0)
 		return r;
 	for (uint64_t i = 0; i < n; i++) {
 		stable = 1;
 		if (memcmp(bytes + i * size, again + i * size, size) != 0)
-			stable = settle(source, table->offset + (first + i) * size,
-					bytes + i * size, size);
+			stable = settle(visit->source, offset + i * size, bytes + i * size, size);
 		if (stable < 0)
 			return stable;
 		all = all && stable;
-		r = visitor(context, first + i, bytes + i * size, stable);
+		r = visit->visitor(visit->context, first + i, bytes + i * size, stable);
 		if (r < 0)
 			return r;
 	}
@@ -201,11 +208,10 @@ static int visit_group(struct source *source, const struct mt_table *table, uint
 }
 
 /* Entries first … end - 1, which are at bytes now. copy has room for a group. */
-static int visit_chunk(struct source *source, const struct mt_table *table, uint64_t first,
-		       uint64_t end, const char *bytes, char *copy, uint64_t *sums,
-		       table_visitor visitor, void *context)
+static int visit_chunk(const struct visit *visit, uint64_t first, uint64_t end, const char *bytes,
+		       char *copy, uint64_t *sums)
 {
-	const uint64_t size = table->entry_size;
+	const uint64_t size = visit->table->entry_size;
 	int r;
 
 	for (uint64_t n; first < end; first += n, bytes += n * size) {
@@ -214,7 +220,7 @@ static int visit_chunk(struct source *source, const struct mt_table *table, uint
 		n = MIN((uint64_t)GROUP, end - first);
 		if (sum_up(bytes, n * size) == *kept)
 			continue;
-		r = visit_group(source, table, first, n, copy, visitor, context);
+		r = visit_group(visit, first, n, copy);
 		if (r < 0)
 			return r;
 		/* of what was told, which may be younger than what was summed up */
@@ -226,6 +232,7 @@ static int visit_chunk(struct source *source, const struct mt_table *table, uint
 int table_visit_changed(struct source *source, const struct mt_table *table, uint64_t n,
 			uint64_t *sums, table_visitor visitor, void *context)
 {
+	const struct visit visit = {source, table, visitor, context};
 	const uint64_t size = table->entry_size;
 	_cleanup_free_ char *copies = NULL;
 	uint64_t at_once, end;
@@ -245,8 +252,8 @@ int table_visit_changed(struct source *source, const struct mt_table *table, uin
 		bytes = source_peek(source, offset, (end - first) * size);
 		r = bytes ? 0 : source_copy(source, offset, copies, (end - first) * size);
 		if (r >= 0)
-			r = visit_chunk(source, table, first, end, bytes ?: copies,
-					copies + at_once * size, sums, visitor, context);
+			r = visit_chunk(&visit, first, end, bytes ?: copies,
+					copies + at_once * size, sums);
 		if (r < 0)
 			return r;
 	}
