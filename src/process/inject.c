@@ -81,9 +81,10 @@ static int prepare_start(struct injection *injection, const struct inject_option
 	return 0;
 }
 
+/* -EFAULT: a module was unloaded while it was looked at. */
 static bool is_to_be_repeated(int r)
 {
-	return r == -EAGAIN || r == -EBUSY;
+	return r == -EAGAIN || r == -EBUSY || r == -EFAULT;
 }
 
 /* One attempt to end the recording; the slots lead to the originals again. */

@@ -199,7 +199,20 @@ static bool is_mapping(const struct cursor *line)
 	       !(*line->at >= 'A' && *line->at <= 'F');
 }
 
-static int add_mapping(struct maps *maps, size_t *capacity, struct cursor line)
+/*
+ * Lines of one mapping, which grew in between, made one after the other. Returns whether the last one is worth keeping.
+ */
+static bool mend(struct maps *maps)
+{
+	struct mapping *mapping = &maps->mappings[maps->n_mappings - 1];
+
+	if (mapping->end <= mapping[-1].end)
+		return false;
+	mapping->start = MAX(mapping->start, mapping[-1].end);
+	return true;
+}
+
+static int add_mapping(struct maps *maps, size_t *capacity, struct cursor line, bool mends)
 {
 	struct mapping *grown, *mapping;
 	int r;
@@ -216,10 +229,18 @@ static int add_mapping(struct maps *maps, size_t *capacity, struct cursor line)
 	if (r < 0)
 		return r;
 	maps->n_mappings++;
-	return maps->n_mappings > 1 && mapping->start < mapping[-1].end ? -EBADMSG : 0;
+	if (maps->n_mappings == 1 || mapping->start >= mapping[-1].end)
+		return 0;
+	if (!mends)
+		return -EBADMSG;
+	if (!mend(maps)) {
+		maps->n_mappings--;
+		free(mapping->path);
+	}
+	return 0;
 }
 
-int maps_parse(const char *text, size_t size, struct maps *ret)
+static int parse(const char *text, size_t size, bool mends, struct maps *ret)
 {
 	_cleanup_(maps_deinit) struct maps maps = {0};
 	struct cursor rest = {text, text + size};
@@ -230,7 +251,7 @@ int maps_parse(const char *text, size_t size, struct maps *ret)
 		struct cursor line = take_line(&rest);
 
 		if (is_mapping(&line))
-			r = add_mapping(&maps, &capacity, line);
+			r = add_mapping(&maps, &capacity, line, mends);
 		else if (maps.n_mappings)
 			r = parse_usage(line, &maps.mappings[maps.n_mappings - 1]);
 		else
@@ -243,7 +264,12 @@ int maps_parse(const char *text, size_t size, struct maps *ret)
 	return 0;
 }
 
-static int read_once(const char *path, struct maps *ret)
+int maps_parse(const char *text, size_t size, struct maps *ret)
+{
+	return parse(text, size, false, ret);
+}
+
+static int read_once(const char *path, bool mends, struct maps *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
@@ -251,12 +277,13 @@ static int read_once(const char *path, struct maps *ret)
 
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r == -EACCES ? -EPERM : r;
-	return maps_parse(text, size, ret);
+	return parse(text, size, mends, ret);
 }
 
 /*
  * The kernel writes as many mappings at a time as fit into its buffer. One that grows between two of them is written
- * twice, with different bounds: such a text is no state that there was, and is read again.
+ * twice, with different bounds: such a text is no state that there was, and is read again; if that does not
+ * help, the process changes them all the time, and what was written last of each byte counts.
  */
 int maps_read(pid_t pid, bool usage, struct maps *ret)
 {
@@ -265,7 +292,7 @@ int maps_read(pid_t pid, bool usage, struct maps *ret)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, usage ? "smaps" : "maps");
 	for (int i = 0; r == -EBADMSG && i < READ_TRIES; i++)
-		r = read_once(path, ret);
+		r = read_once(path, i == READ_TRIES - 1, ret);
 	return r;
 }
 

@@ -33,8 +33,7 @@ struct maps {
 /* -EBADMSG if the text is not of that form; what came before is dropped. */
 int maps_parse(const char *text, size_t size, struct maps *ret);
 /*
- * usage: read smaps, which walks the page tables, instead of maps. -ESRCH, -EPERM; -EBADMSG if the process changes its
- * mappings all the time while they are read.
+ * usage: read smaps, which walks the page tables, instead of maps. -ESRCH, -EPERM.
  */
 int maps_read(pid_t pid, bool usage, struct maps *ret);
 void maps_deinit(struct maps *maps);
