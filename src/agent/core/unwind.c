@@ -29,6 +29,10 @@
 #include "agent/core/unwind-walk.h"
 #include "region/abi.h"
 
+/* What the fast gear keeps up from frame to frame. */
+static const uint64_t fast_registers =
+	UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(UNWIND_FP) | UNWIND_BIT(UNWIND_PC);
+
 /* The short form of a row, but for where it has the return address. */
 static struct rule shorten_place(const struct eh_tables *tables, const struct eh_row *row)
 {
@@ -150,15 +154,17 @@ static _noinline_ enum outcome step_tables(struct walk *w, uint32_t index)
 	if (r < 0)
 		return r == EH_UNKNOWN && !w->is_full ? WALK_RESTART : WALK_TRUNCATED;
 	w->regs = caller;
+	/*
+	 * A signal frame knows every register, but the next short rules will not keep the others up. The
+	 * frame pointer is 0 if it is not known: below any stack.
+	 */
 	if (!w->is_full)
-		w->regs.valid |= UNWIND_BIT(UNWIND_FP); /* 0 if it is not known: below any stack */
+		w->regs.valid = fast_registers;
 	return walk_enter_caller(w, sp, true, row.is_signal);
 }
 
 static enum outcome step_frame_pointer(struct walk *w)
 {
-	const uint64_t known =
-		UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(UNWIND_FP) | UNWIND_BIT(UNWIND_PC);
 	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP];
 
 	if (!(w->regs.valid & UNWIND_BIT(UNWIND_FP)) || fp < sp ||
@@ -166,7 +172,7 @@ static enum outcome step_frame_pointer(struct walk *w)
 	    !unwind_memory_read(&w->memory, fp + 8, &w->regs.value[UNWIND_PC]))
 		return WALK_TRUNCATED;
 	w->regs.value[UNWIND_SP] = fp + 16;
-	w->regs.valid = known;
+	w->regs.valid = fast_registers;
 	w->flags |= MT_STACK_FP;
 	return walk_enter_caller(w, sp, false, false);
 }
@@ -179,7 +185,7 @@ static enum outcome step_signal(struct walk *w)
 		if (!unwind_memory_read(&w->memory, sp + UNWIND_SIGFRAME_REGS + 8ull * i,
 					&w->regs.value[unwind_sigframe_register(i)]))
 			return WALK_TRUNCATED;
-	w->regs.valid = UNWIND_ALL;
+	w->regs.valid = w->is_full ? UNWIND_ALL : fast_registers;
 	return walk_enter_caller(w, sp, true, true);
 }
 
@@ -204,6 +210,7 @@ static enum outcome step_rule(struct walk *w, struct rule rule)
 	if (!unwind_memory_read(&w->memory, unwind_ra_place(cfa, saved), &w->regs.value[UNWIND_PC]))
 		return WALK_TRUNCATED;
 	w->regs.value[UNWIND_SP] = cfa;
+	w->regs.valid &= fast_registers;
 	return walk_enter_caller(w, sp, true, false);
 }
 
@@ -319,11 +326,9 @@ static enum outcome walk(struct walk *w)
 
 static void begin(struct walk *w, struct unwind_stack *stack, bool is_full)
 {
-	const uint64_t fast = UNWIND_BIT(UNWIND_SP) | UNWIND_BIT(UNWIND_FP) | UNWIND_BIT(UNWIND_PC);
-
 	unwind_memory_init(&w->memory, stack);
 	w->key = w->regs.value[UNWIND_PC] + 1;
-	w->regs.valid &= is_full ? UNWIND_ALL : fast;
+	w->regs.valid &= is_full ? UNWIND_ALL : fast_registers;
 	w->n = w->skipped = w->switches = w->flags = 0;
 	w->is_full = is_full;
 }
