@@ -80,40 +80,58 @@ static void add_place(struct evidence_places *places, const struct profile_site 
 	places->n++;
 }
 
-/* Who has the mapping that begins at address; LEDGER_UNEXPLAINED if that is not known. */
+/* Who has the mapping at address; LEDGER_UNEXPLAINED if that is not known. */
 static enum ledger_owner owner_at(const struct ledger *ledger, uint64_t address)
 {
-	size_t low = 0, high = ledger ? ledger->n_parts : 0;
+	const struct mapping *mapping = ledger ? maps_find(&ledger->maps, address) : NULL;
 
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-		const struct ledger_part *part = &ledger->parts[middle];
-
-		if (address >= part->start && address < part->end)
-			return part->owner;
-		if (part->start > address)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return LEDGER_UNEXPLAINED;
+	return mapping ? ledger->mappings[mapping - ledger->maps.mappings].owner
+		       : LEDGER_UNEXPLAINED;
 }
 
-/* Whose most of the site's mappings are. */
-static enum ledger_owner owner_of(const struct evidence *evidence, uint32_t site)
+static bool is_gathering_mapping(const struct profile *profile, const enum ages_kind *kinds,
+				 uint32_t site)
+{
+	return kinds[site] == AGES_GATHERING && profile->sites[site].kind == MT_SITE_MMAP;
+}
+
+/*
+ * Whose most of the mappings of each place are, for places that map and gather; LEDGER_UNEXPLAINED for all
+ * others. One owner a site, to be freed; NULL: no memory.
+ */
+static enum ledger_owner *find_owners(const struct evidence *evidence, const enum ages_kind *kinds)
 {
 	const struct profile *profile = evidence->profile;
-	uint64_t bytes[LEDGER_N_OWNERS] = {};
-	size_t most = LEDGER_UNEXPLAINED;
+	_cleanup_free_ uint32_t *rows = calloc(profile->n_sites + 1, sizeof(*rows));
+	enum ledger_owner *owners = calloc(profile->n_sites + 1, sizeof(*owners));
+	_cleanup_free_ uint64_t(*bytes)[LEDGER_N_OWNERS] = NULL;
+	uint32_t n_rows = 0;
 
-	for (size_t i = 0; i < profile->n_blocks; i++)
-		if (profile->blocks[i].site == site)
-			bytes[owner_at(evidence->ledger, profile->blocks[i].address)] +=
-				profile->blocks[i].size;
-	for (size_t i = 0; i < LEDGER_N_OWNERS; i++)
-		if (bytes[i] > bytes[most])
-			most = i;
-	return most;
+	for (uint32_t i = 0; rows && i < profile->n_sites; i++)
+		if (is_gathering_mapping(profile, kinds, i))
+			rows[i] = n_rows++;
+	bytes = calloc(n_rows + 1, sizeof(*bytes));
+	if (!rows || !owners || !bytes) {
+		free(owners);
+		return NULL;
+	}
+	for (size_t i = 0; n_rows > 0 && i < profile->n_blocks; i++) {
+		const struct profile_block *block = &profile->blocks[i];
+
+		if (block->site != PROFILE_NO_SITE &&
+		    is_gathering_mapping(profile, kinds, block->site))
+			bytes[rows[block->site]][owner_at(evidence->ledger, block->address)] +=
+				block->size;
+	}
+	for (uint32_t i = 0; i < profile->n_sites; i++) {
+		owners[i] = LEDGER_UNEXPLAINED;
+		if (!is_gathering_mapping(profile, kinds, i))
+			continue;
+		for (size_t j = 0; j < LEDGER_N_OWNERS; j++)
+			if (bytes[rows[i]][j] > bytes[rows[i]][owners[i]])
+				owners[i] = j;
+	}
+	return owners;
 }
 
 /* Those that give out their memory themselves, to objects that only they know. */
@@ -122,12 +140,9 @@ static bool is_manager(enum ledger_owner owner)
 	return owner >= LEDGER_JVM_HEAP && owner <= LEDGER_RUBY;
 }
 
-static void add_gathering(struct evidence *evidence, uint32_t index)
+static void add_gathering(struct evidence *evidence, const struct profile_site *site,
+			  enum ledger_owner owner)
 {
-	const struct profile_site *site = &evidence->profile->sites[index];
-	const enum ledger_owner owner =
-		site->kind == MT_SITE_MMAP ? owner_of(evidence, index) : LEDGER_UNEXPLAINED;
-
 	if (!is_manager(owner)) {
 		add_place(&evidence->gathering, site);
 		return;
@@ -141,15 +156,16 @@ static int gather_places(struct evidence *evidence)
 {
 	const struct profile *profile = evidence->profile;
 	_cleanup_free_ enum ages_kind *kinds = ages_judge(profile);
+	_cleanup_free_ enum ledger_owner *owners = kinds ? find_owners(evidence, kinds) : NULL;
 
-	if (!kinds)
+	if (!owners)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < profile->n_sites; i++) {
 		const struct profile_site *site = &profile->sites[i];
 
 		evidence->n_live_sites += site->live_blocks > 0 && site->kind == MT_SITE_MALLOC;
 		if (kinds[i] == AGES_GATHERING)
-			add_gathering(evidence, i);
+			add_gathering(evidence, site, owners[i]);
 		else if (kinds[i] == AGES_BOUNDED)
 			add_place(&evidence->bounded, site);
 	}

@@ -194,8 +194,11 @@ static void mappings_that_gather_are_not_of_malloc(void **state)
 static void what_a_runtime_maps_bit_by_bit_is_not_forgotten(void **state)
 {
 	struct profile *profile = make_even(100, 50, 65536, 1, 99);
-	struct ledger_part part = {.owner = LEDGER_PYTHON, .end = 1 << 30};
-	struct ledger ledger = {.rss = 10 << 20, .parts = &part, .n_parts = 1};
+	struct mapping mapping = {.end = 1 << 30};
+	struct ledger_mapping owned = {.mapping = &mapping, .owner = LEDGER_PYTHON};
+	struct ledger ledger = {.maps = {.mappings = &mapping, .n_mappings = 1},
+				.mappings = &owned,
+				.rss = 10 << 20};
 	struct verdict verdict;
 
 	profile->sites[0].kind = MT_SITE_MMAP;
@@ -210,7 +213,7 @@ static void what_a_runtime_maps_bit_by_bit_is_not_forgotten(void **state)
 	assert_non_null(strstr(verdict.advice[1].action, "PYTHONMALLOC=malloc"));
 	verdict_deinit(&verdict);
 	/* what nobody manages, somebody has forgotten */
-	part.owner = LEDGER_MAPPED;
+	owned.owner = LEDGER_MAPPED;
 	assert_int_equal(verdict_judge(profile, &ledger, NULL, &verdict), 0);
 	assert_non_null(strstr(verdict.advice[0].action, "find out who should unmap"));
 	verdict_deinit(&verdict);
