@@ -246,8 +246,8 @@ void inject_explain(pid_t pid, int error_number, struct strbuf *error)
 		 "with `memtrace run`, or use --no-inject"},
 		{-ENOMEM, "has no memory for the recording (its limits: ulimit -v, cgroup); give a "
 			  "smaller --max-memory"},
-		{-ETIMEDOUT, "has no thread that could be stopped: all are in calls that cannot be "
-			     "interrupted; try again, or use --no-inject"},
+		{-ETIMEDOUT, "has no thread that stopped in time: they are in calls that cannot be "
+			     "interrupted, or wait for a processor; try again, or use --no-inject"},
 		{-ENOSYS, "cannot be injected into by this build of memtrace, which has no image"},
 		{-ENOTSUP, "runs code that memtrace cannot stop safely; use --no-inject"},
 		{-ENODATA, "has no recording that was begun with `memtrace attach`"},

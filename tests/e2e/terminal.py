@@ -74,6 +74,12 @@ class Terminal:
                 break
         raise AssertionError(f"{words} did not come, or {gone} did not go:\n{self.text()}")
 
+    def wait_until(self, is_done, seconds=15):
+        """Waits until is_done() of what is on the screen."""
+        end = time.monotonic() + seconds
+        while not is_done():
+            assert self.read() and time.monotonic() < end, f"it did not come:\n{self.text()}"
+
     def press(self, keys):
         self.process.send(keys)
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""The keys of `memtrace top` that move, turn the tree round and change how often it looks."""
+
+import re
+
+import pytest
+
+import leaks
+from terminal import Terminal
+
+UP, PAGE_UP, PAGE_DOWN = "\033OA", "\033[5~", "\033[6~"
+
+
+@pytest.fixture(name="screen")
+def open_screen(grow, tmp_path):
+    screen = Terminal([leaks.MEMTRACE, "top", "--interval=250ms", grow.pid], cwd=tmp_path)
+    screen.wait_for("[Sites]", "leak (victims/grow.c")
+    yield screen
+    assert screen.close() == 0
+
+
+def test_plus_and_minus_change_the_interval(screen):
+    screen.wait_for("every 0.25 s")
+    for key, pace in (("+", "0.5"), ("+", "1"), ("-", "0.5"), ("-", "0.25"), ("-", "0.25")):
+        screen.press(key)
+        screen.wait_for(f"every {pace} s")
+
+
+def test_the_tree_has_two_ends(screen):
+    screen.press("2")
+    screen.wait_for("CALLS (c: from the allocation)", "main")
+    screen.press("c")
+    screen.wait_for("ALLOCATED BY, CALLED BY (c: from the start)", "leak")
+    screen.press("c")
+    screen.wait_for("CALLS (c: from the allocation)")
+
+
+def test_help_has_two_keys(screen):
+    for key in "?h":
+        screen.press(key)
+        screen.wait_for("Any key closes this")
+        screen.press("x")
+        screen.wait_for("[Sites]", gone=["Any key closes this"])
+
+
+def test_moving_by_lines_and_pages(grow, tmp_path):
+    screen = Terminal([leaks.MEMTRACE, "top", "--view=maps", grow.pid], rows=16, cwd=tmp_path)
+    screen.wait_for("ADDRESS", "libc.so.6")
+
+    def rows():
+        return re.findall(r"[r-][w-][x-][ps] +([0-9a-f]+)  ", screen.text())
+
+    def press(key, is_done):
+        screen.press(key)
+        screen.wait_until(lambda: is_done(rows()))
+    head = rows()[0]
+    press(PAGE_DOWN, lambda lines: head not in lines)
+    below = rows()[0]
+    press("kkkkk", lambda lines: below in lines[1:])
+    press("jjjjj" + PAGE_DOWN, lambda lines: below not in lines)
+    press(PAGE_UP * 3, lambda lines: lines[0] == head)
+    press(PAGE_DOWN + UP * 8, lambda lines: below in lines and lines[0] != below)
+    assert screen.close() == 0
