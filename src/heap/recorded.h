@@ -126,6 +126,7 @@ static _always_inline_ void recorded_keep(const struct recorded *recorded, uint3
 					  int64_t next)
 {
 	__atomic_store_n(recorded->tag, tag, __ATOMIC_RELAXED);
+	tagged_settle(recorded->cache, next);
 	threadcache_set_countdown(recorded->cache, MAX(next, 0));
 }
 

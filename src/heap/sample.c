@@ -60,6 +60,7 @@ void sample_allocated(struct threadcache *cache, void *block, size_t size, uint3
 		return;
 	threadcache_leave(cache);
 	__atomic_store_n(tag, hooks->allocated(block, size, &next), __ATOMIC_RELAXED);
+	tagged_settle(cache, next);
 	cache->busy = 1;
 	threadcache_set_countdown(cache, MAX(next, 0));
 }

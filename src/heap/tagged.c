@@ -4,7 +4,10 @@
  *
  * They work as those without tags do, on a smaller scale: a list is refilled by twice as many blocks as
  * the time before, up to a batch, and gives a batch back when it holds two. A thread of whose blocks few are
- * sampled so holds few. They stand apart from the others because most threads have none.
+ * sampled holds one or two of a class. They stand apart from the others because most threads have none.
+ *
+ * A program whose blocks are all recorded at first has its free memory on these lists when that ends, where
+ * nobody would look for it again: so it goes to the central lists then, and whole spans of it to the page heap.
  *
  * A free block's tag is TAGGED_FREE. So a block that is freed twice is found out at once, as long as
  * it has not been handed out again between.
@@ -15,15 +18,32 @@
 
 #include "heap/central.h"
 #include "heap/meta.h"
+#include "heap/owners.h"
 #include "heap/pagemap.h"
 #include "heap/span.h"
 
-enum { TAGGED_LIST_BYTES = 32768 };
+enum {
+	TAGGED_LIST_BYTES = 32768,
+	TAGGED_SHARE = 8,
+	TAGGED_LEAST = 512, /* bytes that may move at once in any case */
+};
 
-/* Blocks that move at once, at most: large ones are kept one by one. */
-static unsigned tagged_batch(const struct sizeclass *sizeclass)
+/*
+ * Blocks that move at once, at most: large ones are kept one by one, and all together are a fraction of what
+ * there is of the class.
+ */
+static unsigned tagged_batch(const struct threadcache *cache, unsigned class)
 {
-	return MIN((unsigned)sizeclass->batch, MAX(TAGGED_LIST_BYTES / sizeclass->size, 1u));
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	const uint64_t n_blocks = __atomic_load_n(&central_table[class + SIZECLASS_TAGGED].n_blocks,
+						  __ATOMIC_RELAXED);
+	const uint64_t part =
+		MAX(n_blocks / (TAGGED_SHARE * owners_count()), TAGGED_LEAST / sizeclass->size);
+
+	if (!tagged_all(cache))
+		return 1;
+	return (unsigned)MAX(MIN(MIN(sizeclass->batch, TAGGED_LIST_BYTES / sizeclass->size), part),
+			     1);
 }
 
 static uint32_t *tagged_find(unsigned class, const void *block)
@@ -43,7 +63,7 @@ static bool tagged_begin(struct threadcache *cache)
 
 static _noinline_ void *tagged_refill(struct threadcache *cache, unsigned class)
 {
-	const unsigned batch = tagged_batch(sizeclass_get(class));
+	const unsigned batch = tagged_batch(cache, class);
 	struct threadcache_bin *bin;
 	void *block;
 	unsigned n;
@@ -81,13 +101,14 @@ void *tagged_take(struct threadcache *cache, unsigned class, uint32_t **ret_tag)
 }
 
 /* Makes room in a full list. What goes away are the older blocks. */
-static _noinline_ void tagged_make_room(struct threadcache_bin *bin, unsigned class)
+static _noinline_ void tagged_make_room(struct threadcache *cache, struct threadcache_bin *bin,
+					unsigned class)
 {
 	const unsigned keep = bin->capacity / 2, n = bin->capacity;
 	void **last = (void **)bin->head;
 	void *rest;
 
-	if (n < 2 * tagged_batch(sizeclass_get(class))) {
+	if (n < 2 * tagged_batch(cache, sizeclass_plain(class))) {
 		bin->room = MAX(n, 2);
 		bin->capacity = (uint16_t)(n + bin->room);
 		return;
@@ -111,7 +132,7 @@ void tagged_give(struct threadcache *cache, unsigned class, void *block, uint32_
 	}
 	bin = &cache->tagged[class - SIZECLASS_TAGGED];
 	if (unlikely(!bin->room))
-		tagged_make_room(bin, class);
+		tagged_make_room(cache, bin, class);
 	*(void **)block = bin->head;
 	bin->head = block;
 	bin->room--;
@@ -134,6 +155,14 @@ void tagged_flush(struct threadcache *cache)
 	for (unsigned class = 1; class < SIZECLASS_N; class ++)
 		if (cache->tagged[class].capacity)
 			tagged_empty(&cache->tagged[class], class);
+}
+
+_noinline_ void tagged_leave_all(struct threadcache *cache)
+{
+	cache->busy = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	tagged_flush(cache);
+	threadcache_leave(cache);
 }
 
 uint64_t tagged_forget(struct threadcache *cache)

@@ -8,6 +8,7 @@
 #ifndef HEAP_TAGGED_H
 #define HEAP_TAGGED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "heap/threadcache.h"
@@ -20,8 +21,24 @@ void *tagged_take(struct threadcache *cache, unsigned class, uint32_t **ret_tag)
 /* Takes it back; class is the one with tags. cache may be NULL. */
 void tagged_give(struct threadcache *cache, unsigned class, void *block, uint32_t *tag);
 
+/* Private to tagged_settle. */
+void tagged_leave_all(struct threadcache *cache);
+
 /* All of it goes to the central lists. */
 void tagged_flush(struct threadcache *cache);
+
+/* Whether the thread's next block is reported whatever its size is: so it is where all are. */
+static inline bool tagged_all(const struct threadcache *cache)
+{
+	return __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED) <= 1;
+}
+
+/* Before the countdown is set to next, the cache not entered: where all were reported and no longer are, flushes. */
+static _always_inline_ void tagged_settle(struct threadcache *cache, int64_t next)
+{
+	if (unlikely(next > 1) && tagged_all(cache))
+		tagged_leave_all(cache);
+}
 
 /* In a forked child, of a cache whose thread is not here: forgets the blocks. Returns how many. */
 uint64_t tagged_forget(struct threadcache *cache);
