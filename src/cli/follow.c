@@ -33,7 +33,13 @@
 #include "cli/observe.h"
 #include "cli/progress-line.h"
 
-enum { N_EVENTS = 16, GRACE_MS = 100, ANCESTORS_MAX = 64, STAT_FILE_MAX = 4096 };
+enum {
+	N_EVENTS = 16,
+	GRACE_MS = 100,
+	ENDING_MS = 10000, /* for the memory of killed processes to be freed */
+	ANCESTORS_MAX = 64,
+	STAT_FILE_MAX = 4096
+};
 
 static int watch_fd(struct follower *follower, int fd)
 {
@@ -237,13 +243,32 @@ static int reap(struct follower *follower)
 	return r < 0 ? -errno : 0;
 }
 
+static bool is_one_ending(const struct follower *follower)
+{
+	for (struct followed *process = follower->processes; process; process = process->next)
+		if (procinfo_is_ending(process->origin.pid))
+			return true;
+	return false;
+}
+
+/* Takes what comes within that time. False if nothing came. */
+static bool take_late(struct follower *follower, int ms)
+{
+	struct epoll_event events[N_EVENTS];
+	const int n = epoll_wait(follower->epoll_fd, events, N_EVENTS, ms);
+
+	receive_all(follower);
+	finish_ended(follower);
+	return n > 0;
+}
+
 /*
  * The program has ended. Its children that are ending as well, or that have just begun and are about to
  * hand their region over, get a moment; without any there is nothing to wait for.
  */
 static void settle(struct follower *follower)
 {
-	struct epoll_event events[N_EVENTS];
+	const uint64_t end_ns = observe_now_ns() + ENDING_MS * 1000000ull;
 	struct followed *root;
 
 	receive_all(follower);
@@ -251,12 +276,12 @@ static void settle(struct follower *follower)
 	if (root)
 		followed_finish(follower, root, &follower->end);
 	finish_ended(follower);
-	for (int i = 0; i < N_EVENTS && family_find(follower->listener.name, NULL, 0) > 0; i++) {
-		if (epoll_wait(follower->epoll_fd, events, N_EVENTS, GRACE_MS) <= 0)
+	for (int i = 0; i < N_EVENTS && family_find(follower->listener.name, NULL, 0) > 0; i++)
+		if (!take_late(follower, GRACE_MS))
 			break;
-		receive_all(follower);
-		finish_ended(follower);
-	}
+	while (is_one_ending(follower) && observe_now_ns() < end_ns)
+		(void)take_late(follower, GRACE_MS);
+	finish_ended(follower);
 }
 
 /* Looks at those whose time it is. Returns milliseconds until the next one's, -1 if there is none. */

@@ -116,6 +116,27 @@ static uint64_t find_value(const char *text, const char *name)
 	return UINT64_MAX;
 }
 
+/* A set of signals in a line "Name:  hexadecimal"; empty if it is not there. */
+static uint64_t find_signals(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+
+	return line ? strtoull(line + strlen(name), NULL, 16) : 0;
+}
+
+bool procinfo_is_ending(pid_t pid)
+{
+	/* a signal that ends a process is turned into this one, for every thread, when it is sent */
+	const uint64_t kill = 1ull << (SIGKILL - 1);
+	_cleanup_free_ char *status = NULL;
+	size_t size;
+
+	if (read_text(pid, "status", &status, &size) < 0 || strstr(status, "\nState:\tZ"))
+		return false;
+	return !strstr(status, "\nVmSize:") || (find_signals(status, "\nSigPnd:") & kill) ||
+	       (find_signals(status, "\nShdPnd:") & kill);
+}
+
 static int read_status(pid_t pid, struct procinfo *info)
 {
 	_cleanup_free_ char *status = NULL;

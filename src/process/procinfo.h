@@ -41,6 +41,12 @@ int procinfo_read(pid_t pid, struct procinfo *ret);
 int procinfo_read_brief(pid_t pid, struct procinfo *ret);
 void procinfo_deinit(struct procinfo *info);
 
+/*
+ * Whether the process is on its way out: killed, or rid of its memory already, which takes a while where
+ * there is much of it, but not yet a zombie. What is recorded of it then is all that there will be.
+ */
+bool procinfo_is_ending(pid_t pid);
+
 int procinfo_read_threads(pid_t pid, struct procinfo_thread **ret, size_t *ret_n);
 
 /* All process ids; the caller frees. */

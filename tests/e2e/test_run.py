@@ -198,6 +198,41 @@ def test_children_leave_one_session_each(memtrace, leaky, tmp_path):
     assert len(re.findall("2 child processes left session files", done.stderr)) == 1
 
 
+def test_a_large_child_that_is_still_dying_leaves_its_session(memtrace, compile_c, tmp_path):
+    """Half a gigabyte takes the kernel a while to free, and the parent does not wait for it."""
+    program = compile_c("""
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static char *volatile block;
+int main(void)
+{
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	if (pipe(ready) < 0)
+		return 1;
+	child = fork();
+	if (child == 0) {
+		for (int i = 0; i < 512; i++)
+			memset(block = malloc(1 << 20), 1, 1 << 20);
+		write(ready[1], "", 1);
+		pause();
+	}
+	read(ready[0], &byte, 1);
+	kill(child, SIGTERM);
+	_exit(0);
+}
+""", name="parent")
+    for number in range(4):
+        done = memtrace("run", "-o", f"s{number}.memtrace", program)
+        assert "1 child process left session files" in done.stderr
+        child, = tmp_path.glob(f"s{number}.parent.*.memtrace")
+        assert leaks.report(child)["heap"]["live_bytes"] == pytest.approx(512 << 20, rel=0.2)
+
+
 def test_forked_child_knows_what_it_inherited(memtrace, leaky, tmp_path):
     memtrace("run", "-q", "--sample=all", "-o", "s.memtrace", "sh", "-c", f"{leaky} fork; sleep 0.1")
     figures = sorted(leaked(load(memtrace, name)) for name in sessions(tmp_path) if name.startswith("s.leaky."))
