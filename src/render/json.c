@@ -51,16 +51,17 @@ static json_t *make_agent(const struct profile *profile)
 	const struct profile_agent *agent = &profile->agent;
 
 	return json_pack(
-		"{s:o, s:o, s:{s:o, s:o, s:b, s:o}, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o}", "mode",
-		json_value_text(NAME(modes, agent->mode)), "allocator",
+		"{s:o, s:o, s:{s:o, s:o, s:b, s:o}, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
+		"mode", json_value_text(NAME(modes, agent->mode)), "allocator",
 		json_value_text(NAME(allocators, agent->allocator)), "sampling", "mode",
 		json_value_text(NAME(samplings, agent->sampling)), "interval_bytes",
 		json_value_number(agent->interval), "exact", agent->exact, "samples",
 		json_value_number(agent->samples), "lost", "allocations",
 		json_value_number(agent->lost_allocations), "frees",
 		json_value_number(agent->lost_frees), "maps", json_value_number(agent->lost_maps),
-		"own_bytes", json_value_number(agent->own_bytes), "overhead_ratio",
-		json_value_seconds(agent->overhead_ratio), "truncated_stacks",
+		"own_bytes", json_value_number(agent->own_bytes), "own_cpu_s",
+		json_value_seconds(profile_has_agent(profile) ? (double)agent->own_ns / 1e9 : -1),
+		"overhead_ratio", json_value_seconds(agent->overhead_ratio), "truncated_stacks",
 		json_value_number(agent->truncated_stacks), "damaged_records",
 		json_value_number(profile->n_damaged));
 }

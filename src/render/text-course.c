@@ -119,6 +119,18 @@ static int add_marks(struct strbuf *text, const struct profile *profile,
 	return text->error;
 }
 
+/* The agent alone keeps the present and no past. */
+static int add_absence(struct strbuf *buffer, const struct profile *profile,
+		       const struct render_options *options)
+{
+	if (profile->n_moments > 0 || !profile_has_agent(profile))
+		return 0;
+	text_add_item(
+		buffer, options, "Course",
+		"not kept by the agent: sessions of \"memtrace run\" and \"memtrace attach\" have it");
+	return strbuf_addc(buffer, '\n');
+}
+
 int text_add_course(struct strbuf *buffer, const struct profile *profile,
 		    const struct render_options *options)
 {
@@ -130,7 +142,7 @@ int text_add_course(struct strbuf *buffer, const struct profile *profile,
 		figure = COURSE_LIVE;
 	/* of a moment or two there is no course */
 	if (course_highest(profile, figure) == PROFILE_NO_MOMENT || profile->n_moments < 3)
-		return 0;
+		return add_absence(buffer, profile, options);
 	add_sentence(&text, profile, options, figure);
 	text_add_item(buffer, options, "Course", strbuf_text(&text));
 	strbuf_reset(&text);

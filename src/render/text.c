@@ -17,7 +17,7 @@
 #include "render/table.h"
 #include "render/words.h"
 
-enum { LABEL_COLUMNS = 11, TOP_DEFAULT = 10, BYTES_COLUMNS = 11, PAGE_BYTES = 4096 };
+enum { LABEL_COLUMNS = 11, TOP_DEFAULT = 10, BYTES_COLUMNS = 11 };
 
 int text_add_item(struct strbuf *buffer, const struct render_options *options, const char *label,
 		  const char *text)
@@ -169,102 +169,6 @@ static int add_heap(struct strbuf *buffer, const struct profile *profile,
 	return buffer->error < 0 ? buffer->error : text.error;
 }
 
-static int add_lost(struct strbuf *buffer, const struct profile *profile,
-		    const struct render_options *options)
-{
-	const struct profile_agent *agent = &profile->agent;
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
-	const struct {
-		uint64_t n;
-		const char *one, *many;
-	} losses[] = {
-		{agent->lost_allocations, "sample", "samples"},
-		{agent->lost_frees, "free", "frees"},
-		{agent->lost_maps, "mapping", "mappings"},
-		{profile->n_damaged, "damaged record", "damaged records"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(losses); i++) {
-		if (losses[i].n == 0)
-			continue;
-		strbuf_adds(&text, text.length > 0 ? ", " : "lost: ");
-		words_add_count(&text, losses[i].n, losses[i].one, losses[i].many);
-	}
-	if (text.length > 0)
-		text_add_item(buffer, options, "", strbuf_text(&text));
-	strbuf_reset(&text);
-	if (agent->truncated_stacks > 0) {
-		words_add_count(&text, agent->truncated_stacks, "stack", "stacks");
-		strbuf_adds(&text, " could not be followed to the outer end");
-		text_add_item(buffer, options, "", strbuf_text(&text));
-	}
-	if (agent->flags & MT_HEADER_DEEPBIND)
-		text_add_item(
-			buffer, options, "",
-			"plugins that were loaded with RTLD_DEEPBIND may have allocated unseen");
-	return buffer->error < 0 ? buffer->error : text.error;
-}
-
-static int add_sampling(struct strbuf *buffer, const struct profile *profile,
-			const struct render_options *options)
-{
-	const struct profile_agent *agent = &profile->agent;
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
-
-	if (agent->exact) {
-		strbuf_adds(&text, "exact: every allocation was recorded");
-	} else if (agent->sampling == MT_SAMPLING_OFF) {
-		strbuf_adds(&text, "recording was off");
-	} else if (agent->interval == 0) {
-		strbuf_adds(&text, "every allocation is recorded, but not all could be kept");
-	} else {
-		strbuf_adds(&text, "estimated from one sample in ");
-		words_add_bytes(&text, options, agent->interval, 0);
-		strbuf_addf(&text, "; %s is one standard error", options->utf8 ? "±" : "+-");
-	}
-	text_add_item(buffer, options, "Figures", strbuf_text(&text));
-	if (!agent->exact && agent->interval > 0) {
-		/* e^-3 = 0.05 of such places have no sample, and then no standard error tells of them */
-		strbuf_reset(&text);
-		strbuf_adds(&text, "a place that holds less than ");
-		words_add_bytes(&text, options, agent->interval * 3, 0);
-		strbuf_adds(&text, " can be missing");
-		text_add_item(buffer, options, "", strbuf_text(&text));
-	}
-	add_lost(buffer, profile, options);
-	text_add_hints(buffer, profile, options);
-	strbuf_reset(&text);
-	strbuf_adds(&text, "memtrace itself holds ");
-	words_add_bytes(&text, options, agent->own_bytes, 0);
-	text_add_item(buffer, options, "", strbuf_text(&text));
-	return buffer->error < 0 ? buffer->error : text.error;
-}
-
-/* How page faults are to be read. */
-static int add_faults(struct strbuf *buffer, const struct profile *profile,
-		      const struct render_options *options)
-{
-	const struct profile_agent *agent = &profile->agent;
-	const uint64_t pages = agent->interval / PAGE_BYTES;
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
-
-	if (pages <= 1 && agent->lost_allocations == 0)
-		strbuf_adds(&text, "every page fault was seen");
-	else
-		strbuf_addf(&text, "estimated from one page fault in up to %" PRIu64, pages);
-	text_add_item(buffer, options, "Figures", strbuf_text(&text));
-	text_add_item(buffer, options, "",
-		      "a page counts for whom touched it first while it was watched, whoever holds "
-		      "what is in it now; pages that went back are left out");
-	strbuf_reset(&text);
-	if (agent->lost_allocations > 0) {
-		words_add_count(&text, agent->lost_allocations, "fault", "faults");
-		strbuf_adds(&text, " came too quickly to be seen");
-		text_add_item(buffer, options, "", strbuf_text(&text));
-	}
-	return buffer->error < 0 ? buffer->error : text.error;
-}
-
 static int add_ledger(struct strbuf *buffer, const struct render_options *options,
 		      const struct ledger *ledger)
 {
@@ -329,19 +233,7 @@ static int add_first_screen(struct strbuf *buffer, const struct profile *profile
 	r = text_add_java(buffer, profile, options, has_ledger < 0 ? NULL : &ledger);
 	if (r < 0)
 		return r;
-	if (profile_has_agent(profile))
-		add_sampling(buffer, profile, options);
-	else if (profile->agent.mode == MT_MODE_FAULTS)
-		add_faults(buffer, profile, options);
-	else
-		text_add_item(
-			buffer, options, "Agent",
-			profile_is_static(profile)
-				? "there is none in the process, and a static program can have "
-				  "none: who allocates what is live is not recorded"
-				: "there is none in the process, so nobody recorded who allocates "
-				  "what is live; \"memtrace attach PID\" records from now on, "
-				  "\"memtrace run PROGRAM\" from the start");
+	text_add_recording(buffer, profile, options);
 	return strbuf_addc(buffer, '\n');
 }
 

@@ -33,7 +33,11 @@ int text_add_tracking(struct strbuf *buffer, const struct profile *profile,
 int text_add_hints(struct strbuf *buffer, const struct profile *profile,
 		   const struct render_options *options);
 
-/* How it went over time; nothing if nobody watched. */
+/* How the figures were recorded, how far they can be trusted, and what recording took. */
+int text_add_recording(struct strbuf *buffer, const struct profile *profile,
+		       const struct render_options *options);
+
+/* How it went over time; a line that says who keeps that if only the agent recorded. */
 int text_add_course(struct strbuf *buffer, const struct profile *profile,
 		    const struct render_options *options);
 

@@ -83,6 +83,7 @@ static void every_member_of_the_schema_is_there(void **state)
 		"agent.lost.allocations",
 		"agent.lost.frees",
 		"agent.own_bytes",
+		"agent.own_cpu_s",
 		"agent.overhead_ratio",
 		"heap.live_bytes",
 		"heap.live_bytes_stderr",

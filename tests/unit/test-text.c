@@ -61,6 +61,8 @@ static void a_report_says_what_is_wrong_and_then_where(void **state)
 		"           freed      6.8 KiB in 70 blocks\n"
 		"           mapped     64.0 KiB beside malloc\n"
 		"\n"
+		"Course     not kept by the agent: sessions of \"memtrace run\" and \"memtrace attach\" have it\n"
+		"\n"
 		"Figures    exact: every allocation was recorded\n"
 		"           memtrace itself holds 288.0 KiB\n"
 		"\n"
@@ -86,6 +88,9 @@ static void estimates_carry_their_errors_and_what_was_lost(void **state)
 	struct profile *profile = sample_profile_estimated();
 
 	profile->agent.truncated_stacks = 1;
+	profile->agent.own_ns = 1140000000;
+	profile->agent.samples = 1000000;
+	profile->agent.overhead_ratio = 0.00126;
 	profile->n_damaged = 2;
 	assert_renders(
 		render_text, profile, &plain,
@@ -104,11 +109,13 @@ static void estimates_carry_their_errors_and_what_was_lost(void **state)
 		"           freed      6.8 KiB in 70 blocks\n"
 		"           mapped     64.0 KiB beside malloc\n"
 		"\n"
+		"Course     not kept by the agent: sessions of \"memtrace run\" and \"memtrace attach\" have it\n"
+		"\n"
 		"Figures    estimated from one sample in 64.0 KiB; ± is one standard error\n"
 		"           a place that holds less than 192.0 KiB can be missing\n"
 		"           lost: 3 samples, 2 damaged records\n"
 		"           1 stack could not be followed to the outer end\n"
-		"           memtrace itself holds 288.0 KiB\n"
+		"           memtrace itself holds 288.0 KiB and took 1.1 s of CPU time (0.13 %), 1.1 µs a sample\n"
 		"\n"
 		"Outstanding by site, 1.1 MiB in all\n"
 		"\n"
@@ -302,6 +309,12 @@ static void a_course_is_a_sentence_and_a_line(void **state)
 		"%,\n           10 s to 12 s ago 0.1 %\n\n");
 	strbuf_reset(&buffer);
 	profile->n_moments = 0;
+	assert_int_equal(text_add_course(&buffer, profile, &ascii), 0);
+	assert_string_equal(
+		buffer.text,
+		"Course     not kept by the agent: sessions of \"memtrace run\" and \"memtrace attach\" have it\n\n");
+	strbuf_reset(&buffer);
+	profile->agent.mode = MT_MODE_NONE;
 	assert_int_equal(text_add_course(&buffer, profile, &ascii), 0);
 	assert_int_equal(buffer.length, 0);
 	strbuf_deinit(&buffer);
