@@ -230,9 +230,14 @@ static int judge_cache(const struct evidence *evidence, struct verdict *verdict)
 	if (r < 0)
 		return r;
 	units_format_bytes(place->live_bytes, bytes);
-	return verdict_advise(verdict, place->live_bytes / 2,
-			      "if it is too much, bound what %s allocates to half of its %s",
-			      strbuf_text(&name), bytes);
+	r = verdict_advise(verdict, place->live_bytes / 2,
+			   "if it is too much, bound what %s allocates to half of its %s",
+			   strbuf_text(&name), bytes);
+	if (r < 0 || !verdict_rss_grew(evidence))
+		return r;
+	/* what stands still is not what grows: a leak may be beside it that is too small for the samples */
+	verdict->confidence = 0.5;
+	return verdict_say_growing(evidence, verdict);
 }
 
 const struct verdict_rule verdict_rule_cache = {stake_cache, judge_cache,

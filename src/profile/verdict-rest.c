@@ -22,7 +22,7 @@ static const uint64_t ARENA_RESERVATION = 64 << 20;
 /* Of what is live: less growth is none. */
 static const double STANDING_SHARE = 0.05;
 /* Less growth of RSS is that of any program at work. */
-static const double GREW_BYTES = 1 << 20;
+static const double GREW_BYTES = 1 << 20, GREW_SHARE = 0.02;
 /* Live blocks that are this part of RSS are what RSS is about. */
 static const double MOSTLY = 0.5;
 /* A place that gathered: so many blocks, for this part of the time; of what it got it freed less. */
@@ -69,18 +69,28 @@ static bool stood_still(const struct evidence *evidence)
 	       evidence->profile->heap.live_stderr < little;
 }
 
-/* Whether what is resident grew for certain, and by more than stands still is said of. */
-static bool grew(const struct evidence *evidence)
+/* Of a process that has ended: what was resident when it was last looked at. */
+static uint64_t last_rss(const struct evidence *evidence)
+{
+	const struct profile *profile = evidence->profile;
+
+	uint64_t rss = evidence->rss;
+
+	for (size_t i = profile->n_moments; rss == PROFILE_UNKNOWN && i > 0; i--)
+		rss = profile->moments[i - 1].rss;
+	return rss;
+}
+
+bool verdict_rss_grew(const struct evidence *evidence)
 {
 	const struct growth *growth = &evidence->rss_growth;
 	const double bytes = growth->low * evidence->course_s / 2;
 
 	return evidence->course_s >= SHORT_LIFE_S / 2 && growth_is_certain(growth) &&
-	       bytes >= GREW_BYTES && bytes >= STANDING_SHARE * (double)evidence->rss;
+	       bytes >= GREW_BYTES && bytes >= GREW_SHARE * (double)last_rss(evidence);
 }
 
-/* RSS grows and no rule says by what: nobody is called healthy for that. */
-static int judge_growing(const struct evidence *evidence, struct verdict *verdict)
+int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_heap *heap = &evidence->profile->heap;
 	char rate[UNITS_MAX], watched[UNITS_MAX], live[UNITS_MAX], error[UNITS_MAX], target[16];
@@ -127,6 +137,7 @@ static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_heap *heap = &evidence->profile->heap;
 	char bytes[UNITS_MAX], blocks[UNITS_MAX];
+	int r;
 
 	if (heap->live_bytes == 0 && heap->allocated_blocks > 0) {
 		verdict->code = VERDICT_HEALTHY;
@@ -135,12 +146,13 @@ static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
 	}
 	units_format_bytes(heap->live_bytes, bytes);
 	units_format_count(heap->live_blocks, blocks);
-	return verdict_say(
+	r = verdict_say(
 		verdict,
 		"%s in %s block%s from %zu place%s %s never freed; none of the places gathered memory all "
 		"through the run",
 		bytes, blocks, verdict_plural(heap->live_blocks), evidence->n_live_sites,
 		verdict_plural(evidence->n_live_sites), heap->live_blocks == 1 ? "was" : "were");
+	return r < 0 || !verdict_rss_grew(evidence) ? r : verdict_say_growing(evidence, verdict);
 }
 
 static int judge_small(const struct evidence *evidence, struct verdict *verdict)
@@ -216,8 +228,9 @@ static int judge_watched(const struct evidence *evidence, struct verdict *verdic
 		return verdict_say(verdict,
 				   "it was watched for %s: too short to tell set-up from a leak",
 				   life);
-	if (grew(evidence))
-		return judge_growing(evidence, verdict);
+	/* RSS grows and no rule says by what: nobody is called healthy for that */
+	if (verdict_rss_grew(evidence))
+		return verdict_say_growing(evidence, verdict);
 	verdict->code = VERDICT_HEALTHY;
 	verdict->confidence = stood_still(evidence) ? 0.7 : 0.5;
 	r = verdict_say(verdict,

@@ -336,6 +336,23 @@ static void let_rss_grow(struct profile *profile, uint64_t growth)
 	profile->process.rss = from + growth;
 }
 
+/* After the end nothing is resident: what grew is told by the looks before. */
+static void growth_is_told_of_what_has_ended_too(void **state)
+{
+	struct profile *profile = make_even(1000, 50, 1000000, 0.1, 200);
+	struct verdict verdict;
+
+	watch(profile, 1000, 0, 0, 0);
+	let_rss_grow(profile, 50 << 20);
+	profile->moments[profile->n_moments - 1].rss = PROFILE_UNKNOWN;
+	profile->process.rss = PROFILE_UNKNOWN;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	assert_non_null(strstr(verdict.because[1], "RSS grew by 51.2 KiB each second"));
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 static void growth_of_which_nobody_knows_the_place_is_not_called_healthy(void **state)
 {
 	struct profile *profile = make_even(1000, 50, 1000000, 0.1, 200);
@@ -365,6 +382,30 @@ static void growth_of_which_nobody_knows_the_place_is_not_called_healthy(void **
 	assert_int_equal(verdict.code, VERDICT_HEALTHY);
 	assert_true(fabs(verdict.confidence - 0.5) < 1e-6);
 	assert_int_equal(verdict.n_because, 1);
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
+static void a_cache_does_not_hide_that_something_else_grows(void **state)
+{
+	struct profile *profile = make_even(1000, 400, 100000, 0.1, 300);
+	struct verdict verdict;
+
+	profile->sites[0].freed_bytes = 3 * profile->sites[0].live_bytes;
+	profile->sites[0].allocated_bytes = 4 * profile->sites[0].live_bytes;
+	profile->process.state = PROFILE_RUNNING;
+	watch(profile, 1000, 0, 0, 0);
+	let_rss_grow(profile, 50 << 20);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_CACHE);
+	assert_true(fabs(verdict.confidence - 0.5) < 1e-6);
+	assert_non_null(strstr(verdict.because[3], "RSS grew by 51.2 KiB each second"));
+	assert_non_null(strstr(verdict.advice[1].action, "memtrace maps "));
+	verdict_deinit(&verdict);
+	let_rss_grow(profile, 0);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_CACHE);
+	assert_int_equal(verdict.n_advice, 1);
 	verdict_deinit(&verdict);
 	profile_free(profile);
 }
@@ -403,6 +444,8 @@ int main(void)
 		cmocka_unit_test(what_was_seen_to_grow_is_a_leak_whatever_its_ages),
 		cmocka_unit_test(what_grew_and_was_freed_at_the_end_is_no_leak),
 		cmocka_unit_test(what_was_seen_to_stand_still_is_no_leak),
+		cmocka_unit_test(a_cache_does_not_hide_that_something_else_grows),
+		cmocka_unit_test(growth_is_told_of_what_has_ended_too),
 		cmocka_unit_test(growth_of_which_nobody_knows_the_place_is_not_called_healthy),
 		cmocka_unit_test(growth_that_was_seen_makes_surer_and_is_told),
 		cmocka_unit_test(short_watching_leaves_it_to_the_ages),
