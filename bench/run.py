@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 
 from allsamples import print_all_samples, run_all_samples  # noqa: E402
 from annotate import print_annotate, run_annotate  # noqa: E402
+from arenas import print_arenas, run_arenas  # noqa: E402
 from attach import print_attach, run_attach  # noqa: E402
 from overhead import print_overhead, run_overhead  # noqa: E402
 from peers import print_peers, run_peers  # noqa: E402
@@ -28,6 +29,7 @@ PARTS = {
     "session": (3, run_session, print_session),
     "annotate": (5, run_annotate, print_annotate),
     "attach": (50, run_attach, print_attach),
+    "arenas": (5, run_arenas, print_arenas),
 }
 
 
@@ -39,6 +41,7 @@ def parse():
                         " session: reports of a session of 100,000 sites;"
                         " annotate: the macros of memtrace.h;"
                         " attach: for how long a process stands still, against gdb;"
+                        " arenas: reading a heap of 3 GB from outside;"
                         " all of them without one")
     parser.add_argument("workload", nargs="*", help="only workloads whose names begin so")
     parser.add_argument("--rounds", type=int, help="rounds of each variant (5; overhead: 11)")

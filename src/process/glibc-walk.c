@@ -8,13 +8,13 @@
  * Whether a chunk is in use is told by the flag PREV_INUSE of the next one, and if it is not, the next
  * one's prev_size repeats its size. So what is known of a chunk is passed on one step later.
  *
- * Memory is read in windows, of up to a megabyte while chunks are small, of a page when they are large:
- * their insides need not be read. Only resident pages are; a page that is not resident has no header in
- * it, since glibc returns only pages that are wholly inside a free chunk. A window is looked through
- * first, and passed on only if all of it fits together. If it does not, because the program changed it
- * meanwhile, it is read again, and at last with the process stopped for the time of that one window.
- * What stays inconsistent is stepped over, up to where a chain of chunks begins again, and reported as
- * not read.
+ * Memory is read in windows, of up to 128 KiB while chunks are small, so that the copy stays in the
+ * processor's cache, of a page when they are large: their insides need not be read. Only resident pages
+ * are; a page that is not resident has no header in it, since glibc returns only pages that are wholly
+ * inside a free chunk. A window is looked through first, and passed on only if all of it fits together.
+ * If it does not, because the program changed it meanwhile, it is read again, from the last chunk of the
+ * window before on, and at last with the process stopped for the time of that one window. What stays
+ * inconsistent is stepped over, up to where a chain of chunks begins again, and reported as not read.
  */
 #include "process/glibc-walk.h"
 
@@ -29,8 +29,8 @@
 
 enum {
 	MIN_WINDOW = 4096,
-	MAX_WINDOW = 1 << 20,
-	PAUSE_WINDOW = 256 << 10,    /* read and looked through with the process stopped */
+	MAX_WINDOW = 128 << 10,
+	PAUSE_WINDOW = 64 << 10,     /* read and looked through with the process stopped */
 	PAUSE_MAX_NS = 10 * 1000000, /* if stopping alone took longer, it is let go at once */
 	SPARSE = 16384,              /* bytes a chunk, from which windows become smaller */
 	TRIES = 3,
@@ -50,6 +50,7 @@ enum {
 struct place {
 	uint64_t pending, next; /* pending is 0 if there is none */
 	bool fenced;            /* the pending one is a fence */
+	bool resumed; /* what lies in front of next was passed on, whatever it is by now */
 };
 
 struct walker {
@@ -150,7 +151,8 @@ static int step(struct walker *walker, struct place *place, bool emit)
 	read_header(walker, address, &prev_size, &word);
 	size = word & ~UINT64_C(7);
 	if (!size_holds(region, address, word) ||
-	    (!(word & PREV_INUSE) && (!place->pending || prev_size != address - place->pending)))
+	    (!(word & PREV_INUSE) && !place->resumed &&
+	     (!place->pending || prev_size != address - place->pending)))
 		return INCONSISTENT;
 	if (emit)
 		r = pass_pending(walker, place, word & PREV_INUSE);
@@ -162,7 +164,8 @@ static int step(struct walker *walker, struct place *place, bool emit)
 			r = pass_on(walker, address, region->end, kind_of_last(region, size));
 		return r ?: FINISHED;
 	}
-	*place = (struct place){address, address + size, size < GLIBC_MIN_CHUNK};
+	*place = (struct place){
+		.pending = address, .next = address + size, .fenced = size < GLIBC_MIN_CHUNK};
 	return 0;
 }
 
@@ -216,6 +219,24 @@ static int try_window(struct walker *walker, struct place *ret)
 	return r ?: look_through(walker, ret, false);
 }
 
+/*
+ * The same once more. The header of the chunk that is pending was read in another window, and may have changed before
+ * this one was read: so it is read again, too. If it alone fills a window, what follows it is read next.
+ */
+static int try_again(struct walker *walker, struct place *ret)
+{
+	const uint64_t pending = walker->place.pending;
+	int r;
+
+	if (pending)
+		walker->place = (struct place){.next = pending, .resumed = true};
+	r = try_window(walker, ret);
+	if (r || !pending || ret->pending != pending)
+		return r;
+	walker->place = *ret;
+	return try_window(walker, ret);
+}
+
 static int try_paused(struct walker *walker, struct place *ret)
 {
 	struct pause pause = {};
@@ -234,7 +255,7 @@ static int try_paused(struct walker *walker, struct place *ret)
 /* Whether chunks begin at address, as far as the window shows. */
 static bool chain_begins(struct walker *walker, uint64_t address)
 {
-	struct place place = {0, address, false};
+	struct place place = {.next = address};
 	size_t n = 0;
 	int r = 0;
 
@@ -280,7 +301,7 @@ static int step_over(struct walker *walker, uint64_t distance)
 		r = search(walker, start + distance, &next);
 	if (r)
 		return r;
-	*place = (struct place){0, next, false};
+	*place = (struct place){.next = next};
 	r = pass_on(walker, start, next, kind);
 	return r ?: next >= walker->region->end ? FINISHED : 0;
 }
@@ -299,14 +320,15 @@ static void adapt_window(struct walker *walker, uint64_t before)
 
 static int advance(struct walker *walker)
 {
-	uint64_t before = walker->place.next;
+	const uint64_t before = walker->place.next;
 	struct place seen;
-	int r = INCONSISTENT;
+	int r;
 
 	if (before >= walker->region->end)
 		return FINISHED;
-	for (int tries = 0; r == INCONSISTENT && tries < (walker->walk->pid ? TRIES : 1); tries++)
-		r = try_window(walker, &seen);
+	r = try_window(walker, &seen);
+	for (int tries = 1; r == INCONSISTENT && tries < TRIES; tries++)
+		r = try_again(walker, &seen);
 	if (r == INCONSISTENT)
 		r = try_paused(walker, &seen);
 	if (r < 0)

@@ -169,6 +169,28 @@ static void a_damaged_chunk_is_stepped_over(void **state)
 	(void)state;
 }
 
+/* It is read again from the chunk in front of it, which alone is larger than what is read at once. */
+static void damage_behind_a_large_chunk_is_stepped_over(void **state)
+{
+	struct arenas arenas;
+	uint64_t damaged;
+
+	glibc_image_init(&image, &glibc_versions[7]);
+	glibc_image_add(&image, false, 64, true);
+	glibc_image_add(&image, false, (128 << 10) + 512, true);
+	damaged = glibc_image_add(&image, false, 64, true);
+	for (int i = 0; i < 20; i++)
+		glibc_image_add(&image, false, 64, true);
+	glibc_image_finish(&image);
+	glibc_image_set(&image, damaged + 8, 0x4142434445464748);
+	read_image(&arenas);
+	assert_int_equal(arenas.arenas[0].in_use_blocks, 22);
+	assert_int_equal(arenas.arenas[0].unread, 64);
+	arenas_deinit(&arenas);
+	glibc_image_deinit(&image);
+	(void)state;
+}
+
 static void what_has_no_known_form_is_refused(void **state)
 {
 	struct arenas arenas;
@@ -256,6 +278,7 @@ int main(void)
 		cmocka_unit_test(fast_chunks_join_free_neighbours_when_trimmed),
 		cmocka_unit_test(a_block_above_free_memory_is_a_pin),
 		cmocka_unit_test(a_damaged_chunk_is_stepped_over),
+		cmocka_unit_test(damage_behind_a_large_chunk_is_stepped_over),
 		cmocka_unit_test(what_has_no_known_form_is_refused),
 		cmocka_unit_test(an_allocator_that_was_never_used_has_no_arenas),
 		cmocka_unit_test(blocks_are_visited),
