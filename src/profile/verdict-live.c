@@ -25,9 +25,29 @@ static const double MOST_SURE = 0.95;
 /* Bytes a second; below, growth is said by the hour. */
 static const double SLOW_GROWTH = 64 << 10;
 
+static bool was_seen_growing(const struct profile_site *site)
+{
+	return !isnan(site->growth) && site->growth_low > 0;
+}
+
+/* Whether what is resident grows, and at least half of that by places that gather. */
+static bool is_what_grows(const struct evidence *evidence)
+{
+	const struct evidence_places *places = &evidence->gathering;
+	double per_s = 0;
+
+	for (size_t i = 0; i < MIN(places->n, (size_t)EVIDENCE_HEAVIEST); i++)
+		if (was_seen_growing(places->heaviest[i]))
+			per_s += places->heaviest[i]->growth;
+	return verdict_rss_grew(evidence) && per_s >= evidence->rss_growth.per_s / 2;
+}
+
+/* What grows is more trouble than what is large and stands still. */
 static uint64_t stake_leak(const struct evidence *evidence)
 {
-	return evidence->gathering.bytes;
+	const uint64_t bytes = evidence->gathering.bytes;
+
+	return is_what_grows(evidence) ? MAX(bytes, evidence->bounded.bytes) : bytes;
 }
 
 static int advise_sites(const struct evidence *evidence, struct verdict *verdict)
@@ -52,11 +72,6 @@ static int advise_sites(const struct evidence *evidence, struct verdict *verdict
 			return r;
 	}
 	return 0;
-}
-
-static bool was_seen_growing(const struct profile_site *site)
-{
-	return !isnan(site->growth) && site->growth_low > 0;
 }
 
 /* What the same figures could mean instead. */

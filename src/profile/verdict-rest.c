@@ -105,10 +105,10 @@ int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict
 	if (r < 0)
 		return r;
 	if (heap->live_stderr < STANDING_SHARE * (double)heap->live_bytes)
-		return verdict_advise(
-			verdict, PROFILE_UNKNOWN,
-			"see which owner grows: memtrace maps %s now, and later again",
-			verdict_target(evidence, target));
+		return verdict_advise(verdict, PROFILE_UNKNOWN,
+				      "see which owner grows: memtrace maps %s%s, and later again",
+				      evidence->running ? verdict_target(evidence, target) : "PID",
+				      evidence->running ? " now" : " while it runs");
 	units_format_bytes(heap->live_bytes, live);
 	units_format_bytes(estimate_round(heap->live_stderr), error);
 	r = verdict_say(verdict, "samples were too few to find it: live are %s ± %s", live, error);

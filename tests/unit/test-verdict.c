@@ -386,6 +386,36 @@ static void growth_of_which_nobody_knows_the_place_is_not_called_healthy(void **
 	profile_free(profile);
 }
 
+/* A second place, whose n blocks of size came evenly all through the run. */
+static void add_gathering_site(struct profile *profile, unsigned n, uint64_t size, double growth)
+{
+	struct profile_site *site = &profile->sites[1];
+	const double life_s = profile->process.captured_at - profile->process.started_at;
+
+	profile->blocks =
+		realloc(profile->blocks, (profile->n_blocks + n) * sizeof(*profile->blocks));
+	assert_non_null(profile->blocks);
+	for (unsigned i = 0; i < n; i++)
+		profile->blocks[profile->n_blocks + i] = (struct profile_block){
+			.site = 1, .size = size, .age_s = life_s * (0.001 + 0.99 * i / (n - 1))};
+	profile->n_blocks += n;
+	profile->n_sites = 2;
+	*site = (struct profile_site){
+		.first_location = profile->sites[0].first_location,
+		.n_locations = profile->sites[0].n_locations,
+		.kind = MT_SITE_MALLOC,
+		.live_blocks = n,
+		.n_samples = n,
+		.live_bytes = n * size,
+		.allocated_bytes = n * size,
+		.youngest_age_s = life_s * 0.001,
+		.oldest_age_s = life_s * 0.991,
+		.growth = growth,
+		.growth_low = growth * 0.9,
+		.growth_high = growth * 1.1,
+	};
+}
+
 static void a_cache_does_not_hide_that_something_else_grows(void **state)
 {
 	struct profile *profile = make_even(1000, 400, 100000, 0.1, 300);
@@ -401,6 +431,14 @@ static void a_cache_does_not_hide_that_something_else_grows(void **state)
 	assert_true(fabs(verdict.confidence - 0.5) < 1e-6);
 	assert_non_null(strstr(verdict.because[3], "RSS grew by 51.2 KiB each second"));
 	assert_non_null(strstr(verdict.advice[1].action, "memtrace maps "));
+	verdict_deinit(&verdict);
+	/* a place that gathers as much is what the trouble is, however small it is yet */
+	add_gathering_site(profile, 100, 10000, 40e3);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_LEAK);
+	assert_int_equal(verdict.advice[0].expected_bytes, 1000000);
+	assert_non_null(
+		strstr(verdict.because[verdict.n_because - 1], "turn over and do not grow"));
 	verdict_deinit(&verdict);
 	let_rss_grow(profile, 0);
 	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
