@@ -323,6 +323,34 @@ static void body_more_threads_than_there_is_room_for_are_survived(void)
 	region_snapshot_deinit(&snapshot);
 }
 
+static void *one_that_is_not_sampled(void *arg)
+{
+	check(core_first_distance() > 10);
+	core_thread_ending();
+	return NULL;
+}
+
+static void body_threads_of_which_nothing_is_recorded_leave_no_entry(void)
+{
+	struct core_config config = harness_config();
+	struct region_snapshot snapshot;
+	pthread_t thread;
+
+	config.sampling = MT_SAMPLING_INTERVAL;
+	config.interval = 1u << 30;
+	harness_start(&config);
+	for (unsigned i = 0; i < 100; i++) {
+		check(pthread_create(&thread, NULL, one_that_is_not_sampled, NULL) == 0);
+		pthread_join(thread, NULL);
+	}
+	harness_snapshot(harness_fd, &snapshot);
+	check(snapshot.n_live == 0);
+	/* nobody's, and one or two that were used again */
+	check(snapshot.n_threads <= 4);
+	check(snapshot.threads[snapshot.n_threads - 1].generation > 20);
+	region_snapshot_deinit(&snapshot);
+}
+
 HARNESS_TEST(a_block_is_seen_until_it_is_freed)
 HARNESS_TEST(the_end_has_exact_counters)
 HARNESS_TEST(threads_do_not_lose_each_others_blocks)
@@ -332,6 +360,7 @@ HARNESS_TEST(a_full_table_is_said_and_survived)
 HARNESS_TEST(addresses_serve_where_there_are_no_tags)
 HARNESS_TEST(a_tool_can_stop_it)
 HARNESS_TEST(more_threads_than_there_is_room_for_are_survived)
+HARNESS_TEST(threads_of_which_nothing_is_recorded_leave_no_entry)
 
 int main(void)
 {
@@ -345,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_addresses_serve_where_there_are_no_tags),
 		cmocka_unit_test(test_a_tool_can_stop_it),
 		cmocka_unit_test(test_more_threads_than_there_is_room_for_are_survived),
+		cmocka_unit_test(test_threads_of_which_nothing_is_recorded_leave_no_entry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,6 +172,7 @@ static void annotate_mark(const char *name)
 
 	if (!thread)
 		return;
+	thread->mentioned = true;
 	tag = annotate_tag(name);
 	writer_put_event(&(struct mt_event){
 		.type = MT_EVENT_MARK,

@@ -76,6 +76,7 @@ static void core_apply(struct maps_op *op, bool has_site, bool backing, enum mt_
 	}
 	op->time_ns = sys_clock_coarse_ns();
 	op->thread = thread->index;
+	thread->mentioned = true;
 	if (has_site)
 		op->site = recorder_site(thread, MT_SITE_MMAP,
 					 annotate_flags(thread) | (backing ? MT_STACK_BACKING : 0),
@@ -155,6 +156,7 @@ void core_advised(void *start, size_t size, int advice)
 
 	if (!thread)
 		return;
+	thread->mentioned = true;
 	op.time_ns = sys_clock_coarse_ns();
 	core_put_map_event(MT_EVENT_MADVISE, &op, (uintptr_t)start, size,
 			   (uint64_t)(unsigned)advice);

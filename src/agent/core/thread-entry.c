@@ -4,7 +4,8 @@
  *
  * Entries are taken in order while there are fresh ones. Then a hand goes round the table, as a clock's,
  * and takes the entries of ended threads, the longest ended mostly first: the compare-and-swap that
- * clears end_ns has one winner.
+ * clears end_ns has one winner. Entries of threads that ended before anything of theirs was recorded say nothing
+ * to anybody and go first, so that the table does not grow with each thread that a program ever had.
  *
  * An entry is written by the thread that has it. tid is stored last, with release order, and cleared
  * first when the entry changes hands. Blocks may still refer to it; they are then shown as the new
@@ -19,10 +20,12 @@
 
 enum {
 	THREAD_ENTRY_LOOKS = 256, /* entries that the hand looks at before it gives up */
+	THREAD_ENTRY_BLANKS = 16,
 	THREAD_ENTRY_PR_GET_NAME = 16,
 };
 
-static uint32_t thread_entry_next; /* the next fresh one */
+static uint32_t thread_entry_next;                       /* the next fresh one */
+static uint32_t thread_entry_blank[THREAD_ENTRY_BLANKS]; /* ended without a record, or 0 */
 static uint32_t thread_entry_hand;
 static bool thread_entry_confined;
 
@@ -83,10 +86,27 @@ static bool thread_entry_take_ended(struct mt_thread *entry, int tid, uint64_t n
 	return true;
 }
 
+static uint32_t thread_entry_take_blank(int tid, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < THREAD_ENTRY_BLANKS; i++) {
+		uint32_t index = __atomic_load_n(&thread_entry_blank[i], __ATOMIC_RELAXED);
+
+		if (index == 0)
+			continue;
+		index = __atomic_exchange_n(&thread_entry_blank[i], 0, __ATOMIC_RELAXED);
+		/* the hand may have had it meanwhile */
+		if (index && thread_entry_take_ended(&writer.threads[index], tid, now_ns))
+			return index;
+	}
+	return 0;
+}
+
 uint32_t thread_entry_take(int tid, uint64_t now_ns)
 {
-	uint32_t index = thread_entry_take_fresh(tid, now_ns);
+	uint32_t index = thread_entry_take_blank(tid, now_ns);
 
+	if (index == 0)
+		index = thread_entry_take_fresh(tid, now_ns);
 	for (unsigned i = 0; index == 0 && i < THREAD_ENTRY_LOOKS; i++) {
 		uint32_t hand = __atomic_add_fetch(&thread_entry_hand, 1, __ATOMIC_RELAXED) %
 				writer.threads_capacity;
@@ -115,11 +135,15 @@ void thread_entry_read_name(uint32_t index, int tid, bool announce, uint64_t now
 		thread_entry_put_event(MT_EVENT_THREAD_NAME, index, tid, now_ns);
 }
 
-void thread_entry_end(uint32_t index, uint64_t now_ns)
+void thread_entry_end(uint32_t index, bool is_blank, uint64_t now_ns)
 {
-	if (index)
-		/* release pairs with the acquire in thread_entry_take_ended */
-		__atomic_store_n(&writer.threads[index].end_ns, now_ns, __ATOMIC_RELEASE);
+	if (!index)
+		return;
+	/* release pairs with the acquire in thread_entry_take_ended */
+	__atomic_store_n(&writer.threads[index].end_ns, now_ns, __ATOMIC_RELEASE);
+	if (is_blank)
+		__atomic_store_n(&thread_entry_blank[index % THREAD_ENTRY_BLANKS], index,
+				 __ATOMIC_RELAXED);
 }
 
 uint32_t thread_entry_after_fork(uint32_t index, int tid, uint64_t now_ns)
@@ -127,6 +151,7 @@ uint32_t thread_entry_after_fork(uint32_t index, int tid, uint64_t now_ns)
 	uint32_t n = MIN(writer.header->n_threads, writer.threads_capacity);
 
 	thread_entry_next = MAX(n, 1);
+	memset(thread_entry_blank, 0, sizeof(thread_entry_blank));
 	for (uint32_t i = 1; i < n; i++) {
 		struct mt_thread *entry = &writer.threads[i];
 

@@ -20,7 +20,8 @@ void thread_entry_read_name(uint32_t entry, int tid, bool announce, uint64_t now
 /* From now on names are not read: the call for it may not be allowed. */
 void thread_entry_confine(void);
 
-void thread_entry_end(uint32_t entry, uint64_t now_ns);
+/* is_blank: nothing of the thread was recorded, so that nobody will miss its entry. */
+void thread_entry_end(uint32_t entry, bool is_blank, uint64_t now_ns);
 
 /* Puts an event about a thread into the ring. */
 void thread_entry_put_event(int type, uint32_t entry, int tid, uint64_t now_ns);

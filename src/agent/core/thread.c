@@ -82,7 +82,7 @@ static void thread_prepare(struct thread *thread, uintptr_t tp)
 	thread->index = 0;
 	thread->random = sys_clock_ns() ^ tp ^ (uintptr_t)thread * 0x9e3779b97f4a7c15ull;
 	thread->random |= thread->random == 0;
-	thread->armed = thread->ended = thread->maps_busy = false;
+	thread->armed = thread->ended = thread->mentioned = thread->maps_busy = false;
 	thread->n_map_ops = 0;
 	if (thread->recall)
 		recall_forget(thread->recall);
@@ -304,6 +304,16 @@ void thread_check_identity(struct thread *thread)
 	thread->depth = 1;
 }
 
+/* Whether nothing that was recorded has to do with it. Handlers count in the entry only. */
+static bool thread_is_blank(const struct thread *thread)
+{
+	const struct mt_thread *entry = &writer.threads[thread->index];
+
+	return thread->n_samples == 0 && thread->n_events == 0 && !thread->mentioned &&
+	       __atomic_load_n(&entry->samples, __ATOMIC_RELAXED) == 0 &&
+	       __atomic_load_n(&entry->freed_bytes, __ATOMIC_RELAXED) == 0;
+}
+
 void thread_end(struct thread *thread)
 {
 	uint64_t now_ns = sys_clock_coarse_ns();
@@ -313,7 +323,7 @@ void thread_end(struct thread *thread)
 	thread_entry_read_name(thread->index, thread->tid, true, now_ns);
 	live_return_slots(thread);
 	thread->ended = true;
-	thread_entry_end(thread->index, now_ns);
+	thread_entry_end(thread->index, thread_is_blank(thread), now_ns);
 	thread_entry_put_event(MT_EVENT_THREAD_END, thread->index, thread->tid, now_ns);
 }
 

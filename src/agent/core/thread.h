@@ -63,6 +63,7 @@ struct thread {
 	uint32_t interval; /* that the distance in progress was drawn with */
 	bool armed;        /* a distance was drawn */
 	bool ended;        /* thread_end was called; what comes now are other destructors */
+	bool mentioned;    /* its entry stands in a mapping, or an event of one, or a mark */
 	bool maps_busy; /* holds the lock of the maps; handlers then put their calls into map_ops */
 	uint8_t n_map_ops;
 
