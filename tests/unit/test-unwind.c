@@ -558,10 +558,12 @@ static void test_signal_trampoline_without_tables(void **state)
 		n = seen;
 		raise(SIGUSR1);
 		assert_int_equal(seen_flags, MT_STACK_SIGNAL);
-		assert_int_equal(ours[2], (uintptr_t)code);
+		/* the handler may have jumped to take_trace: then it is no frame */
+		for (at = 2; at < 3 && ours[at] != (uintptr_t)code; at++)
+			;
+		assert_int_equal(ours[at], (uintptr_t)code);
 		/* behind the interrupted raise stand our callers */
-		for (at = 3; at < seen && MT_FRAME_MODULE(ours[at]) != MT_FRAME_MODULE(ours[0]);
-		     at++)
+		for (at++; at < seen && MT_FRAME_MODULE(ours[at]) != MT_FRAME_MODULE(ours[0]); at++)
 			;
 		assert_int_equal(seen - at, n - 2);
 	}
