@@ -23,15 +23,20 @@ struct visit {
 	void *context;
 };
 
+/* Whether an entry, just copied, says that something is at start. */
+static bool is_there(uint64_t index, uint64_t start, uint64_t size, bool stable)
+{
+	return index && start && stable && start + size >= start;
+}
+
 static int pass_live(void *context, uint64_t index, const void *bytes, bool stable)
 {
 	const struct visit *visit = context;
 	struct mt_live live;
-	bool is_there;
 
 	memcpy(&live, bytes, sizeof(live));
-	is_there = index && live.addr && stable && live.addr + live.size >= live.addr;
-	visit->visitor->live(visit->context, (uint32_t)index, is_there ? &live : NULL);
+	visit->visitor->live(visit->context, (uint32_t)index,
+			     is_there(index, live.addr, live.size, stable) ? &live : NULL);
 	return 0;
 }
 
@@ -39,11 +44,10 @@ static int pass_map(void *context, uint64_t index, const void *bytes, bool stabl
 {
 	const struct visit *visit = context;
 	struct mt_map map;
-	bool is_there;
 
 	memcpy(&map, bytes, sizeof(map));
-	is_there = index && map.start && stable && map.start + map.size >= map.start;
-	visit->visitor->map(visit->context, (uint32_t)index, is_there ? &map : NULL);
+	visit->visitor->map(visit->context, (uint32_t)index,
+			    is_there(index, map.start, map.size, stable) ? &map : NULL);
 	return 0;
 }
 

@@ -7,21 +7,16 @@
  * and the access would raise SIGBUS; it is read with pread instead. Anything else than a memfd is
  * refused: reading from a pipe, or from a file of a dead network server, may never end.
  *
- * A region in another process is found in /proc/PID/maps as the mapping of a memfd with a known name,
- * from offset 0 on. The kernel shows it in several lines if parts of it have other flags, so lines that
- * follow on each other in address and in offset are one. Root opens it through map_files; everybody
- * else reads it where it is, with process_vm_readv. Pages that were never touched would come into being
- * by reading them: region.c asks only for parts that the region says are used. A region that is in a core
+ * A region in another process is found by place.c. Root opens it through map_files; everybody else
+ * reads it where it is, with process_vm_readv. Pages that were never touched would come into being
+ * by reading them: snapshot.c asks only for parts that the region says are used. A region that is in a core
  * file is read the same way, by whoever can read the core.
  */
 #include "region/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,7 +27,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/macro.h"
-#include "region/abi.h"
+#include "region/place.h"
 
 enum source_kind { SOURCE_MAPPED, SOURCE_FILE, SOURCE_PROCESS, SOURCE_BYTES, SOURCE_READER };
 
@@ -47,8 +42,6 @@ struct source {
 	void *userdata;
 };
 
-/* How much of /proc files is read at most: a process with a million mappings has 100 MB of maps. */
-static const size_t proc_max = 256 << 20;
 /* What is believed of a region that cannot be asked how full it is. */
 static const uint64_t filled_max = 4ull << 30;
 
@@ -152,134 +145,26 @@ int source_open_reader(source_read read, void *userdata, uint64_t address, uint6
 	return 0;
 }
 
-/* One line of maps, as far as it matters here. */
-struct line {
-	uint64_t start, end, offset, inode;
-};
-
-/* A number that ends in that character, which is skipped. */
-static bool take_number(const char **text, int base, char stop, uint64_t *ret)
-{
-	char *end;
-
-	*ret = strtoull(*text, &end, base);
-	if (end == *text || *end != stop)
-		return false;
-	*text = end + 1;
-	return true;
-}
-
-/* Reads "start-end perms offset device inode path" if it is a mapping of a memfd with the name. */
-static bool parse_line(const char *text, struct line *ret)
-{
-	static const char name[] = "/memfd:" MT_REGION_NAME;
-	size_t length = sizeof(name) - 1;
-	uint64_t device;
-
-	if (!take_number(&text, 16, '-', &ret->start) || !take_number(&text, 16, ' ', &ret->end))
-		return false;
-	text = strchr(text, ' ');
-	if (!text || !take_number(&text, 16, ' ', &ret->offset) ||
-	    !take_number(&text, 16, ':', &device) || !take_number(&text, 16, ' ', &device) ||
-	    !take_number(&text, 10, ' ', &ret->inode))
-		return false;
-	text += strspn(text, " ");
-	return !strncmp(text, name, length) && (!text[length] || text[length] == ' ');
-}
-
-/* Finds the region's range in the text of maps, whose lines it cuts. first is its first line. */
-static int find_range(char *text, struct line *ret_first, uint64_t *ret_size)
-{
-	struct line line, first = {0};
-	uint64_t end = 0;
-	char *next;
-
-	for (; text; text = next) {
-		next = strchr(text, '\n');
-		if (next)
-			*next++ = '\0';
-		if (!parse_line(text, &line) || line.end <= line.start)
-			continue;
-		if (!end && !line.offset) {
-			first = line;
-			end = line.end;
-		} else if (end && line.start == end && line.inode == first.inode &&
-			   line.offset == end - first.start) {
-			end = line.end;
-		}
-	}
-	if (!end)
-		return -ENODATA;
-	*ret_first = first;
-	*ret_size = end - first.start;
-	return 0;
-}
-
-static int read_proc(pid_t pid, const char *name, char **ret)
-{
-	char path[64];
-	size_t size;
-	int r;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	r = file_read(path, proc_max, ret, &size);
-	return r == -ENOENT ? -ESRCH : r == -EACCES ? -EPERM : r;
-}
-
-/* The last number in the NSpid line: the pid in the process's own namespace. */
-static pid_t read_inner_pid(pid_t pid)
-{
-	_cleanup_free_ char *status = NULL;
-	const char *line;
-
-	if (read_proc(pid, "status", &status) < 0)
-		return 0;
-	line = strstr(status, "\nNSpid:");
-	if (!line)
-		return 0;
-	line += strlen("\nNSpid:");
-	line += strcspn(line, "\n");
-	while (line[-1] >= '0' && line[-1] <= '9')
-		line--;
-	return (pid_t)strtol(line, NULL, 10);
-}
-
-static int open_map_file(pid_t pid, const struct line *line)
-{
-	char path[96];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
-		 line->start, line->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
-}
-
 int source_open_pid(pid_t pid, struct source **ret)
 {
 	_cleanup_(source_freep) struct source *source = NULL;
-	_cleanup_free_ char *text = NULL;
-	struct line first = {0};
-	uint64_t size = 0;
+	struct place place;
 	int r, fd;
 
-	r = read_proc(pid, "maps", &text);
-	if (r < 0)
-		return r;
-	r = find_range(text, &first, &size);
+	r = place_find(pid, &place);
 	if (r < 0)
 		return r;
 	source = source_new(SOURCE_PROCESS);
 	if (!source)
 		return -ENOMEM;
-	source->size = size;
-	fd = open_map_file(pid, &first);
+	source->size = place.size;
+	fd = place_open(pid, &place);
 	r = fd >= 0 ? use_fd(source, fd) : 0;
 	if (r < 0)
 		return r;
 	source->pid = pid;
-	source->inner_pid = read_inner_pid(pid);
-	source->address = first.start;
+	source->inner_pid = place_inner_pid(pid);
+	source->address = place.start;
 	*ret = TAKE_PTR(source);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.h: the tables of a region, entry by entry. Only region.c uses it.
+ * table.h: the tables of a region, entry by entry. Only the files that take a region's entries out use it.
  */
 #ifndef REGION_TABLE_H
 #define REGION_TABLE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * validate.h: makes every reference in a snapshot safe to follow. Only region.c uses it.
+ * validate.h: makes every reference in a snapshot safe to follow. Only snapshot.c uses it.
  */
 #ifndef REGION_VALIDATE_H
 #define REGION_VALIDATE_H
