@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moments are rows, oldest first, in tiers of rising density:
+ * series.c: moments are rows, oldest first, in tiers of rising density:
  *
  *	oldest                                                newest
  *	| tier 2: every fourth | tier 1: every second | tier 0: all |
@@ -16,56 +16,18 @@
 #include "profile/series.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/grow.h"
 #include "base/macro.h"
 #include "base/map.h"
-#include "profile/course.h"
+#include "profile/series-state.h"
 
 /* A site takes the slot of another one if it holds that many times more. */
 enum { SERIES_HEAVIER = 2 };
 
 static const uint64_t MS = 1000000, S = 1000000000;
-
-struct figures {
-	uint64_t live_bytes, live_blocks, allocated_bytes, allocated_blocks;
-};
-
-struct row {
-	struct profile_moment moment;
-	uint64_t number; /* 1 for the first */
-	struct figures *figures;
-	uint32_t n_figures; /* slots that there were */
-};
-
-struct slot {
-	uint32_t site;  /* of the region */
-	uint64_t since; /* number of the first row that knows of it */
-	bool whole;     /* it was followed since it came to be */
-};
-
-struct mark {
-	char *name;
-	double at;
-	uint64_t row; /* number of the first row behind it, which stays */
-};
-
-struct series {
-	struct row *rows;
-	size_t n_rows;
-	size_t n_in_tier[SERIES_TIERS];
-	uint64_t n_added;
-	uint64_t most_rss, most_live; /* numbers of rows, 0 if there is none */
-	struct slot slots[SERIES_SITES];
-	uint32_t n_slots;
-	struct map slot_of; /* site: index in slots */
-	uint32_t n_seen;    /* sites that there were at the sample before */
-	struct mark marks[SERIES_MARKS];
-	size_t n_marks;
-};
 
 struct series *series_new(void)
 {
@@ -319,130 +281,4 @@ int series_add(struct series *series, const struct series_sample *sample)
 	note_peaks(series, row);
 	thin_out(series);
 	return 0;
-}
-
-/* ---- into the profile ---- */
-
-/* What a site of the profile held at each row: the sum over the region's sites that are one there. */
-struct site_course {
-	struct figures *figures; /* one a row */
-	size_t known_from;       /* the first row that counts */
-};
-
-static int add_slot(const struct series *series, uint32_t slot, struct site_course *course)
-{
-	const struct slot *from = &series->slots[slot];
-
-	if (!course->figures) {
-		course->figures = calloc(series->n_rows + 1, sizeof(*course->figures));
-		if (!course->figures)
-			return -ENOMEM;
-	}
-	for (size_t i = 0; i < series->n_rows; i++) {
-		const struct row *row = &series->rows[i];
-		struct figures *to = &course->figures[i];
-
-		if (row->number < from->since) {
-			if (!from->whole)
-				course->known_from = MAX(course->known_from, i + 1);
-			continue;
-		}
-		if (slot >= row->n_figures)
-			continue;
-		to->live_bytes += row->figures[slot].live_bytes;
-		to->live_blocks += row->figures[slot].live_blocks;
-		to->allocated_bytes += row->figures[slot].allocated_bytes;
-		to->allocated_blocks += row->figures[slot].allocated_blocks;
-	}
-	return 0;
-}
-
-/* A point where something changed; the one before holds until then. */
-static int add_points(const struct site_course *course, size_t n_rows, uint32_t site,
-		      struct profile *profile)
-{
-	for (size_t i = course->known_from; course->figures && i < n_rows; i++) {
-		const struct figures *now = &course->figures[i];
-
-		if (i > course->known_from && memcmp(now, now - 1, sizeof(*now)) == 0)
-			continue;
-		if (GROW(profile->points, profile->n_points) < 0)
-			return -ENOMEM;
-		profile->points[profile->n_points++] = (struct profile_point){
-			.site = site,
-			.moment = (uint32_t)i,
-			.live_bytes = now->live_bytes,
-			.live_blocks = now->live_blocks,
-			.allocated_bytes = now->allocated_bytes,
-			.allocated_blocks = now->allocated_blocks,
-		};
-	}
-	return 0;
-}
-
-static int take_moments(const struct series *series, struct profile *profile)
-{
-	profile->moments = calloc(series->n_rows + 1, sizeof(*profile->moments));
-	if (!profile->moments)
-		return -ENOMEM;
-	for (size_t i = 0; i < series->n_rows; i++)
-		profile->moments[i] = series->rows[i].moment;
-	profile->n_moments = series->n_rows;
-	return 0;
-}
-
-static int compare_marks(const void *a, const void *b)
-{
-	const struct profile_mark *x = a, *y = b;
-
-	return (x->at > y->at) - (x->at < y->at);
-}
-
-static int take_marks(const struct series *series, struct profile *profile)
-{
-	profile->marks = calloc(series->n_marks + 1, sizeof(*profile->marks));
-	if (!profile->marks)
-		return -ENOMEM;
-	for (size_t i = 0; i < series->n_marks; i++) {
-		const char *name = string_pool_add(profile->strings, series->marks[i].name);
-
-		if (!name)
-			return -ENOMEM;
-		profile->marks[profile->n_marks++] =
-			(struct profile_mark){.at = series->marks[i].at, .name = name};
-	}
-	qsort(profile->marks, profile->n_marks, sizeof(*profile->marks), compare_marks);
-	return 0;
-}
-
-static int take_sites(const struct series *series, struct site_course *courses,
-		      struct profile *profile)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; r >= 0 && i < series->n_slots; i++) {
-		const uint32_t site = series->slots[i].site;
-
-		if (site >= profile->n_recorded_sites ||
-		    profile->recorded_sites[site] == PROFILE_NO_SITE)
-			continue;
-		r = add_slot(series, i, &courses[profile->recorded_sites[site]]);
-	}
-	for (uint32_t i = 0; r >= 0 && i < profile->n_sites; i++)
-		r = add_points(&courses[i], series->n_rows, i, profile);
-	return r;
-}
-
-int series_finish(const struct series *series, struct profile *profile)
-{
-	_cleanup_free_ struct site_course *courses = calloc(profile->n_sites + 1, sizeof(*courses));
-	int r = courses ? take_moments(series, profile) : -ENOMEM;
-
-	if (r >= 0)
-		r = take_marks(series, profile);
-	if (r >= 0)
-		r = take_sites(series, courses, profile);
-	for (size_t i = 0; courses && i < profile->n_sites; i++)
-		free(courses[i].figures);
-	return r < 0 ? r : course_find_growth(profile);
 }
