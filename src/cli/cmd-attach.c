@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/macro.h"
 #include "cli/capture.h"
@@ -107,14 +108,14 @@ static void look(struct observation *observation)
 	else if (observation->series)
 		(void)observe_region(observation->series, observation->region,
 				     observation->origin.pid);
-	now_ns = observe_now_ns();
+	now_ns = clock_ns(CLOCK_MONOTONIC);
 	observation->next_look_ns = now_ns + series_interval_ns(now_ns - observation->began_ns,
 								observe_spent_ns() - spent_ns);
 }
 
 static void look_if_due(struct observation *observation)
 {
-	const uint64_t now_ns = observe_now_ns();
+	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
 	if (observation->origin.java)
 		observation->next_names_ns =
@@ -128,7 +129,8 @@ static void look_if_due(struct observation *observation)
 /* Until there is something to do. */
 static struct timespec next_timeout(const struct observation *observation, uint64_t end_ns)
 {
-	uint64_t now_ns = observe_now_ns(), next_ns = MIN(end_ns, observation->next_look_ns);
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC),
+		 next_ns = MIN(end_ns, observation->next_look_ns);
 
 	next_ns = MIN(next_ns, observation->next_names_ns);
 	uint64_t left_ns = next_ns > now_ns ? next_ns - now_ns : 0;
@@ -139,7 +141,7 @@ static struct timespec next_timeout(const struct observation *observation, uint6
 /* Waits for Ctrl-C, the process's end or the duration. */
 static int wait_for_end(struct observation *observation, uint64_t duration_ns)
 {
-	observation->began_ns = observation->next_look_ns = observe_now_ns();
+	observation->began_ns = observation->next_look_ns = clock_ns(CLOCK_MONOTONIC);
 	uint64_t end_ns = duration_ns ? observation->began_ns + duration_ns : UINT64_MAX;
 
 	for (;;) {
@@ -152,7 +154,7 @@ static int wait_for_end(struct observation *observation, uint64_t duration_ns)
 			continue;
 		if (n < 0)
 			return -errno;
-		if (n == 0 && observe_now_ns() < end_ns) {
+		if (n == 0 && clock_ns(CLOCK_MONOTONIC) < end_ns) {
 			look_if_due(observation);
 			continue;
 		}

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/family.h"
@@ -268,7 +269,7 @@ static bool take_late(struct follower *follower, int ms)
  */
 static void settle(struct follower *follower)
 {
-	const uint64_t end_ns = observe_now_ns() + ENDING_MS * 1000000ull;
+	const uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + ENDING_MS * 1000000ull;
 	struct followed *root;
 
 	receive_all(follower);
@@ -279,7 +280,7 @@ static void settle(struct follower *follower)
 	for (int i = 0; i < N_EVENTS && family_find(follower->listener.name, NULL, 0) > 0; i++)
 		if (!take_late(follower, GRACE_MS))
 			break;
-	while (is_one_ending(follower) && observe_now_ns() < end_ns)
+	while (is_one_ending(follower) && clock_ns(CLOCK_MONOTONIC) < end_ns)
 		(void)take_late(follower, GRACE_MS);
 	finish_ended(follower);
 }
@@ -290,12 +291,12 @@ static int observe_all(struct follower *follower)
 	uint64_t now_ns, next_ns = UINT64_MAX, due_ns;
 
 	for (struct followed *process = follower->processes; process; process = process->next) {
-		due_ns = followed_observe(process, observe_now_ns());
+		due_ns = followed_observe(process, clock_ns(CLOCK_MONOTONIC));
 		next_ns = MIN(next_ns, due_ns);
 	}
 	if (next_ns == UINT64_MAX)
 		return -1;
-	now_ns = observe_now_ns();
+	now_ns = clock_ns(CLOCK_MONOTONIC);
 	return next_ns > now_ns ? (int)MIN((next_ns - now_ns) / 1000000 + 1, (uint64_t)INT_MAX) : 0;
 }
 

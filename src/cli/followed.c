@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/macro.h"
 #include "cli/capture.h"
@@ -26,7 +27,7 @@ static void begin_series(struct followed *process)
 	series_free(process->series);
 	process->series = series_new();
 	process->next_mark = 0;
-	process->began_ns = process->next_look_ns = observe_now_ns();
+	process->began_ns = process->next_look_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 static uint64_t observe(struct followed *process, uint64_t now_ns)
@@ -42,7 +43,7 @@ static uint64_t observe(struct followed *process, uint64_t now_ns)
 	observe_marks(process->series, process->region, &process->next_mark);
 	(void)observe_region(process->series, process->region, process->origin.pid);
 	process->next_look_ns =
-		observe_now_ns() +
+		clock_ns(CLOCK_MONOTONIC) +
 		series_interval_ns(now_ns - process->began_ns, observe_spent_ns() - spent_ns);
 	return process->next_look_ns;
 }

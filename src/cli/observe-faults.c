@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/macro.h"
@@ -84,7 +85,7 @@ static void look_at_size(struct watching *watching)
 {
 	const struct region_snapshot nothing = {
 		.header = *faultlog_header(watching->log),
-		.taken_ns = observe_now_ns(),
+		.taken_ns = clock_ns(CLOCK_MONOTONIC),
 	};
 
 	if (watching->series)
@@ -93,7 +94,7 @@ static void look_at_size(struct watching *watching)
 
 static int wait_for_end(struct watching *watching, uint64_t duration_ns)
 {
-	const uint64_t began_ns = observe_now_ns();
+	const uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
 	uint64_t next_ns = began_ns;
 	int r = 0;
 
@@ -101,7 +102,7 @@ static int wait_for_end(struct watching *watching, uint64_t duration_ns)
 		struct pollfd fds[] = {{watching->pidfd, POLLIN, 0},
 				       {watching->signals.fd, POLLIN, 0},
 				       {faults_fd(watching->faults), POLLIN, 0}};
-		const uint64_t now_ns = observe_now_ns();
+		const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
 		if (duration_ns && now_ns >= began_ns + duration_ns)
 			return 0;

@@ -19,11 +19,6 @@
 
 enum { STATM_MAX = 256, NS_PER_S = 1000000000 };
 
-uint64_t observe_now_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
-
 uint64_t observe_spent_ns(void)
 {
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);

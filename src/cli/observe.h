@@ -25,8 +25,7 @@ int observe_region(struct series *series, struct region *region, pid_t pid);
 /* The same of a region that was read already. */
 int observe_counted(struct series *series, const struct region_snapshot *counted, pid_t pid);
 
-/* CLOCK_MONOTONIC, and what this thread has worked: on a busy machine a look takes long and costs little. */
-uint64_t observe_now_ns(void);
+/* What this thread has worked: on a busy machine a look takes long and costs little. */
 uint64_t observe_spent_ns(void);
 
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/units.h"
 #include "cli/process-list.h"
@@ -113,7 +114,7 @@ static int look(struct chooser *chooser)
 {
 	struct process_list list;
 	int r = process_list_take(&chooser->list, &list);
-	const double time_s = top_now_s();
+	const double time_s = clock_s(CLOCK_MONOTONIC);
 
 	if (r < 0)
 		return r;
@@ -276,16 +277,16 @@ int top_choose(double interval_s, pid_t *ret)
 	while (!top_was_ended()) {
 		struct pollfd fd = {STDIN_FILENO, POLLIN, 0};
 
-		if (top_now_s() >= due_s) {
+		if (clock_s(CLOCK_MONOTONIC) >= due_s) {
 			r = look(&chooser);
-			due_s = top_now_s() + interval_s;
+			due_s = clock_s(CLOCK_MONOTONIC) + interval_s;
 		}
 		if (r >= 0)
 			r = draw(&chooser);
 		if (r < 0)
 			return r;
 		show(&chooser);
-		(void)poll(&fd, 1, (int)(MAX(due_s - top_now_s(), 0.0) * 1000) + 1);
+		(void)poll(&fd, 1, (int)(MAX(due_s - clock_s(CLOCK_MONOTONIC), 0.0) * 1000) + 1);
 		if (fd.revents & (POLLHUP | POLLERR))
 			break;
 		while ((key = screen_read_key()) != SCREEN_NONE)

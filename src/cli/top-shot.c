@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "cli/capture.h"
 #include "cli/inspect.h"
@@ -58,7 +59,7 @@ struct top_shot *top_shot_new(struct profile *profile)
 		return NULL;
 	}
 	shot->profile = profile;
-	shot->time_s = top_now_s();
+	shot->time_s = clock_s(CLOCK_MONOTONIC);
 	shot->has_ledger = ledger_build(profile, &shot->ledger) >= 0;
 	if (sum_up_holders(shot) < 0 ||
 	    verdict_judge(profile, shot->has_ledger ? &shot->ledger : NULL, profile->arenas,
@@ -92,7 +93,7 @@ static int take_with_agent(const struct origin *origin, struct region *region,
 	double began_s;
 	int r = region_snapshot(region, 0, &snapshot);
 
-	began_s = top_now_s();
+	began_s = clock_s(CLOCK_MONOTONIC);
 	if (r >= 0 && symbolizer && origin->java) {
 		java_names_learn_frames(origin->java, snapshot.frames, snapshot.n_frames);
 		(void)java_names_tell(origin->java, symbolizer);

@@ -11,18 +11,12 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "cli/capture.h"
 #include "cli/target.h"
 #include "cli/top-turns.h"
 
 /* This part of what is live at unknown places makes a shot due five times as early. */
 #define MUCH_UNKNOWN 0.005
-
-double top_now_s(void)
-{
-	return clock_s(CLOCK_MONOTONIC);
-}
 
 struct top_pulse *top_pulse_free(struct top_pulse *pulse)
 {

@@ -27,9 +27,6 @@ struct top_pulse {
 
 struct top_pulse *top_pulse_free(struct top_pulse *pulse);
 
-/* CLOCK_MONOTONIC in seconds. */
-double top_now_s(void);
-
 struct top_source; /* opaque */
 
 /* target is a PID, a session or a core (which never changes). On failure error has the line. */

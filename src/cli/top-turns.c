@@ -54,13 +54,14 @@ static struct region *find_region(struct top_source *source)
 
 static uint64_t ns_after(uint64_t ns)
 {
-	return (uint64_t)(top_now_s() * 1e9) + ns;
+	return (uint64_t)(clock_s(CLOCK_MONOTONIC) * 1e9) + ns;
 }
 
 /* Returns whether another one with more names should follow at once. */
 static bool build(struct top_source *source)
 {
-	const double began_s = top_now_s(), spent_before_s = clock_s(CLOCK_THREAD_CPUTIME_ID);
+	const double began_s = clock_s(CLOCK_MONOTONIC),
+		     spent_before_s = clock_s(CLOCK_THREAD_CPUTIME_ID);
 	const bool with_names = source->patience_ns > 0;
 	struct region *region = find_region(source);
 	struct top_shot *shot = NULL;
@@ -143,7 +144,7 @@ static void take_pulse(struct top_source *source, struct region *region)
 	pulse->rss = read_rss(source->pid);
 	pulse->has_sites = region && pulse_take(source->reader, region,
 						unused ? &unused->sites : NULL, &pulse->sites) >= 0;
-	pulse->time_s = top_now_s();
+	pulse->time_s = clock_s(CLOCK_MONOTONIC);
 	top_pulse_free(unused);
 	pthread_mutex_lock(&source->lock);
 	source->pulse = pulse;
@@ -162,7 +163,7 @@ static void wait_for_turn(struct top_source *source, double last_s)
 
 		if (source->paused)
 			pthread_cond_wait(&source->wake, &source->lock);
-		else if (top_now_s() >= due_s ||
+		else if (clock_s(CLOCK_MONOTONIC) >= due_s ||
 			 pthread_cond_timedwait(&source->wake, &source->lock, &until) == ETIMEDOUT)
 			break;
 	}
@@ -175,7 +176,7 @@ static bool is_shot_due(const struct top_source *source)
 	if (source->much_unknown)
 		pause_s /= 5;
 	/* an interval may come a little early */
-	return source->poked || top_now_s() >= source->shot_began_s + pause_s - 0.01;
+	return source->poked || clock_s(CLOCK_MONOTONIC) >= source->shot_began_s + pause_s - 0.01;
 }
 
 /* Waits for the next turn. Returns whether there is one; light: a pulse is to be taken. */
@@ -209,12 +210,12 @@ static bool has_gone(pid_t pid)
 static void *watcher_main(void *source_)
 {
 	struct top_source *source = source_;
-	double last_s = top_now_s();
+	double last_s = clock_s(CLOCK_MONOTONIC);
 	struct region *region;
 	bool light;
 
 	while (begin_turn(source, last_s, &light, &region)) {
-		last_s = top_now_s();
+		last_s = clock_s(CLOCK_MONOTONIC);
 		if (has_gone(source->pid)) {
 			pthread_mutex_lock(&source->lock);
 			source->has_ended = true;

@@ -25,6 +25,7 @@
 #include "base/map.h"
 #include "process/buildid.h"
 #include "process/memory.h"
+#include "process/segments.h"
 
 enum { BUILD_ID_MAX = 64, HEADERS_MAX = 256, NOTES_MAX = 16 * 1024, OPEN_MAX_FILES = 256 };
 
@@ -33,10 +34,7 @@ struct build_id {
 	unsigned char bytes[BUILD_ID_MAX];
 };
 
-/* size bytes at offset of an ELF file, from wherever: true if they are all there. */
-typedef bool (*fetch)(const void *from, uint64_t offset, void *buffer, size_t size);
-
-static bool fetch_file(const void *from, uint64_t offset, void *buffer, size_t size)
+static bool fetch_file(void *from, uint64_t offset, void *buffer, size_t size)
 {
 	return offset <= INT64_MAX &&
 	       file_pread(*(const int *)from, buffer, size, offset) == (ssize_t)size;
@@ -48,7 +46,7 @@ struct first_page {
 	uint64_t address;
 };
 
-static bool fetch_core(const void *from, uint64_t offset, void *buffer, size_t size)
+static bool fetch_core(void *from, uint64_t offset, void *buffer, size_t size)
 {
 	const struct first_page *page = from;
 
@@ -57,29 +55,16 @@ static bool fetch_core(const void *from, uint64_t offset, void *buffer, size_t s
 		       0;
 }
 
-static size_t fetch_headers(fetch get, const void *from, Elf64_Phdr headers[HEADERS_MAX])
-{
-	Elf64_Ehdr header;
-
-	if (!get(from, 0, &header, sizeof(header)) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(*headers) ||
-	    header.e_phnum > HEADERS_MAX ||
-	    !get(from, header.e_phoff, headers, header.e_phnum * sizeof(*headers)))
-		return 0;
-	return header.e_phnum;
-}
-
-static struct build_id find_build_id(fetch get, const void *from)
+static struct build_id find_build_id(segments_fetch fetch, void *from)
 {
 	struct build_id id = {0};
 	Elf64_Phdr headers[HEADERS_MAX];
 	char notes[NOTES_MAX];
-	size_t n = fetch_headers(get, from, headers);
+	size_t n = segments_read(fetch, from, headers, HEADERS_MAX);
 
 	for (size_t i = 0; i < n && !id.size; i++)
 		if (headers[i].p_type == PT_NOTE && headers[i].p_filesz <= NOTES_MAX &&
-		    get(from, headers[i].p_offset, notes, headers[i].p_filesz))
+		    fetch(from, headers[i].p_offset, notes, headers[i].p_filesz))
 			id.size = buildid_find(notes, headers[i].p_filesz, id.bytes,
 					       sizeof(id.bytes));
 	return id;
@@ -106,7 +91,7 @@ static struct build_id dumped_build_id(const struct core_files *files, const str
 static void keep_segments(struct core_file *file)
 {
 	Elf64_Phdr headers[HEADERS_MAX];
-	size_t n = fetch_headers(fetch_file, &file->fd, headers);
+	size_t n = segments_read(fetch_file, &file->fd, headers, HEADERS_MAX);
 
 	file->segments = n ? calloc(n, sizeof(*file->segments)) : NULL;
 	for (size_t i = 0; file->segments && i < n; i++)

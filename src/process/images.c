@@ -6,12 +6,12 @@
  */
 #include "process/images.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macro.h"
+#include "process/segments.h"
 
 enum { SEGMENTS_MAX = 64, DESCRIPTOR_TID = 0x2d0, DESCRIPTOR_ALIGN = 64 };
 static const uint64_t adjacent_max = 1 << 20, loader_max = 1 << 20;
@@ -27,21 +27,29 @@ static bool same_file(const struct mapping *one, const struct mapping *other)
 	       one->dev_minor == other->dev_minor;
 }
 
+/* An image whose header lies at start. */
+struct image {
+	struct memory *memory;
+	uint64_t start;
+};
+
+static bool fetch_image(void *from, uint64_t offset, void *buffer, size_t size)
+{
+	const struct image *image = from;
+
+	return offset <= MEMORY_PAGE_SIZE &&
+	       areas_read(image->memory, image->start + offset, buffer, size);
+}
+
 /* One past the last byte that the image whose header lies at start takes; 0 if it cannot be read. */
 static uint64_t read_extent(struct memory *memory, uint64_t start)
 {
 	Elf64_Phdr segments[SEGMENTS_MAX];
+	struct image image = {memory, start};
+	const size_t n = segments_read(fetch_image, &image, segments, SEGMENTS_MAX);
 	uint64_t low = UINT64_MAX, high = 0, bias;
-	Elf64_Ehdr header;
 
-	if (!areas_read(memory, start, &header, sizeof(header)) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(segments[0]) ||
-	    header.e_phnum > SEGMENTS_MAX || header.e_phoff > MEMORY_PAGE_SIZE ||
-	    !areas_read(memory, start + header.e_phoff, segments,
-			header.e_phnum * sizeof(segments[0])))
-		return 0;
-	for (unsigned i = 0; i < header.e_phnum; i++) {
+	for (size_t i = 0; i < n; i++) {
 		uint64_t end;
 
 		if (segments[i].p_type != PT_LOAD ||

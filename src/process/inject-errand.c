@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/macro.h"
 #include "process/inject-choose.h"
@@ -103,7 +104,7 @@ static int find_id(pid_t pid, pid_t id, pid_t *ret)
 
 int remote_adopt(const struct remote *remote, pid_t id, uint64_t park, struct remote *ret)
 {
-	uint64_t end_ns = remote_now_ns() + ERRAND_STOP_MS * 1000000ull;
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + ERRAND_STOP_MS * 1000000ull;
 	int status, r;
 
 	*ret = *remote;
@@ -123,7 +124,7 @@ int remote_adopt(const struct remote *remote, pid_t id, uint64_t park, struct re
 
 void remote_dismiss(struct remote *remote)
 {
-	uint64_t end_ns = remote_now_ns() + ERRAND_END_MS * 1000000ull;
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + ERRAND_END_MS * 1000000ull;
 	int status;
 
 	if (!remote->stopped || !remote->ours)

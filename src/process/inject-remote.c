@@ -40,11 +40,6 @@ enum {
 	REMOTE_EVENT_STOP = 128, /* PTRACE_EVENT_STOP */
 };
 
-uint64_t remote_now_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
-
 /* In small pieces: what is read of a file's pages becomes resident in the process. */
 static bool find_gadgets(struct remote *remote, const struct mapping *mapping)
 {
@@ -151,7 +146,7 @@ int remote_wait(struct remote *remote, uint64_t end_ns, int *ret)
 			remote->lost = true;
 			return -ESRCH;
 		}
-		if (remote_now_ns() > end_ns)
+		if (clock_ns(CLOCK_MONOTONIC) > end_ns)
 			return -ETIMEDOUT;
 	}
 }
@@ -203,7 +198,7 @@ static int block_signals(struct remote *remote)
 
 int remote_syscall(struct remote *remote, long number, const uint64_t arguments[6], int64_t *ret)
 {
-	uint64_t end_ns = remote_now_ns() + REMOTE_RUN_MS * 1000000ull;
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + REMOTE_RUN_MS * 1000000ull;
 	int r = regs_send_to_syscall(remote->tid, &remote->regs, remote->gadget_syscall,
 				     remote->frame, number, arguments);
 
@@ -230,7 +225,8 @@ static bool is_fault(int status)
 
 int remote_continue(struct remote *remote, uint64_t finished_at, uint32_t finished)
 {
-	uint64_t end_ns = remote_now_ns() + (remote->run_ms ?: REMOTE_RUN_MS) * 1000000ull;
+	uint64_t end_ns =
+		clock_ns(CLOCK_MONOTONIC) + (remote->run_ms ?: REMOTE_RUN_MS) * 1000000ull;
 
 	for (;;) {
 		int status = 0, r;

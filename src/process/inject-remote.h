@@ -91,7 +91,6 @@ int remote_write(struct remote *remote, uint64_t address, const void *bytes, siz
 
 /* For the files of this part alone. */
 enum { REMOTE_OPTIONS = 1 /* PTRACE_O_TRACESYSGOOD */ };
-uint64_t remote_now_ns(void); /* CLOCK_MONOTONIC */
 /* The next stop of the thread, as waitpid has it. -ESRCH if it has ended, -ETIMEDOUT. */
 int remote_wait(struct remote *remote, uint64_t end_ns, int *ret_status);
 int remote_resume(struct remote *remote, int request, int signal);

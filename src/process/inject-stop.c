@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/macro.h"
 #include "process/inject-choose.h"
 #include "process/inject-remote.h"
@@ -105,7 +106,7 @@ static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps
 	if (ptrace(PTRACE_SEIZE, tid, NULL, options) < 0)
 		return -errno;
 	remote->seized = true;
-	remote->stopped_at_ns = remote_now_ns();
+	remote->stopped_at_ns = clock_ns(CLOCK_MONOTONIC);
 	end_ns = remote->stopped_at_ns + ms * 1000000;
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
 		return -errno;
@@ -121,7 +122,7 @@ static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps
 			return r;
 	}
 	remote->stopped = true;
-	remote->seen_at_ns = remote_now_ns();
+	remote->seen_at_ns = clock_ns(CLOCK_MONOTONIC);
 	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
 }
 
@@ -183,7 +184,7 @@ static bool leave_late(struct remote *remote, pid_t tid, uint64_t end_ns)
 
 void remote_leave_late(struct remote *remote, uint64_t ms)
 {
-	uint64_t end_ns = remote_now_ns() + ms * 1000000;
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + ms * 1000000;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < remote->n_late; i++)
@@ -198,7 +199,7 @@ static void leave_away(struct remote *remote)
 	int status;
 
 	if (ptrace(PTRACE_INTERRUPT, remote->tid, NULL, NULL) == 0 &&
-	    remote_wait(remote, remote_now_ns() + STOP_MS * 1000000ull, &status) >= 0)
+	    remote_wait(remote, clock_ns(CLOCK_MONOTONIC) + STOP_MS * 1000000ull, &status) >= 0)
 		(void)remote_resume(remote, PTRACE_DETACH, 0);
 }
 
@@ -215,5 +216,5 @@ uint64_t remote_release(struct remote *remote)
 	}
 	if (remote->held_signal)
 		syscall(SYS_tgkill, remote->pid, remote->tid, remote->held_signal);
-	return remote_now_ns() - remote->stopped_at_ns;
+	return clock_ns(CLOCK_MONOTONIC) - remote->stopped_at_ns;
 }

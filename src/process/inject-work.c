@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/macro.h"
 #include "process/inject-call.h"
 #include "process/inject-choose.h"
@@ -254,7 +255,7 @@ static int work_stopped(struct work *work)
 		request->tid_offset = injection_find_tid_offset(work->remote);
 	if (r >= 0 && !injection->calls)
 		r = spawn(work);
-	begun_ns = remote_now_ns();
+	begun_ns = clock_ns(CLOCK_MONOTONIC);
 	if (r >= 0 && !injection->control.laid_out)
 		r = injection_lay_out(injection, work->errand->ours ? work->errand : work->remote);
 	else if (r >= 0 && request->command & INJECT_START)
@@ -267,7 +268,7 @@ static int work_stopped(struct work *work)
 	/* one that was laid out for calls alone goes again */
 	if (injection->calls && is_new && injection->base && !work->remote->away)
 		(void)injection_unmap(injection, work->remote);
-	injection->outcome.working_ns += remote_now_ns() - begun_ns;
+	injection->outcome.working_ns += clock_ns(CLOCK_MONOTONIC) - begun_ns;
 	return r;
 }
 

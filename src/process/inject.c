@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/macro.h"
 #include "process/inject-remote.h"
 #include "process/inject-session.h"
@@ -124,7 +125,7 @@ static int enter_once(struct injection *injection)
 /* Again and again while the loader is at work; when that has lasted, with the loader kept from it. */
 static int persist(struct injection *injection, int (*once)(struct injection *injection))
 {
-	uint64_t begun_ns = remote_now_ns();
+	uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
 	int r;
 
 	injection->insist = false;
@@ -132,7 +133,7 @@ static int persist(struct injection *injection, int (*once)(struct injection *in
 		uint64_t ns;
 
 		r = once(injection);
-		ns = remote_now_ns() - begun_ns;
+		ns = clock_ns(CLOCK_MONOTONIC) - begun_ns;
 		if (!is_to_be_repeated(r) || ns > INJECT_PATIENCE_NS)
 			return r;
 		injection->insist = ns > INJECT_INSIST_NS;

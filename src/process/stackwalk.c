@@ -4,13 +4,12 @@
  * the stack from its copy, and everything else (frame tables, code) from what the process has mapped from
  * files and cannot write to. What else there is has changed since the copy was made, so it is not there.
  *
- * The address of a module's frame table stands in its program headers; static programs have none, for which
- * one is made. libunwind searches a table by
- * itself when it is told where it is; it exports the function for that, for programs like this one.
+ * Where a module's frame table is, stackmodule.c reads; static programs have none, for which one is made.
+ * libunwind searches a table by itself when it is told where it is; it exports the function for that, for
+ * programs like this one.
  */
 #include "process/stackwalk.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <libunwind.h>
 #include <limits.h>
@@ -23,20 +22,13 @@
 #include "base/clock.h"
 #include "base/grow.h"
 #include "base/macro.h"
-#include "process/buildid.h"
 #include "process/frametable.h"
 #include "process/imagereader.h"
 #include "process/space.h"
+#include "process/stackmodule.h"
 
 enum {
-	SEGMENTS_MAX = 64,
-	NOTES_MAX = 4096,
 	CACHED_FRAMES = 4096, /* how to step out of as many places is remembered */
-	/* of .eh_frame_hdr: how the table that libunwind can search is encoded */
-	HEADER_VERSION = 1,
-	POINTER_PC_RELATIVE_4 = 0x1b,
-	COUNT_4 = 0x03,
-	TABLE_RELATIVE_4 = 0x3b,
 	NS_PER_S = 1000000000,
 	SECTION_MAX = 256 << 20,
 };
@@ -63,70 +55,6 @@ struct stackwalk {
 extern int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t address_space, unw_word_t ip,
 					      unw_dyn_info_t *info, unw_proc_info_t *ret,
 					      int need_unwind_info, void *userdata);
-
-/* The frame table's header, if it is of the form that can be searched. */
-static void read_frames(struct stackwalk *walk, uint64_t at, struct stackwalk_module *module)
-{
-	uint8_t form[4];
-	uint32_t n;
-
-	if (imagereader_read(&walk->reader, at, form, sizeof(form)) < 0 ||
-	    imagereader_read(&walk->reader, at + 8, &n, sizeof(n)) < 0)
-		return;
-	if (form[0] != HEADER_VERSION || form[1] != POINTER_PC_RELATIVE_4 || form[2] != COUNT_4 ||
-	    form[3] != TABLE_RELATIVE_4)
-		return;
-	module->frames_base = at;
-	module->frames_table = at + 12;
-	module->n_frames = n;
-}
-
-static void read_build_id(struct stackwalk *walk, uint64_t at, size_t size,
-			  struct stackwalk_module *module)
-{
-	uint8_t notes[NOTES_MAX];
-
-	size = MIN(size, sizeof(notes));
-	if (imagereader_read(&walk->reader, at, notes, size) >= 0)
-		module->build_id_size = (uint8_t)buildid_find(notes, size, module->build_id,
-							      sizeof(module->build_id));
-}
-
-/* Of the file that is mapped from its beginning at start; false if it is no program or library. */
-static bool read_module(struct stackwalk *walk, uint64_t start, struct stackwalk_module *module)
-{
-	Elf64_Phdr segments[SEGMENTS_MAX];
-	Elf64_Ehdr header;
-	uint64_t low = UINT64_MAX, high = 0;
-
-	if (imagereader_read(&walk->reader, start, &header, sizeof(header)) < 0 ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(segments[0]) ||
-	    header.e_phnum > SEGMENTS_MAX ||
-	    imagereader_read(&walk->reader, start + header.e_phoff, segments,
-			     header.e_phnum * sizeof(segments[0])) < 0)
-		return false;
-	for (unsigned i = 0; i < header.e_phnum; i++) {
-		if (segments[i].p_type != PT_LOAD)
-			continue;
-		low = MIN(low, ALIGN_DOWN(segments[i].p_vaddr, (uint64_t)MEMORY_PAGE_SIZE));
-		high = MAX(high, segments[i].p_vaddr + segments[i].p_memsz);
-	}
-	if (low >= high)
-		return false;
-	module->bias = start - low;
-	module->start = start;
-	module->end = module->bias + ALIGN_UP(high, (uint64_t)MEMORY_PAGE_SIZE);
-	for (unsigned i = 0; i < header.e_phnum; i++) {
-		const uint64_t at = module->bias + segments[i].p_vaddr;
-
-		if (segments[i].p_type == PT_GNU_EH_FRAME)
-			read_frames(walk, at, module);
-		else if (segments[i].p_type == PT_NOTE && !module->build_id_size)
-			read_build_id(walk, at, segments[i].p_filesz, module);
-	}
-	return true;
-}
 
 int stackwalk_module_at(const struct stackwalk *walk, uint64_t pc)
 {
@@ -190,7 +118,7 @@ static int add_module(struct stackwalk *walk, const struct mapping *mapping)
 	if (known >= 0 && walk->modules[known].start == mapping->start &&
 	    strcmp(walk->modules[known].path, mapping->path) == 0)
 		return 0;
-	if (!read_module(walk, mapping->start, &module))
+	if (!stackmodule_read(&walk->reader, mapping->start, &module))
 		return 0;
 	if (!module.frames_table)
 		make_frames(walk, mapping, &module);
