@@ -24,6 +24,8 @@
 enum { STATUS_MAX = 64 << 10, CATEGORIES_MAX = 64 };
 /* Walking more would stop the machine for more than about a second. */
 static const uint64_t COUNTED_HEAP_MAX = 1ull << 30;
+/* For an answer of a machine that has just given another. */
+static const uint64_t PLACES_LIMIT_NS = 5000000000;
 /* Of addresses whose pages are looked at; 8 bytes are read for each. */
 static const uint64_t MEASURED_MAX = 64ull << 30;
 
@@ -59,16 +61,17 @@ static int add_options(struct hotspot *hotspot, struct profile *profile)
 	return r;
 }
 
-/* What is asked of Native Memory Tracking; NULL if it is off. */
-static const char *find_tracking(struct hotspot *hotspot)
+/* Whether Native Memory Tracking is on, or even keeps places. */
+static bool has_tracking(struct hotspot *hotspot, bool *ret_detail)
 {
 	char text[8] = "";
 	uint64_t at;
 
 	if (!hotspot_flag(hotspot, "NativeMemoryTracking", &at) ||
 	    !hotspot_read(hotspot, at, text, sizeof(text) - 1) || strcmp(text, "off") == 0)
-		return NULL;
-	return strcmp(text, "detail") == 0 ? "VM.native_memory detail" : "VM.native_memory summary";
+		return false;
+	*ret_detail = strcmp(text, "detail") == 0;
+	return true;
 }
 
 static pid_t read_inner(pid_t pid, pid_t tid)
@@ -173,7 +176,7 @@ static const struct question {
 } questions[] = {
 	{"Thread.print", "the threads' own names", add_threads},
 	{"GC.class_histogram -all", "counts of Java objects", java_read_classes},
-	{"VM.native_memory", "Native Memory Tracking", java_read_tracking},
+	{"VM.native_memory summary", "Native Memory Tracking", java_read_tracking},
 };
 enum { THREADS, CLASSES, TRACKING };
 
@@ -187,8 +190,28 @@ static uint64_t resident_heap(const struct profile *profile)
 	return bytes;
 }
 
+/*
+ * Has the places in text as well. To name them the machine reads the debug information of its libraries, which takes
+ * longer than an answer may, so it is asked only after it has told the sums.
+ */
+static int ask_places(const struct space *space, struct profile *profile, char **text)
+{
+	_cleanup_(strbuf_deinit) struct strbuf why = {};
+	char *detail;
+	int r = jvm_attach_ask(space, "VM.native_memory detail", PLACES_LIMIT_NS, &detail, &why);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return note_missing(profile, "places of Native Memory Tracking", strbuf_text(&why));
+	free(*text);
+	*text = detail;
+	return 0;
+}
+
 /* Whether it is asked at all. 0 if it is not, and that is noted; -errno. */
-static int is_wanted(size_t number, struct hotspot *hotspot, struct profile *profile)
+static int is_wanted(size_t number, struct hotspot *hotspot, struct profile *profile,
+		     bool *ret_detail)
 {
 	const uint64_t heap = resident_heap(profile);
 	char bytes[UNITS_MAX];
@@ -196,7 +219,7 @@ static int is_wanted(size_t number, struct hotspot *hotspot, struct profile *pro
 	int r;
 
 	if (number == TRACKING)
-		return find_tracking(hotspot) != NULL;
+		return has_tracking(hotspot, ret_detail);
 	if (number != CLASSES || heap <= COUNTED_HEAP_MAX)
 		return 1;
 	strbuf_addf(&why,
@@ -213,17 +236,21 @@ static int ask_all(const struct space *space, struct hotspot *hotspot, struct pr
 	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
 		_cleanup_(strbuf_deinit) struct strbuf why = {};
 		_cleanup_free_ char *text = NULL;
-		const char *command;
-		int r = is_wanted(i, hotspot, profile), asked;
+		bool detail = false;
+		int r = is_wanted(i, hotspot, profile, &detail), asked;
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		command = i == TRACKING ? find_tracking(hotspot) : questions[i].command;
-		asked = jvm_attach_ask(space, command, JVM_ATTACH_LIMIT_NS, &text, &why);
+		asked = jvm_attach_ask(space, questions[i].command, JVM_ATTACH_LIMIT_NS, &text,
+				       &why);
 		if (asked == -ENOMEM)
 			return asked;
+		if (asked >= 0 && detail)
+			r = ask_places(space, profile, &text);
+		if (r < 0)
+			return r;
 		if (asked >= 0)
 			r = questions[i].add(profile, text);
 		else

@@ -93,3 +93,37 @@ def test_postgres(memtrace, start, tmp_path):
 def test_mariadb(memtrace, mariadb):
     owners = explained(memtrace, mariadb.pid)
     assert owners["heap.live"] > MIB and owners["runtime.mapped"] > MIB
+
+
+JAVA = [(collector, tracking, oops) for collector in ("G1", "Parallel", "Serial", "Z")
+        for tracking, oops in (("off", "+"), ("summary", "+"), ("detail", "-"))]
+
+
+@pytest.mark.parametrize("collector, tracking, oops", JAVA)
+def test_java_with_each_collector(memtrace, start, tmp_path, collector, tracking, oops):
+    """-s prints the share that nothing explains."""
+    (tmp_path / "Main.java").write_text(textwrap.dedent("""
+        public class Main {
+            static java.util.List<Object> kept = new java.util.ArrayList<>();
+            public static void main(String[] arguments) throws Exception {
+                for (int i = 0; i < 500; i++) {
+                    kept.add(new byte[20000]);
+                    java.util.zip.Deflater deflater = new java.util.zip.Deflater();
+                    deflater.setInput(new byte[1000]);
+                    deflater.deflate(new byte[100]);
+                    kept.add(deflater);
+                }
+                new java.io.File(arguments[0]).createNewFile();
+                Thread.sleep(600000);
+            }
+        }
+    """))
+    ready = tmp_path / "ready"
+    pid = start(["java", "-Xmx128m", f"-XX:+Use{collector}GC", f"-XX:NativeMemoryTracking={tracking}",
+                 f"-XX:{oops}UseCompressedOops", str(tmp_path / "Main.java"), str(ready)], ready.exists)
+    owners = explained(memtrace, pid)
+    rss = sum(owners.values())
+    print(f"{collector}, tracking {tracking}, compressed oops {oops}: {rss / MIB:.1f} MiB resident,"
+          f" {100 * owners['unexplained'] / rss:.3f} % unexplained")
+    assert owners["runtime.jvm-heap"] > 9 * MIB
+    assert owners["heap.live"] > 30 * MIB

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -16,7 +18,8 @@ import java.util.jar.JarOutputStream;
  * Inflater, whose native memory only the garbage collector ends. Worker threads open thousands of streams,
  * read a little of each, and drop them; then comes System.gc(). The native memory is freed, and stays
  * resident. Threads and streams a thread can be given as arguments; with a third one, "hold", the streams
- * are dropped only at the first "gc". Stands still as stage.h says; "gc" collects.
+ * are dropped only at the first "gc". Stands still as stage.h says; "gc" collects, "open" opens as many again
+ * in as many new threads.
  */
 public final class CaseInflaters {
     private static final int ENTRY_BYTES = 300_000;
@@ -78,13 +81,8 @@ public final class CaseInflaters {
         collect();
     }
 
-    public static void main(String[] arguments) throws IOException, InterruptedException {
-        int threads = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 8;
-        int streams = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 400;
-        byte[] content = new byte[ENTRY_BYTES];
-
-        new Random(1).nextBytes(content);
-        byte[] outer = jarOf("inner.jar", jarOf("entry.bin", content));
+    /** In threads of their own, which wait for ever afterwards. */
+    private static void open(byte[] outer, int threads, int streams) throws InterruptedException {
         CountDownLatch done = new CountDownLatch(threads);
         for (int i = 0; i < threads; i++) {
             Thread thread = new Thread(() -> {
@@ -100,17 +98,30 @@ public final class CaseInflaters {
             thread.start();
         }
         done.await();
+    }
+
+    public static void main(String[] arguments) throws IOException, InterruptedException {
+        int threads = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 8;
+        int streams = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 400;
+        byte[] content = new byte[ENTRY_BYTES];
+
+        new Random(1).nextBytes(content);
+        byte[] outer = jarOf("inner.jar", jarOf("entry.bin", content));
+        open(outer, threads, streams);
         System.out.println("opened " + threads * streams);
         if (arguments.length < 3) {
             drop();
         }
         System.out.println("ready live=0 freed=0");
         System.out.flush();
-        for (int c = System.in.read(); c >= 0; c = System.in.read()) {
-            if (c == '\n') {
+        BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
+        for (String line = input.readLine(); line != null; line = input.readLine()) {
+            if (line.equals("open")) {
+                open(outer, threads, streams);
+            } else {
                 drop();
-                System.out.println("done");
             }
+            System.out.println("done");
         }
     }
 }
