@@ -66,6 +66,15 @@ struct recall *recall_new(uintptr_t skip_start, uintptr_t skip_end, unsigned max
 	return recall;
 }
 
+struct recall *recall_free(struct recall *recall)
+{
+	if (recall) {
+		sys_unmap(recall, sizeof(*recall));
+		__atomic_fetch_sub(&recall_bytes, sizeof(*recall), __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
 void recall_forget(struct recall *recall)
 {
 	recall->n = 0;

@@ -28,10 +28,11 @@ struct recall_stack {
 };
 
 /*
- * An empty one; NULL without memory. It is never given back. Inner frames in [skip_start, skip_end) are
- * left out, and outer ones beyond max.
+ * An empty one; NULL without memory. Inner frames in [skip_start, skip_end) are left out, and outer ones
+ * beyond max.
  */
 struct recall *recall_new(uintptr_t skip_start, uintptr_t skip_end, unsigned max);
+struct recall *recall_free(struct recall *recall);
 
 /* The stack that it remembers is gone: the thread is another one, or the process. */
 void recall_forget(struct recall *recall);

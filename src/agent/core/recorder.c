@@ -243,14 +243,25 @@ static _noinline_ void recorder_begin_to_recall(struct thread *thread)
 		thread->recall = recall_new(recorder_text_start, recorder_text_end, THREAD_FRAMES);
 }
 
+/* Not all is recorded any more: what pays where stacks are like the one before is given back. */
+static _noinline_ void recorder_end_to_recall(struct thread *thread)
+{
+	if (thread->depth == 1)
+		thread->recall = recall_free(thread->recall);
+}
+
 /* The next distance; handlers draw theirs from the same state, which at worst repeats a number. */
 static _always_inline_ int64_t recorder_draw(struct thread *thread)
 {
 	uint32_t interval = sampler_interval();
 
-	thread->interval = interval;
-	if (likely(interval == 0))
+	if (likely(interval == 0)) {
+		thread->interval = 0;
 		return 0;
+	}
+	if (unlikely(thread->interval == 0 && thread->recall))
+		recorder_end_to_recall(thread);
+	thread->interval = interval;
 	return sampler_draw(interval, &thread->random);
 }
 
