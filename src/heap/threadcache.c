@@ -35,6 +35,7 @@
 #define CACHE_MIN   (64u << 10) /* the same where there are very many threads */
 #define CACHES_MAX  (64u << 20) /* of the lists of all threads, in between */
 #define SHARE       8u
+#define HELD        2u
 #define RESTARTS    3u
 
 /* What a thread has before its first allocation, and after its end. */
@@ -143,17 +144,23 @@ uint64_t threadcache_share(void)
 	return MAX(MIN(CACHES_MAX / n, CACHE_MAX), CACHE_MIN);
 }
 
+/* A thread's share of one in fraction blocks of the class, at least FIRST_BYTES and one block. */
+static unsigned part_of(unsigned class, unsigned fraction)
+{
+	const uint64_t n_blocks = __atomic_load_n(&central_table[class].n_blocks, __ATOMIC_RELAXED);
+	const uint32_t n = owners_count();
+	const unsigned least = MAX(FIRST_BYTES / sizeclass_get(class)->size, 1u);
+
+	return (unsigned)MAX(n_blocks / (fraction * n), least);
+}
+
 /*
  * How many blocks a refill may bring: a fraction of what there is of the class, so that what threads hold and
  * do not use stays one.
  */
 static unsigned share(unsigned class)
 {
-	const uint64_t n_blocks = __atomic_load_n(&central_table[class].n_blocks, __ATOMIC_RELAXED);
-	const uint32_t n = owners_count();
-	const unsigned least = MAX(FIRST_BYTES / sizeclass_get(class)->size, 1u);
-
-	return (unsigned)MAX(n_blocks / (SHARE * n), least);
+	return part_of(class, SHARE);
 }
 
 /* Room for so many blocks more. */
@@ -196,27 +203,38 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	return block;
 }
 
-/* The newest batch of a full list goes to the central one. Those are the blocks that are near. */
-static void give_batch(struct threadcache_bin *bin, unsigned class)
+/* The newest n blocks of a full list go to the central one. Those are the blocks that are near. */
+static void give_newest(struct threadcache_bin *bin, unsigned class, unsigned n)
 {
-	const unsigned batch = sizeclass_get(class)->batch;
 	void **last = (void **)bin->head;
 	void *list = bin->head;
 
-	for (unsigned i = batch; i > 1; i--)
+	for (unsigned i = n; i > 1; i--)
 		last = *last;
 	bin->head = *last;
 	*last = NULL;
-	bin->room += batch;
-	central_give(class, list, batch);
+	bin->room += n;
+	central_give(class, list, n);
 }
 
-/* How many blocks a list may hold. A thread that only frees has no use for many. */
-static unsigned longest(const struct threadcache_bin *bin, const struct sizeclass *sizeclass)
+/*
+ * How many blocks a list may hold. A thread that only frees has no use for many; and where there are other
+ * threads, what all of them hold is to be no more than what is in use.
+ */
+static unsigned longest(const struct threadcache_bin *bin, unsigned class)
 {
+	const struct sizeclass *sizeclass = sizeclass_get(class);
 	const unsigned least = 2u * sizeclass->batch;
+	const unsigned most = MAX(least, MIN(LIST_BYTES / sizeclass->size, LIST_BLOCKS));
+	unsigned part;
 
-	return bin->batch ? MAX(least, MIN(LIST_BYTES / sizeclass->size, LIST_BLOCKS)) : least;
+	if (!bin->batch)
+		return least;
+	/* most lists never come to be so long that it has to be asked */
+	if (bin->capacity < least || owners_count() == 1)
+		return most;
+	part = part_of(class, HELD);
+	return MIN(most, MAX(part, least));
 }
 
 /* Makes room in a full list. False if the block has found its way already. */
@@ -224,7 +242,7 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	struct threadcache_bin *bin = &cache->bins[class];
-	const unsigned limit = longest(bin, sizeclass);
+	const unsigned limit = longest(bin, class);
 
 	visit(cache, class);
 	/* it may have been emptied, as one that was in no use */
@@ -239,7 +257,7 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 	if (bin->batch && sizeclass->size <= OUTBOX_SIZE && outbox_put(cache, class, block))
 		return false;
 	if (bin->capacity >= sizeclass->batch) {
-		give_batch(bin, class);
+		give_newest(bin, class, sizeclass->batch);
 		return true;
 	}
 	central_give(class, block, 1);

@@ -260,6 +260,39 @@ static void fork_often(pid_t (*how)(void), void *(*meanwhile)(void *), unsigned 
 	empty_boxes();
 }
 
+static pthread_barrier_t both;
+
+/* Has a cache for as long as the other one measures. */
+static void *be_there(void *arg)
+{
+	heap_free(heap_alloc(16));
+	pthread_barrier_wait(&both);
+	pthread_barrier_wait(&both);
+	return NULL;
+}
+
+static void beside_others_a_thread_keeps_half_of_a_class_at_most(void **state)
+{
+	enum { N = 1500, SIZE = 500 };
+	static void *blocks[N];
+	struct heap_stats stats;
+	pthread_t thread;
+
+	heap_trim(0);
+	pthread_barrier_init(&both, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, be_there, NULL), 0);
+	pthread_barrier_wait(&both);
+	for (unsigned i = 0; i < N; i++)
+		assert_non_null(blocks[i] = heap_alloc(SIZE));
+	for (unsigned i = 0; i < N; i++)
+		heap_free(blocks[i]);
+	heap_get_stats(&stats);
+	pthread_barrier_wait(&both);
+	pthread_join(thread, NULL);
+	/* alone it would have up to 512 KiB */
+	assert_true(stats.cached_bytes < N / 2 * 512 + 65536);
+}
+
 static void figures_can_be_asked_for_while_threads_allocate(void **state)
 {
 	pthread_t threads[N_THREADS];
@@ -308,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_may_be_freed_by_other_threads),
 		cmocka_unit_test(a_threads_cache_serves_the_next_one),
+		cmocka_unit_test(beside_others_a_thread_keeps_half_of_a_class_at_most),
 		cmocka_unit_test(figures_can_be_asked_for_while_threads_allocate),
 		cmocka_unit_test(children_can_allocate_while_threads_do),
 		cmocka_unit_test(children_of_a_raw_clone_do_not_hang),
