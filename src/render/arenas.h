@@ -6,6 +6,7 @@
 #ifndef RENDER_ARENAS_H
 #define RENDER_ARENAS_H
 
+#include "base/strbuf.h"
 #include "render/render.h"
 
 enum arenas_sort {
@@ -29,6 +30,9 @@ int render_arenas_csv(const struct profile *profile, const struct arenas_options
 /* Process, arenas and allocator of schema memtrace/1; options do not matter. */
 int render_arenas_json(const struct profile *profile, const struct arenas_options *options,
 		       FILE *out);
+
+/* "main", "5", "own mappings": what the table and the text call the arena. */
+void arenas_add_name(const struct arena *arena, struct strbuf *buffer);
 
 /* The name of a thread as far as it is known; NULL if not. */
 const char *arenas_thread_name(const struct profile *profile, uint32_t tid);
