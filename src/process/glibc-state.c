@@ -24,6 +24,7 @@
 
 #include "base/grow.h"
 #include "base/macro.h"
+#include "process/glibc-bins.h"
 #include "process/residency.h"
 
 enum {
@@ -36,9 +37,6 @@ enum {
 	FASTBINS = TOP + 8 * GLIBC_N_FASTBINS,
 	MIN_OFFSET = 24, /* of the bins in the struct: mutex, flags, top, last_remainder */
 	MAX_OFFSET = 256,
-	MIN_EMPTY_BINS = 16,
-	MAX_CHANGING = 2, /* lists that a running process is at work on */
-	BIN_TRIES = 4,
 	SEARCH_TRIES = 6,
 	MAX_ARENAS = 65536,
 	MAX_DATA = 4 << 20,
@@ -63,90 +61,6 @@ static void data_deinit(struct glibc_data *data)
 {
 	free(data->bytes);
 	*data = (struct glibc_data){0};
-}
-
-/* Whether a list head at address may be one: its links point at itself or at chunks. */
-static bool is_head(uint64_t address, uint64_t forward, uint64_t backward, size_t *n_empty)
-{
-	uint64_t self = address - 16;
-
-	if (forward == self || backward == self) {
-		*n_empty += forward == backward;
-		return forward == backward;
-	}
-	return forward && backward && IS_ALIGNED(forward, GLIBC_ALIGNMENT) &&
-	       IS_ALIGNED(backward, GLIBC_ALIGNMENT);
-}
-
-/* Whether all but max_wrong of the list heads may be ones. */
-static bool are_bins(const uint8_t *bytes, uint64_t address, size_t max_wrong)
-{
-	size_t n_empty = 0, n_wrong = 0;
-
-	for (size_t i = 0; i < GLIBC_N_BINS; i++) {
-		uint64_t links[2];
-
-		memcpy(links, bytes + i * 16, sizeof(links));
-		if (!is_head(address + i * 16, links[0], links[1], &n_empty) &&
-		    n_wrong++ == max_wrong)
-			return false;
-	}
-	return n_empty >= MIN_EMPTY_BINS;
-}
-
-/*
- * As memory_read_present, but what was swapped out is fetched: an idle process's arenas may be. False if
- * it was read.
- */
-static bool misses(struct memory *memory, uint64_t address, void *buffer, size_t size)
-{
-	uint64_t start = ALIGN_DOWN(address, (uint64_t)MEMORY_PAGE_SIZE);
-	uint8_t pages[4];
-	size_t n;
-
-	if (address > UINT64_MAX - size)
-		return true;
-	n = DIV_ROUND_UP(address + size - start, MEMORY_PAGE_SIZE);
-	if (n > ARRAY_SIZE(pages) || memory_pages(memory, start, n, pages) < 0)
-		return true;
-	for (size_t i = 0; i < n; i++)
-		if (!(pages[i] & (MEMORY_RESIDENT | MEMORY_SWAPPED)))
-			return true;
-	return memory_read(memory, address, buffer, size) < 0;
-}
-
-/* Whether the chunks at both ends of a list point back. */
-static bool bin_holds(struct memory *memory, const uint64_t links[2], uint64_t self)
-{
-	uint64_t first[2], last[2];
-
-	if (links[0] == self)
-		return links[1] == self;
-	return !misses(memory, links[0] + 16, first, sizeof(first)) &&
-	       !misses(memory, links[1] + 16, last, sizeof(last)) && first[1] == self &&
-	       last[0] == self;
-}
-
-/*
- * Whether those of all lists do. A running process may change all of them while they are looked at: one that does
- * not hold is read again, which takes microseconds; two may be at work each time.
- */
-static bool bins_hold(struct memory *memory, const uint8_t *bytes, uint64_t address)
-{
-	size_t n_wrong = 0;
-
-	for (size_t i = 0; i < GLIBC_N_BINS && n_wrong <= MAX_CHANGING; i++) {
-		const uint64_t at = address + i * 16;
-		uint64_t links[2];
-		int tries = 0;
-
-		memcpy(links, bytes + i * 16, sizeof(links));
-		while (!bin_holds(memory, links, at - 16) && ++tries < BIN_TRIES)
-			if (memory_read(memory, at, links, sizeof(links)) < 0)
-				return false;
-		n_wrong += tries == BIN_TRIES;
-	}
-	return n_wrong <= MAX_CHANGING;
 }
 
 int glibc_state_read(struct memory *memory, const struct glibc_layout *layout, uint64_t address,
@@ -182,13 +96,6 @@ static int add_state(struct glibc_states *states, const struct glibc_state *stat
 	return 0;
 }
 
-static bool has_bins(struct memory *memory, uint64_t bins)
-{
-	uint8_t bytes[BINS_SIZE];
-
-	return !misses(memory, bins, bytes, sizeof(bytes)) && are_bins(bytes, bins, MAX_CHANGING);
-}
-
 /* Follows the ring from the arena at base. 0 if it does not come back, or leads to no arena. */
 static int read_ring(struct memory *memory, uint64_t base, struct glibc_states *states)
 {
@@ -200,7 +107,7 @@ static int read_ring(struct memory *memory, uint64_t base, struct glibc_states *
 		int r;
 
 		if (states->n_states >= MAX_ARENAS ||
-		    !has_bins(memory, address + states->layout.bins) ||
+		    !glibc_bins_are_at(memory, address + states->layout.bins) ||
 		    glibc_state_read(memory, &states->layout, address, &state) < 0)
 			return 0;
 		r = add_state(states, &state);
@@ -293,8 +200,8 @@ static int search(struct memory *memory, const struct glibc_data *data, struct g
 
 		unused |= is_unused(data, offset);
 		if (!glibc_data_word(data, offset) ||
-		    !are_bins(data->bytes + offset, address, MAX_CHANGING) ||
-		    !bins_hold(memory, data->bytes + offset, address))
+		    !glibc_bins_look_right(data->bytes + offset, address) ||
+		    !glibc_bins_hold(memory, data->bytes + offset, address))
 			continue;
 		r = read_from_bins(memory, address, states);
 		if (r)
