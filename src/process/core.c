@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * core.c: what is left of a process in a core file, put together from its segments (core-image), its
- * notes (core-notes), the files that were mapped (core-files) and the mappings that follow (core-maps).
- *
- * The kernel keeps 80 bytes of the arguments in the notes. All of them are still on the stack: the kernel
- * put the count, the arguments, the environment and the auxiliary vector there one behind the other when
- * the program began, and the vector is also a note, so it can be found by its own bytes.
+ * notes (core-notes), the files that were mapped (core-files), the mappings that follow (core-maps) and the
+ * words at the base of the stack (core-arguments).
  */
 #include "process/core.h"
 
@@ -20,14 +17,14 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
-#include "base/strbuf.h"
+#include "process/core-arguments.h"
 #include "process/core-files.h"
 #include "process/core-image.h"
 #include "process/core-maps.h"
 #include "process/core-notes.h"
 #include "process/memory.h"
 
-enum { NOTES_MAX = 256 << 20, ARGUMENTS_MAX = 64 * 1024, STACK_BASE = 2 << 20 };
+enum { NOTES_MAX = 256 << 20 };
 
 struct core {
 	struct core_image image;
@@ -92,122 +89,6 @@ static const char *find_program(const struct core *core)
 	return NULL;
 }
 
-/* The zero terminated text at address goes to the end of text. */
-static bool add_text(struct core *core, uint64_t address, struct strbuf *text)
-{
-	char bytes[256];
-	size_t size, length;
-
-	while (text->length < ARGUMENTS_MAX) {
-		size = sizeof(bytes) - address % sizeof(bytes);
-		if (core_read(core, address, bytes, size) < 0)
-			return false;
-		length = strnlen(bytes, size);
-		if (strbuf_add(text, bytes, length) < 0)
-			return false;
-		if (length < size)
-			return strbuf_addc(text, '\0') == 0;
-		address += size;
-	}
-	return false;
-}
-
-/* Where the auxiliary vector is in the words at the base of the stack; 0 if it is not. */
-static size_t find_auxv(const struct core *core, const uint64_t *words, size_t n)
-{
-	size_t n_auxv = 2 * core->notes.n_auxv;
-
-	for (size_t i = 2; n_auxv && i + n_auxv <= n; i++)
-		if (words[i] == core->notes.auxv[0] && !words[i - 1] &&
-		    !memcmp(words + i, core->notes.auxv, n_auxv * sizeof(*words)))
-			return i;
-	return 0;
-}
-
-/* The first argument's place in the words; they are ret_n. 0 if that is not how a program begins. */
-static size_t find_arguments(const uint64_t *words, size_t auxv, size_t *ret_n)
-{
-	size_t end, at;
-
-	/* back over the zero that ends the environment, the environment, the zero before it */
-	for (end = auxv - 1; end > 0 && words[end - 1]; end--)
-		;
-	if (end < 2)
-		return 0;
-	end--;
-	for (at = end; at > 0; at--)
-		if (words[at - 1] == end - at)
-			break;
-	*ret_n = end - at;
-	return at > 0 && at < end ? at : 0;
-}
-
-static int split(const struct strbuf *text, size_t n, char ***ret)
-{
-	char **cmdline = malloc((n + 1) * sizeof(*cmdline) + text->length + 1), *copy;
-
-	if (!cmdline)
-		return -ENOMEM;
-	copy = (char *)(cmdline + n + 1);
-	memcpy(copy, strbuf_text(text), text->length + 1);
-	for (size_t i = 0; i < n; i++) {
-		cmdline[i] = copy;
-		copy += strlen(copy) + 1;
-	}
-	cmdline[n] = NULL;
-	*ret = cmdline;
-	return 0;
-}
-
-/* All of the arguments, from the stack: 1 if they were found. */
-static int read_arguments(struct core *core, char ***ret)
-{
-	uint64_t random = core_auxv(core, AT_RANDOM, 0);
-	const struct core_segment *stack = core_image_find(&core->image, random);
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
-	_cleanup_free_ uint64_t *words = NULL;
-	uint64_t start;
-	size_t n_words, n = 0, at;
-	int r;
-
-	if (!random || !stack)
-		return 0;
-	random = ALIGN_DOWN(random, (uint64_t)8);
-	start = MAX(stack->start, random - MIN(random, (uint64_t)STACK_BASE));
-	n_words = (size_t)(random - start) / sizeof(*words);
-	words = calloc(n_words + 1, sizeof(*words));
-	if (!words)
-		return -ENOMEM;
-	if (core_read(core, start, words, n_words * sizeof(*words)) < 0)
-		return 0;
-	at = find_auxv(core, words, n_words);
-	at = at ? find_arguments(words, at, &n) : 0;
-	for (size_t i = 0; at && i < n; i++)
-		if (!add_text(core, words[at + i], &text))
-			return 0;
-	if (!at)
-		return 0;
-	r = split(&text, n, ret);
-	return r < 0 ? r : 1;
-}
-
-/* What the notes kept of the arguments: cut off, with a blank between any two. */
-static int cut_arguments(const struct core *core, char ***ret)
-{
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
-	size_t n = 0;
-
-	for (const char *at = core->notes.arguments; *at; n++) {
-		size_t length = strcspn(at, " ");
-
-		strbuf_add(&text, at, length);
-		strbuf_addc(&text, '\0');
-		at += length;
-		at += strspn(at, " ");
-	}
-	return text.error < 0 ? text.error : n ? split(&text, n, ret) : 0;
-}
-
 static int fill_info(struct core *core, const char *program)
 {
 	struct procinfo *info = &core->info;
@@ -236,9 +117,9 @@ static int fill_info(struct core *core, const char *program)
 		if (!info->exe)
 			return -ENOMEM;
 	}
-	r = read_arguments(core, &info->cmdline);
+	r = core_arguments_read(core, &core->image, &core->notes, &info->cmdline);
 	if (r == 0)
-		r = cut_arguments(core, &info->cmdline);
+		r = core_arguments_cut(&core->notes, &info->cmdline);
 	return MIN(r, 0);
 }
 

@@ -48,7 +48,6 @@ enum {
 
 /* More than the largest function of any program has, and soon over if the table is damaged. */
 enum { INSTRUCTIONS_MAX = 1 << 18 };
-
 enum { NO_REGISTER = 0xff };
 
 enum effect {
