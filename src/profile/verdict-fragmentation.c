@@ -142,6 +142,29 @@ static uint64_t stake_pages(const struct evidence *evidence)
 	return heap->known && evidence_is_material(evidence, bytes) ? bytes : 0;
 }
 
+/* glibc's whole pages lie at its top then, and ours go back by themselves; others keep them until they are told. */
+static int advise_pages(enum arenas_allocator allocator, uint64_t bytes, uint64_t median,
+			struct verdict *verdict)
+{
+	const bool keeps = allocator != ARENAS_GLIBC && allocator != ARENAS_FAST;
+	const char *how = keeps ? "; what goes is returned by " : "";
+	const char *by = keeps ? arenas_trim_name(allocator) : "";
+	char size[UNITS_MAX];
+
+	if (!median)
+		return verdict_advise(
+			verdict, bytes,
+			"allocate what stays apart from what goes: a pool or an arena for the "
+			"long-lived blocks%s%s",
+			how, by);
+	units_format_bytes(median, size);
+	return verdict_advise(
+		verdict, bytes,
+		"allocate what stays apart from what goes: a pool or an arena for the "
+		"long-lived blocks (half of them by bytes are of %s or more)%s%s",
+		size, how, by);
+}
+
 static int judge_pages(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct evidence_heap *heap = &evidence->heap;
@@ -149,7 +172,7 @@ static int judge_pages(const struct evidence *evidence, struct verdict *verdict)
 	const enum arenas_allocator allocator = heap->most ? heap->most->allocator : ARENAS_GLIBC;
 	const bool is_glibc = heap->most && allocator == ARENAS_GLIBC;
 	const uint64_t median = arena_sizes_median(evidence->arenas->sizes.in_use);
-	char shared[UNITS_MAX], live[UNITS_MAX], trim[UNITS_MAX], size[UNITS_MAX];
+	char shared[UNITS_MAX], live[UNITS_MAX], trim[UNITS_MAX];
 	int r;
 
 	verdict->code = VERDICT_FRAGMENTATION;
@@ -174,17 +197,7 @@ static int judge_pages(const struct evidence *evidence, struct verdict *verdict)
 				is_glibc ? ", MALLOC_ARENA_MAX or a threshold" : "");
 	if (r < 0)
 		return r;
-	if (!median)
-		return verdict_advise(
-			verdict, bytes,
-			"allocate what stays apart from what goes: a pool or an arena for the "
-			"long-lived blocks");
-	units_format_bytes(median, size);
-	return verdict_advise(
-		verdict, bytes,
-		"allocate what stays apart from what goes: a pool or an arena for the "
-		"long-lived blocks (half of them by bytes are of %s or more)",
-		size);
+	return advise_pages(allocator, bytes, median, verdict);
 }
 
 const struct verdict_rule verdict_rule_pages = {stake_pages, judge_pages,

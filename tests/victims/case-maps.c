@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program with an allocator of its own: 200 mappings of 1 MB, filled, and 100 of them unmapped. */
+/* A program with an allocator of its own: 200 mappings of 1 MB, filled, and 100 of them unmapped; freeing unmaps the rest. */
 #include <sys/mman.h>
 
 #include "stage.h"
@@ -7,6 +7,7 @@
 enum { PIECES = 200, PIECE = 1 << 20 };
 
 static struct stage stage;
+static char *pieces[PIECES];
 
 static char *map_piece(void)
 {
@@ -19,14 +20,20 @@ static char *map_piece(void)
 	return p;
 }
 
+static void unmap_rest(void)
+{
+	for (int i = 0; i < PIECES; i += 2)
+		munmap(pieces[i], PIECE);
+}
+
 int main(void)
 {
+	stage.free_pin = unmap_rest;
 	for (int i = 0; i < PIECES; i++) {
-		char *p = map_piece();
-
+		pieces[i] = map_piece();
 		if (i % 2 == 0)
 			continue;
-		munmap(p, PIECE);
+		munmap(pieces[i], PIECE);
 		stage.live -= PIECE;
 		stage.freed += PIECE;
 	}
