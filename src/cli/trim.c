@@ -17,19 +17,33 @@
 
 enum { TRIM_MS_MAX = 300000, ROLLUP_MAX = 64 << 10 };
 
+/* Of the arenas of one allocator. */
+static struct trim_sums sum_up(const struct arenas *arenas, enum arenas_allocator allocator)
+{
+	struct trim_sums sums = {.allocator = allocator};
+
+	for (size_t i = 0; i < arenas->n_arenas; i++) {
+		const struct arena *arena = &arenas->arenas[i];
+
+		if (arena->allocator != allocator || arena->trimmable == ARENAS_UNKNOWN ||
+		    arena->kind == ARENA_MMAPPED)
+			continue;
+		sums.trimmable += arena->trimmable;
+		if (arena->free_resident != ARENAS_UNKNOWN)
+			sums.free_resident += arena->free_resident;
+		sums.n_arenas++;
+	}
+	return sums;
+}
+
 bool trim_sum_up(const struct arenas *arenas, struct trim_sums *ret)
 {
 	*ret = (struct trim_sums){};
-	for (size_t i = 0; arenas && i < arenas->n_arenas; i++) {
-		const struct arena *arena = &arenas->arenas[i];
+	for (int i = ARENAS_GLIBC; arenas && i <= ARENAS_MIMALLOC; i++) {
+		const struct trim_sums sums = sum_up(arenas, (enum arenas_allocator)i);
 
-		if (arena->trimmable == ARENAS_UNKNOWN || arena->kind == ARENA_MMAPPED)
-			continue;
-		ret->trimmable += arena->trimmable;
-		if (arena->free_resident != ARENAS_UNKNOWN)
-			ret->free_resident += arena->free_resident;
-		ret->allocator = arena->allocator;
-		ret->n_arenas++;
+		if (sums.n_arenas && (!ret->n_arenas || sums.trimmable > ret->trimmable))
+			*ret = sums;
 	}
 	return ret->n_arenas > 0;
 }

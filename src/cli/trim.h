@@ -18,7 +18,10 @@ struct trim_sums {
 	enum arenas_allocator allocator;
 };
 
-/* arenas may be NULL. false: no arena is known, or for none is it known what it would give back. */
+/*
+ * Of the allocator that would give back most: one may be loaded that nobody calls, or two be at work. arenas may be
+ * NULL. false: no arena is known, or for none is it known what it would give back.
+ */
 bool trim_sum_up(const struct arenas *arenas, struct trim_sums *ret);
 
 struct trim_outcome {
