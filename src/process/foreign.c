@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/macro.h"
 #include "base/strbuf.h"
+#include "process/areas.h"
 #include "process/linked.h"
 #include "process/mimalloc.h"
 #include "process/runtimes.h"
@@ -87,8 +88,64 @@ int foreign_know(const struct space *space, struct inject_calls *calls)
 	return MIN(r, 0);
 }
 
-static int ask(size_t which, const struct linked_allocator *linked, pid_t pid, struct arenas *ret)
+/* What is taken from the arena's resident bytes: from metadata, and the same share of all others. */
+static void shrink(struct arena *arena, double metadata, double others)
 {
+	arena->metadata_resident -= (uint64_t)((double)arena->metadata_resident * metadata);
+	arena->in_use_resident -= (uint64_t)((double)arena->in_use_resident * others);
+	arena->free_resident -= (uint64_t)((double)arena->free_resident * others);
+	arena->trimmable -= (uint64_t)((double)arena->trimmable * others);
+	arena->resident = arena->metadata_resident + arena->in_use_resident + arena->free_resident;
+}
+
+/* Resident bytes of all mappings that can be theirs. */
+static int count_resident(const struct space *space, uint64_t *ret)
+{
+	*ret = 0;
+	for (size_t i = 0; i < space->maps->n_mappings; i++) {
+		const struct mapping *mapping = &space->maps->mappings[i];
+		uint64_t resident;
+		int r;
+
+		if (!mapping->write || mapping->shared || *mapping->path == '/')
+			continue;
+		r = areas_count_pages(space->memory, mapping->start, mapping->end, &resident, NULL);
+		if (r < 0)
+			return r;
+		*ret += resident;
+	}
+	return 0;
+}
+
+/*
+ * What they count are pages that are handed out, whether somebody has written to them or not: tables of metadata that
+ * are sparse, a large block's last page, which is there for chance to shift the block, buffers that were never full.
+ * What is more than there can be is taken from metadata, of which a quarter stays, and then from all the rest in one
+ * proportion.
+ */
+static void fit_to_resident(const struct space *space, size_t first, struct arenas *arenas)
+{
+	uint64_t claimed = 0, metadata = 0, there, excess, of_metadata;
+	double by;
+
+	for (size_t i = first; i < arenas->n_arenas; i++) {
+		claimed += arenas->arenas[i].resident;
+		metadata += arenas->arenas[i].metadata_resident;
+	}
+	if (count_resident(space, &there) < 0 || claimed <= there)
+		return;
+	excess = claimed - there;
+	of_metadata = MIN(excess, metadata / 4 * 3);
+	by = claimed > metadata ? (double)(excess - of_metadata) / (double)(claimed - metadata) : 0;
+	for (size_t i = first; i < arenas->n_arenas; i++)
+		shrink(&arenas->arenas[i], metadata ? (double)of_metadata / (double)metadata : 0,
+		       MIN(by, 1.0));
+}
+
+static int ask(size_t which, const struct linked_allocator *linked, const struct space *space,
+	       pid_t pid, struct arenas *ret)
+{
+	const size_t first = ret->n_arenas;
 	_cleanup_free_ struct inject_calls *calls = calloc(1, sizeof(*calls));
 	_cleanup_(strbuf_deinit) struct strbuf error = {};
 	struct inject_outcome outcome;
@@ -107,6 +164,8 @@ static int ask(size_t which, const struct linked_allocator *linked, pid_t pid, s
 	if (r == -EBADMSG)
 		return refuse(ret, "%s answers in a way that is not known%s", asked[which].name,
 			      "");
+	if (r >= 0)
+		fit_to_resident(space, first, ret);
 	return r;
 }
 
@@ -124,7 +183,7 @@ int foreign_read(const struct space *space, pid_t may_stop, struct arenas *ret)
 		if (strcmp(name, asked[i].name) != 0)
 			continue;
 		if (may_stop)
-			return ask(i, &linked, may_stop, ret);
+			return ask(i, &linked, space, may_stop, ret);
 		return refuse(ret,
 			      space->pid ? "%s tells its figures only to a thread of the process, "
 					   "which has to be stopped for it%s"
