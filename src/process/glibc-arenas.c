@@ -250,6 +250,7 @@ static int add_mmapped(const struct glibc_reader *reader, struct arenas *arenas)
 		r = residency_read(reader->target->memory, block->start, block->end, &map);
 		if (r < 0)
 			return r;
+		arena_sizes_add(&reading.sizes, true, block->end - block->chunk - 16);
 		range->start = block->start;
 		range->end = block->end;
 		range->in_use_resident = residency_bytes(&map, block->start, block->end);
