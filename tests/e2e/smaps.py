@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import leaks
+from figures import show
 
 # Pss and what is private change with every process that maps the same library, memtrace's own among them.
 FIELDS = {"rss_bytes": "Rss", "swap_bytes": "Swap", "anon_huge_bytes": "AnonHugePages"}
@@ -71,6 +72,9 @@ def owners(report):
 
 def assert_explained(report, limit=0.01):
     memory = report["memory"]
+    rss, unexplained = memory["rss_bytes"], memory["unexplained_bytes"]
+    show(f"ledger of {' '.join(report['process']['cmdline'])[:50]}", resident=rss, unexplained=unexplained,
+         share=f"{100 * unexplained / rss:.3f} %")
     assert memory["unexplained_bytes"] == owners(report)["unexplained"]
     assert memory["unexplained_bytes"] < limit * memory["rss_bytes"], [
         m for m in report["mappings"] if m["owner"] == "unexplained" and m["rss_bytes"]]

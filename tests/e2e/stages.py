@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import leaks
+from figures import show_promise
 
 
 def read_rss(pid):
@@ -105,4 +106,5 @@ def advises(report, text):
 
 
 def assert_near(promised, seen, tolerance=0.1):
+    show_promise("advice", promised, seen)
     assert promised is not None and abs(seen - promised) <= tolerance * promised, (promised, seen)

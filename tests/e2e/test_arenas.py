@@ -14,6 +14,7 @@ import pytest
 
 import cores
 import leaks
+from figures import show, show_promise
 
 PAGE = 4096
 MiB = 1 << 20
@@ -117,6 +118,9 @@ def test_every_arena_is_as_malloc_info_says(memtrace, n_arenas):
             arena["in_use_bytes"] + arena["free_bytes"] + arena["metadata_bytes"]
         # the caches of threads, which malloc_info takes for blocks in use
         assert arena["cached_bytes"] > arena["fast_bytes"]
+    show(f"malloc_info, {n_arenas} arenas", equal=len(arenas), system=sum(arena["system_bytes"] for arena in arenas),
+         free=sum(arena["free_bytes"] - arena["cached_bytes"] for arena in arenas),
+         fast=sum(arena["fast_bytes"] for arena in arenas))
     mapped = info.find("total[@type='mmap']")
     own = [arena for arena in parsed["arenas"] if arena["kind"] == "mmapped"][0]
     assert own["in_use_blocks"] == int(mapped.get("count"))
@@ -144,6 +148,7 @@ def test_trim_frees_what_was_predicted(memtrace, n_arenas):
         assert process.rss() == before
         process.ask("trim")
         freed = before - process.rss()
+        show_promise(f"malloc_trim, {n_arenas} arenas", predicted, freed)
         assert freed > n_arenas * 5 * MiB
         # what the call itself touches may be a page or two
         assert abs(predicted - freed) <= max(freed // 100, 2 * PAGE)
@@ -157,6 +162,7 @@ def test_python_is_predicted_too(memtrace):
         before = process.rss()
         process.ask("trim")
         freed = before - process.rss()
+        show_promise("malloc_trim, python3", predicted, freed)
         assert freed > 50 * MiB
         assert abs(predicted - freed) <= freed // 100
 
@@ -298,6 +304,7 @@ def test_java_is_predicted_too(memtrace):
     freed = re.search(r"\(-(\d+)K\)", said)
     if not freed:
         pytest.skip("this Java machine cannot trim")
+    show_promise("System.trim_native_heap, java", predicted, int(freed[1]) * 1024)
     # the request itself is answered by threads of the machine, which allocate
     assert predicted == pytest.approx(int(freed[1]) * 1024, rel=0.02)
 

@@ -20,6 +20,8 @@ from plain import until
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 import leaks  # noqa: E402
+from figures import show, show_promise  # noqa: E402
+from stages import staged  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not shutil.which("gdb"), reason="no gdb")
 LIBC = glob.glob("/lib/*-linux-gnu/libc.so.6")[:1]
@@ -60,6 +62,10 @@ def assert_same(memtrace, pid, folder, at_least):
         # each chunk but the last, the top, is counted with a flag in its size
         assert arena["free_bytes"] - arena["cached_bytes"] == figure("total", "rest") - (figure("total", "rest", "count") - 1)
         assert arena["unread_bytes"] == 0
+    show(f"malloc_info, {read['process']['comm']}", equal_arenas=len(arenas),
+         system=sum(arena["system_bytes"] for arena in arenas),
+         free=sum(arena["free_bytes"] - arena["cached_bytes"] for arena in arenas),
+         fast=sum(arena["fast_bytes"] for arena in arenas))
 
 
 def anonymous(pid):
@@ -77,6 +83,7 @@ def assert_trims(memtrace, pid):
     subprocess.run([memtrace.program, "trim", "--yes", str(pid)], env=memtrace.environment, check=True,
                    capture_output=True, text=True, timeout=60)
     gained = before - anonymous(pid)
+    show_promise(f"malloc_trim, anonymous memory, {json.loads(done.stdout)['process']['comm']}", predicted, gained)
     assert abs(predicted - gained) <= gained // 100 + 64 * 4096, (predicted, gained)
 
 
@@ -97,11 +104,48 @@ def test_redis_on_libc_s_malloc(memtrace, start, tmp_path):
     # Debian's is linked with jemalloc; what is preloaded comes before that
     pid = start(["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes"],
                 lambda: os.path.exists(path), env=os.environ | {"LD_PRELOAD": LIBC[0]})
-    subprocess.run(["redis-cli", "-s", path, "debug", "populate", "50000", "key", "100"], check=True,
+    subprocess.run(["redis-cli", "-s", path, "debug", "populate", "50000", "key", "1000"], check=True,
                    capture_output=True, timeout=60)
-    subprocess.run(["redis-cli", "-s", path, "del", *(f"key:{i}" for i in range(0, 40000, 7))], check=True,
+    subprocess.run(["redis-cli", "-s", path, "del", *(f"key:{i}" for i in range(40000) if i % 400)], check=True,
                    capture_output=True, timeout=60)
+    # its timer shrinks the table of keys
+    time.sleep(2)
     assert_same(memtrace, pid, tmp_path, 1)
+    assert_trims(memtrace, pid)
+
+
+PYTHON = """
+import ctypes
+import sys
+import threading
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.malloc.argtypes = [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+stay = threading.Barrier(4)
+def work():
+    blocks = [libc.malloc(500 + i * 37 % 90000) for i in range(700)]
+    for i, block in enumerate(blocks):
+        ctypes.memset(block, 1, 500 + i * 37 % 90000)
+    for i, block in enumerate(blocks):
+        if i % 3:
+            libc.free(block)
+    stay.wait()
+    threading.Event().wait()
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+stay.wait()
+work_on = [str(i) * 50 for i in range(20000)]
+del work_on[::2]
+print("ready live=0 freed=0", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_python_with_threads(memtrace, tmp_path):
+    with staged(["/usr/bin/python3", "-c", PYTHON]) as stage:
+        assert_same(memtrace, stage.pid, tmp_path, 2)
+        assert_trims(memtrace, stage.pid)
 
 
 def test_java_with_an_arena_for_most_threads(memtrace, tmp_path):
