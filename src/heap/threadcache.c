@@ -229,7 +229,7 @@ static unsigned longest(const struct threadcache_bin *bin, unsigned class)
 	unsigned part;
 
 	if (!bin->batch)
-		return least;
+		return sizeclass->batch;
 	/* most lists never come to be so long that it has to be asked */
 	if (bin->capacity < least || owners_count() == 1)
 		return most;
