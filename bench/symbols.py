@@ -2,7 +2,8 @@
 """Names of 100,000 addresses of a large C++ program: memtrace's symbolizer against llvm-symbolizer.
 
 The program is generated: functions that call inlined templates and lambdas through several levels. It is
-built once and kept beside the benchmarks.
+built once and kept beside the benchmarks. Another file with debug information can be given in its place:
+./dev bench symbols FILE
 """
 
 import os
@@ -136,8 +137,9 @@ def agreement(directory):
 def run_symbols(build, rounds, names, progress):
     if not shutil.which(OTHER):
         sys.exit(f"bench: {OTHER} is not installed (Debian's package llvm has it)")
-    path = build_subject(os.path.join(build, "bench"), progress)
-    directory = os.path.dirname(path)
+    directory = os.path.join(build, "bench", "symbols-subject")
+    os.makedirs(directory, exist_ok=True)
+    path = names[0] if names else build_subject(os.path.join(build, "bench"), progress)
     asked = os.path.join(directory, "addresses")
     with open(asked, "w", encoding="utf-8") as file:
         file.writelines(f"{address:#x}\n" for address in addresses_of(path))
@@ -147,7 +149,7 @@ def run_symbols(build, rounds, names, progress):
         for name, command in commands.items():
             progress(f"{name}, round {number + 1}")
             runs[name].append(Run(build, command, asked, os.path.join(directory, name), {"DEBUGINFOD_URLS": ""}))
-    result = {"rounds": rounds, "addresses": ADDRESSES, "size": os.path.getsize(path),
+    result = {"rounds": rounds, "file": os.path.basename(path), "addresses": ADDRESSES, "size": os.path.getsize(path),
               "agreement": agreement(directory)}
     for name, all_runs in runs.items():
         result[name] = {"cpu_s": spread(run.cpu_s for run in all_runs),
@@ -156,7 +158,7 @@ def run_symbols(build, rounds, names, progress):
 
 
 def print_symbols(result):
-    print(f"{result['addresses']:,} addresses of a C++ program of {result['size'] >> 20} MiB, inlined calls and lines:"
+    print(f"{result['addresses']:,} addresses of {result['file']} of {result['size'] >> 20} MiB, inlined calls and lines:"
           f" medians of {result['rounds']} rounds (quartiles);\nboth name the same lines for"
           f" {100 * result['agreement']:.1f} % of the addresses\n")
     rows = []

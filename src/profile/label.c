@@ -181,12 +181,13 @@ static bool is_of_system(const struct profile *profile, const struct profile_loc
 
 /*
  * Whether a function does nothing but allocate for others, by its name: xmalloc, zcalloc, mem_strdup,
- * g_malloc0. There is hardly a program without one, and where it allocates says nothing.
+ * g_malloc0, zmalloc_usable. There is hardly a program without one, and where it allocates says nothing.
  */
 static bool is_wrapper(const char *function)
 {
-	static const char *const ends[] = {"malloc", "calloc",  "realloc",
-					   "strdup", "strndup", "memdup"};
+	static const char *const ends[] = {"malloc",        "calloc",        "realloc",
+					   "strdup",        "strndup",       "memdup",
+					   "malloc_usable", "calloc_usable", "realloc_usable"};
 	size_t length = function ? strlen(function) : 0;
 
 	while (length > 0 && strchr("0123456789_", function[length - 1]))

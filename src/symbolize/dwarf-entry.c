@@ -6,7 +6,7 @@
  * libdw looks each attribute up by walking through all that stand before it, and finds the end of an entry by
  * walking through all of them, so that stepping over a function of a thousand entries takes some ten walks for
  * each. Here a code is looked up once: most have nothing but attributes of fixed size, and then an entry is a few
- * loads at known places, and one that nobody looks for is an addition. The table itself is read through libdw.
+ * loads at known places, and one that nobody looks for is an addition (dwarf-shape.c).
  *
  * The file may be hostile. Each step goes forward and ends within the unit.
  */
@@ -14,112 +14,17 @@
 
 #include <dwarf.h>
 #include <errno.h>
-#include <stdlib.h>
 
-#include "base/grow.h"
-#include "base/macro.h"
-
-enum {
-	MAX_CODES = 1 << 16,
-	MAX_FIELDS = 128, /* of one code; compilers write some twenty */
-	NOT_FIXED = UINT8_MAX,
-};
-
-int dwarf_shapes_init(struct dwarf_shapes *shapes, const Dwarf_Die *unit)
-{
-	Dwarf_Die die = *unit;
-	const Dwarf_Off own = dwarf_dieoffset(&die), start = own - dwarf_cuoffset(&die);
-	Dwarf *dwarf = dwarf_cu_getdwarf(die.cu);
-	Dwarf_Half version;
-	uint8_t kind, address_size, offset_size;
-	uint64_t signature;
-	Dwarf_Off next, type;
-	size_t head;
-	bool is_apart; /* types had a section of their own in version 4 */
-
-	if (own == (Dwarf_Off)-1 || start > own || !dwarf ||
-	    dwarf_cu_info(die.cu, &version, &kind, NULL, NULL, NULL, NULL, NULL) != 0)
-		return -EBADMSG;
-	is_apart = version < 5 && kind == DW_UT_type;
-	if (dwarf_next_unit(dwarf, start, &next, &head, &version, NULL, &address_size, &offset_size,
-			    is_apart ? &signature : NULL, is_apart ? &type : NULL) != 0 ||
-	    next <= own)
-		return -EBADMSG;
-	*shapes = (struct dwarf_shapes){
-		.unit = die,
-		.start = (const uint8_t *)die.addr - (own - start),
-		.end = (const uint8_t *)die.addr + (next - own),
-		.version = (uint8_t)version,
-		.address_size = address_size,
-		.offset_size = offset_size,
-	};
-	return 0;
-}
-
-void dwarf_shapes_deinit(struct dwarf_shapes *shapes)
-{
-	free(shapes->shapes);
-	free(shapes->all_fields);
-	*shapes = (struct dwarf_shapes){};
-}
-
-static uint8_t fixed_size(const struct dwarf_shapes *shapes, unsigned int form)
-{
-	switch (form) {
-	case DW_FORM_flag_present:
-	case DW_FORM_implicit_const:
-		return 0;
-	case DW_FORM_data1:
-	case DW_FORM_ref1:
-	case DW_FORM_flag:
-	case DW_FORM_strx1:
-	case DW_FORM_addrx1:
-		return 1;
-	case DW_FORM_data2:
-	case DW_FORM_ref2:
-	case DW_FORM_strx2:
-	case DW_FORM_addrx2:
-		return 2;
-	case DW_FORM_strx3:
-	case DW_FORM_addrx3:
-		return 3;
-	case DW_FORM_data4:
-	case DW_FORM_ref4:
-	case DW_FORM_strx4:
-	case DW_FORM_addrx4:
-	case DW_FORM_ref_sup4:
-		return 4;
-	case DW_FORM_data8:
-	case DW_FORM_ref8:
-	case DW_FORM_ref_sig8:
-	case DW_FORM_ref_sup8:
-		return 8;
-	case DW_FORM_data16:
-		return 16;
-	case DW_FORM_addr:
-		return shapes->address_size;
-	case DW_FORM_ref_addr:
-		return shapes->version <= 2 ? shapes->address_size : shapes->offset_size;
-	case DW_FORM_strp:
-	case DW_FORM_line_strp:
-	case DW_FORM_strp_sup:
-	case DW_FORM_sec_offset:
-	case DW_FORM_GNU_ref_alt:
-	case DW_FORM_GNU_strp_alt:
-		return shapes->offset_size;
-	default:
-		return NOT_FIXED;
-	}
-}
+#include "symbolize/bytes.h"
 
 /* Steps over a value; of a number that fits, the number. */
 static uint64_t read_form(struct bytes *from, const struct dwarf_shapes *shapes, unsigned int form)
 {
-	const uint8_t size = fixed_size(shapes, form);
+	const uint8_t size = dwarf_shapes_size(shapes, form);
 
 	if (size <= 8)
 		return bytes_number(from, size);
-	if (size != NOT_FIXED) {
+	if (size != DWARF_NOT_FIXED) {
 		bytes_skip(from, size);
 		return 0;
 	}
@@ -163,94 +68,6 @@ static uint64_t read_form(struct bytes *from, const struct dwarf_shapes *shapes,
 	}
 }
 
-static bool is_looked_for(unsigned int name)
-{
-	return name == DW_AT_sibling || name == DW_AT_low_pc || name == DW_AT_high_pc ||
-	       name == DW_AT_ranges;
-}
-
-/* The attributes of a code. */
-struct attributes {
-	const struct dwarf_shapes *shapes;
-	struct dwarf_field fields[MAX_FIELDS];
-	size_t n;
-	uint32_t size;
-	bool is_fixed;
-};
-
-static int add_attribute(Dwarf_Attribute *attribute, void *data)
-{
-	struct attributes *attributes = data;
-	const unsigned int name = dwarf_whatattr(attribute), form = dwarf_whatform(attribute);
-	const uint8_t size = fixed_size(attributes->shapes, form);
-
-	if (attributes->n >= MAX_FIELDS)
-		return DWARF_CB_ABORT;
-	attributes->fields[attributes->n++] =
-		(struct dwarf_field){(uint16_t)MIN(name, (unsigned)UINT16_MAX),
-				     (uint16_t)MIN(form, (unsigned)UINT16_MAX), attributes->size};
-	if (size == NOT_FIXED)
-		attributes->is_fixed = false;
-	else
-		attributes->size += size;
-	return DWARF_CB_OK;
-}
-
-/* Those that are not looked for go if all sizes are fixed. */
-static int keep_attributes(struct dwarf_shapes *shapes, struct dwarf_shape *shape,
-			   const struct attributes *attributes)
-{
-	shape->is_fixed = attributes->is_fixed;
-	shape->size = attributes->size;
-	shape->fields = (uint32_t)shapes->n_fields;
-	for (size_t i = 0; i < attributes->n; i++) {
-		if (shape->is_fixed && !is_looked_for(attributes->fields[i].name))
-			continue;
-		if (GROW(shapes->all_fields, shapes->n_fields) < 0)
-			return -ENOMEM;
-		shapes->all_fields[shapes->n_fields++] = attributes->fields[i];
-		shape->n_fields++;
-	}
-	shape->is_usable = true;
-	return 0;
-}
-
-/* Asks libdw once for what the entries with the code of the one at an address look like. */
-static int learn(struct dwarf_shapes *shapes, const uint8_t *at, struct dwarf_shape *shape)
-{
-	Dwarf_Die die = {.addr = (void *)at, .cu = shapes->unit.cu};
-	struct attributes attributes = {.shapes = shapes, .is_fixed = true};
-	const int tag = dwarf_tag(&die);
-
-	shape->is_known = true;
-	if (tag == DW_TAG_invalid || dwarf_getattrs(&die, add_attribute, &attributes, 0) != 1)
-		return 0;
-	shape->tag = (uint16_t)MIN(tag, UINT16_MAX);
-	shape->has_children = dwarf_haschildren(&die) > 0;
-	return keep_attributes(shapes, shape, &attributes);
-}
-
-static int get_shape(struct dwarf_shapes *shapes, const uint8_t *at, uint64_t code,
-		     const struct dwarf_shape **ret)
-{
-	int r;
-
-	if (code >= MAX_CODES)
-		return -EBADMSG;
-	while (code >= shapes->n_shapes) {
-		if (GROW(shapes->shapes, shapes->n_shapes) < 0)
-			return -ENOMEM;
-		shapes->shapes[shapes->n_shapes++] = (struct dwarf_shape){};
-	}
-	if (!shapes->shapes[code].is_known) {
-		r = learn(shapes, at, &shapes->shapes[code]);
-		if (r < 0)
-			return r;
-	}
-	*ret = &shapes->shapes[code];
-	return (*ret)->is_usable ? 0 : -EBADMSG;
-}
-
 /* What is known of an entry's code while its attributes are read. */
 struct reading {
 	bool has_low, has_high, has_list, is_other;
@@ -258,14 +75,19 @@ struct reading {
 	uint64_t low, high, list;
 };
 
+/* Within the unit. */
+static bool is_reference(unsigned int form)
+{
+	return form == DW_FORM_ref1 || form == DW_FORM_ref2 || form == DW_FORM_ref4 ||
+	       form == DW_FORM_ref8 || form == DW_FORM_ref_udata;
+}
+
 static void note_sibling(const struct dwarf_shapes *shapes, unsigned int form, uint64_t value,
 			 struct dwarf_entry *entry)
 {
 	const uint64_t size = (uint64_t)(shapes->end - shapes->start);
 
-	if ((form == DW_FORM_ref1 || form == DW_FORM_ref2 || form == DW_FORM_ref4 ||
-	     form == DW_FORM_ref8 || form == DW_FORM_ref_udata) &&
-	    value < size && shapes->start + value > entry->start)
+	if (is_reference(form) && value < size && shapes->start + value > entry->start)
 		entry->sibling = shapes->start + value;
 }
 
@@ -320,24 +142,48 @@ static void conclude(const struct reading *reading, struct dwarf_entry *entry)
 	}
 }
 
+/* A number that is there, as all of a shape of fixed size are; of 16 bytes nothing. */
+static inline uint64_t load(const uint8_t *at, uint32_t size)
+{
+	struct bytes from = {at, at + size, false};
+
+	switch (size) {
+	case 1:
+		return *at;
+	case 2:
+		return bytes_number(&from, 2);
+	case 4:
+		return bytes_number(&from, 4);
+	case 8:
+		return bytes_number(&from, 8);
+	default:
+		return size < 8 ? bytes_number(&from, size) : 0;
+	}
+}
+
+/* from is at the first attribute, or at this one if they have no fixed size. */
+static inline uint64_t value_of(const struct dwarf_shapes *shapes, const struct dwarf_shape *shape,
+				const struct dwarf_field *field, struct bytes *from)
+{
+	if (!shape->is_fixed) {
+		if (field->form != DWARF_SKIP)
+			return read_form(from, shapes, field->form);
+		bytes_skip(from, field->size);
+		return 0;
+	}
+	return field->size ? load(from->at + field->offset, field->size) : 0;
+}
+
 /* Reads what is looked for, and moves behind the attributes. */
-static void read_fields(struct dwarf_shapes *shapes, const struct dwarf_shape *shape,
+static void read_fields(const struct dwarf_shapes *shapes, const struct dwarf_shape *shape,
 			struct bytes *from, struct dwarf_entry *entry)
 {
-	const struct dwarf_field *fields = &shapes->all_fields[shape->fields];
+	const struct dwarf_field *field = &shapes->all_fields[shape->fields];
+	const struct dwarf_field *const end = field + shape->n_fields;
 	struct reading reading = {};
 
-	for (size_t i = 0; i < shape->n_fields; i++) {
-		struct bytes place = *from;
-		uint64_t value;
-
-		if (shape->is_fixed)
-			place.at += fields[i].offset;
-		value = read_form(&place, shapes, fields[i].form);
-		note(shapes, &fields[i], value, &reading, entry);
-		if (!shape->is_fixed)
-			*from = place;
-	}
+	for (; field < end; field++)
+		note(shapes, field, value_of(shapes, shape, field, from), &reading, entry);
 	if (shape->is_fixed)
 		from->at += shape->size;
 	conclude(&reading, entry);
@@ -361,7 +207,7 @@ int dwarf_entry_read(struct dwarf_shapes *shapes, const uint8_t *at, struct dwar
 	if (code < shapes->n_shapes && shapes->shapes[code].is_usable) {
 		shape = &shapes->shapes[code];
 	} else {
-		r = get_shape(shapes, at, code, &shape);
+		r = dwarf_shapes_get(shapes, at, code, &shape);
 		if (r < 0)
 			return r;
 	}
@@ -403,4 +249,56 @@ int dwarf_entry_skip(struct dwarf_shapes *shapes, const struct dwarf_entry *entr
 	}
 	*ret = at;
 	return 0;
+}
+
+static bool is_small(unsigned int form, uint64_t value)
+{
+	return (is_number(form) || form == DW_FORM_implicit_const) && value < UINT32_MAX;
+}
+
+/* False if libdw has to be asked for this attribute. */
+static bool note_inlined(const struct dwarf_shapes *shapes, const struct dwarf_field *field,
+			 uint64_t value, struct dwarf_inlined *inlined)
+{
+	switch (field->name) {
+	case DW_AT_abstract_origin:
+		inlined->origin = shapes->start + value;
+		return is_reference(field->form) && value < (uint64_t)(shapes->end - shapes->start);
+	case DW_AT_call_file:
+		inlined->file = (uint32_t)value;
+		return is_small(field->form, value);
+	case DW_AT_call_line:
+		inlined->line = (uint32_t)value;
+		return is_small(field->form, value);
+	default:
+		return true;
+	}
+}
+
+bool dwarf_entry_read_inlined(const struct dwarf_shapes *shapes, const uint8_t *at,
+			      struct dwarf_inlined *ret)
+{
+	struct bytes from = {at, shapes->end, false};
+	struct dwarf_inlined inlined = {};
+	const struct dwarf_shape *shape;
+	const uint64_t code = bytes_uleb(&from);
+
+	if (code >= shapes->n_shapes || !shapes->shapes[code].is_usable)
+		return false;
+	shape = &shapes->shapes[code];
+	if (shape->is_fixed && shape->size > bytes_left(&from))
+		return false;
+	for (uint32_t i = 0; i < shape->n_fields; i++) {
+		const struct dwarf_field *field = &shapes->all_fields[shape->fields + i];
+		uint64_t value = value_of(shapes, shape, field, &from);
+
+		if (field->form == DW_FORM_implicit_const)
+			value = field->offset;
+		if (!note_inlined(shapes, field, value, &inlined))
+			return false;
+	}
+	if (from.failed || !inlined.origin)
+		return false;
+	*ret = inlined;
+	return true;
 }

@@ -5,39 +5,7 @@
 #ifndef SYMBOLIZE_DWARF_ENTRY_H
 #define SYMBOLIZE_DWARF_ENTRY_H
 
-#include <elfutils/libdw.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "symbolize/bytes.h"
-
-struct dwarf_field {
-	uint16_t name, form; /* of an attribute; UINT16_MAX: none that is known */
-	uint32_t
-		offset; /* from the first attribute; only if all of the shape's have a fixed size */
-};
-
-/* What the entries with one code look like. */
-struct dwarf_shape {
-	uint16_t tag;
-	bool is_known, is_usable, has_children;
-	bool is_fixed; /* fields are only those that are looked for, the rest is skipped by size */
-	uint32_t size; /* of all attributes, if that is fixed */
-	uint32_t fields; /* index of the first */
-	uint32_t n_fields;
-};
-
-/* Zeroed is empty. */
-struct dwarf_shapes {
-	Dwarf_Die unit;             /* its first entry */
-	const uint8_t *start, *end; /* of the unit, with its head */
-	uint8_t version, address_size, offset_size;
-	struct dwarf_shape *shapes; /* by code, those that were met */
-	size_t n_shapes;
-	struct dwarf_field *all_fields;
-	size_t n_fields;
-};
+#include "symbolize/dwarf-shape.h"
 
 /* How an entry says where its code is. */
 enum dwarf_code {
@@ -56,10 +24,6 @@ struct dwarf_entry {
 	uint64_t low, high; /* or low: the offset of the list */
 };
 
-/* unit lives as long as shapes. -EBADMSG: the unit cannot be stepped through. */
-int dwarf_shapes_init(struct dwarf_shapes *shapes, const Dwarf_Die *unit);
-void dwarf_shapes_deinit(struct dwarf_shapes *shapes);
-
 /* Reads the entry at an address in the unit. -EBADMSG: it makes no sense, or the unit ends; -ENOMEM. */
 int dwarf_entry_read(struct dwarf_shapes *shapes, const uint8_t *at, struct dwarf_entry *ret);
 
@@ -69,5 +33,18 @@ int dwarf_entry_read(struct dwarf_shapes *shapes, const uint8_t *at, struct dwar
  */
 int dwarf_entry_skip(struct dwarf_shapes *shapes, const struct dwarf_entry *entry,
 		     const uint8_t **ret);
+
+/* How a call came to be inlined. */
+struct dwarf_inlined {
+	const uint8_t *origin; /* the entry of its function, in the unit */
+	uint32_t file, line;   /* where it stood; 0 if it does not say */
+};
+
+/*
+ * Reads the entry of an inlined call that was stepped over before. False if it says so in a way that only libdw
+ * knows.
+ */
+bool dwarf_entry_read_inlined(const struct dwarf_shapes *shapes, const uint8_t *at,
+			      struct dwarf_inlined *ret);
 
 #endif

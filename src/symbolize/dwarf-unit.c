@@ -171,9 +171,16 @@ static uint32_t small_number(Dwarf_Die *die, unsigned int name)
 static int learn_inline(struct dwarf_unit *unit, struct dwarf_inline *inlined)
 {
 	Dwarf_Die die = dwarf_unit_entry(unit, inlined->die);
+	struct dwarf_inlined said;
 
 	if (inlined->name)
 		return 0;
+	if (dwarf_entry_read_inlined(&unit->shapes, inlined->die, &said)) {
+		inlined->caller_file = said.file;
+		inlined->caller_line = said.line;
+		die.addr = (void *)said.origin;
+		return dwarf_names_get(&unit->names, &die, unit->is_scoped, &inlined->name);
+	}
 	/* the line that inlined it is one of the call around it */
 	inlined->caller_file = small_number(&die, DW_AT_call_file);
 	inlined->caller_line = small_number(&die, DW_AT_call_line);

@@ -74,6 +74,19 @@ def test_junit(memtrace, program, tmp_path, sizes, failures):
         assert case.get("name") == "no leaks"
 
 
+def test_junit_is_read_by_those_who_read_junit(memtrace, program, tmp_path):
+    junitparser = pytest.importorskip("junitparser")
+    memtrace(*JUDGE, "--junit=j.xml", program, 1000, 5000)
+    memtrace(*JUDGE, "--junit=good.xml", program)
+    read = junitparser.JUnitXml.fromfile(str(tmp_path / "j.xml"))
+    read += junitparser.JUnitXml.fromfile(str(tmp_path / "good.xml"))
+    read.update_statistics()
+    assert (read.tests, read.failures, read.errors, read.skipped) == (2, 1, 0, 0)
+    failed, = [case for suite in read for case in suite if not case.is_passed]
+    assert isinstance(failed.result[0], junitparser.Failure) and "leak_some" in failed.name
+    assert failed.result[0].message == "5.9 KiB in 2 blocks are outstanding"
+
+
 def test_junit_without_a_place(memtrace, program):
     done = memtrace(*JUDGE, "--junit=/nowhere/j.xml", program)
     assert done.returncode == 1 and "give another place" in done.stderr

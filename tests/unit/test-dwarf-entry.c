@@ -61,8 +61,31 @@ static int compare_code(const struct subject *subject, const struct dwarf_shapes
 }
 
 struct counts {
-	size_t entries, ranges;
+	size_t entries, ranges, inlined;
 };
+
+static uint32_t number_of(Dwarf_Die *die, unsigned int name)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word value;
+
+	return dwarf_formudata(dwarf_attr(die, name, &attribute), &value) == 0 ? (uint32_t)value
+									       : 0;
+}
+
+static void compare_inlined(const struct dwarf_shapes *shapes, Dwarf_Die *die)
+{
+	struct dwarf_inlined inlined;
+	Dwarf_Attribute attribute;
+	Dwarf_Die origin;
+
+	assert_true(dwarf_entry_read_inlined(shapes, die->addr, &inlined));
+	assert_non_null(
+		dwarf_formref_die(dwarf_attr(die, DW_AT_abstract_origin, &attribute), &origin));
+	assert_ptr_equal(inlined.origin, origin.addr);
+	assert_int_equal(inlined.file, number_of(die, DW_AT_call_file));
+	assert_int_equal(inlined.line, number_of(die, DW_AT_call_line));
+}
 
 /* Steps through the list at *at beside libdw, and leaves *at behind it. */
 static void compare_list(const struct subject *subject, struct dwarf_shapes *shapes, uint64_t base,
@@ -81,6 +104,10 @@ static void compare_list(const struct subject *subject, struct dwarf_shapes *sha
 		assert_int_equal(entry.has_children, dwarf_haschildren(&die) > 0);
 		counts->ranges += (size_t)compare_code(subject, shapes, base, &die, &entry);
 		counts->entries++;
+		if (entry.tag == DW_TAG_inlined_subroutine) {
+			compare_inlined(shapes, &die);
+			counts->inlined++;
+		}
 		assert_int_equal(dwarf_entry_skip(shapes, &entry, &behind), 0);
 		*at = entry.behind;
 		if (entry.has_children)
@@ -125,7 +152,7 @@ static void entries_are_those_of_libdw(void **state)
 	subject_open(&subject, "/proc/self/exe");
 	counts = compare_all(&subject);
 	subject_close(&subject);
-	assert_true(counts.entries > 1000 && counts.ranges > 20);
+	assert_true(counts.entries > 1000 && counts.ranges > 20 && counts.inlined > 0);
 }
 
 /* Steps through everything that can be reached, of a unit that may be anything. */
