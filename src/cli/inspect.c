@@ -177,7 +177,7 @@ static bool is_torn(const struct arenas *arenas)
 
 		if (arena->allocator != ARENAS_GLIBC)
 			return false;
-		torn |= arena->unread && arena->unread != ARENAS_UNKNOWN;
+		torn |= !arena_is_read(arena);
 	}
 	return torn || (arenas && arenas->refused);
 }

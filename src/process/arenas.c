@@ -10,6 +10,8 @@
 #include "base/grow.h"
 #include "base/macro.h"
 
+enum { LARGE_ARENA = 64 << 20, UNREAD_SHARE = 4096 };
+
 void arenas_deinit(struct arenas *arenas)
 {
 	for (size_t i = 0; i < arenas->n_arenas; i++) {
@@ -66,6 +68,13 @@ const struct arena_range *arenas_find(const struct arenas *arenas, uint64_t addr
 	if (low == arenas->n_ranges || arenas->ranges[low].start > address)
 		return NULL;
 	return &arenas->ranges[low];
+}
+
+bool arena_is_read(const struct arena *arena)
+{
+	if (!arena->unread || arena->unread == ARENAS_UNKNOWN)
+		return true;
+	return arena->system >= LARGE_ARENA && arena->unread <= arena->system / UNREAD_SHARE;
 }
 
 const char *arenas_allocator_name(enum arenas_allocator allocator)

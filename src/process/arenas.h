@@ -121,6 +121,12 @@ void arenas_sort(struct arenas *arenas);
 /* The range that holds address, or NULL. */
 const struct arena_range *arenas_find(const struct arenas *arenas, uint64_t address);
 
+/*
+ * Whether a reading with that much unread is good enough. Of a large arena that the program works on there is always a
+ * block or two that changed between two windows; reading a gigabyte again would find another two.
+ */
+bool arena_is_read(const struct arena *arena);
+
 const char *arenas_allocator_name(enum arenas_allocator allocator);
 /* What gives back an arena's trimmable bytes: "malloc_trim(0)". */
 const char *arenas_trim_name(enum arenas_allocator allocator);

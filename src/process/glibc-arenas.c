@@ -21,7 +21,7 @@
 #include "process/glibc-tally.h"
 #include "process/residency.h"
 
-enum { ARENA_TRIES = 3, LARGE_ARENA = 64 << 20, UNREAD_SHARE = 4096 };
+enum { ARENA_TRIES = 3 };
 
 static int add_tids(const struct glibc_reader *reader, struct arena *arena)
 {
@@ -46,16 +46,6 @@ static void close_sums(struct arena *arena)
 	arena->system = arena->in_use + arena->free + arena->metadata;
 	arena->peak_system = MAX(arena->peak_system, arena->system);
 	arena->resident = arena->in_use_resident + arena->free_resident + arena->metadata_resident;
-}
-
-/*
- * Whether a reading with that much unread is good enough. Of a large arena that the program works on there is always
- * a block or two that changed between two windows; reading a gigabyte again would find another two.
- */
-static bool is_read(const struct arena *arena)
-{
-	return !arena->unread ||
-	       (arena->system >= LARGE_ARENA && arena->unread <= arena->system / UNREAD_SHARE);
 }
 
 /* Whether the end of a region is the end of the program break. */
@@ -192,7 +182,7 @@ static int read_arena(const struct glibc_reader *reader, uint32_t id, struct are
 		reading_begin(&reading, &state, id);
 		r = read_once(reader, &state, &reading);
 		if (r == -ENOMEM || r == -ESRCH ||
-		    (r >= 0 && (!reading.torn || is_read(&reading.arena))))
+		    (r >= 0 && (!reading.torn || arena_is_read(&reading.arena))))
 			break;
 	}
 	if (r < 0)

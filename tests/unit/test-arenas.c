@@ -50,11 +50,28 @@ static void new_entries_are_zeroed(void **state)
 	arenas_deinit(&arenas);
 }
 
+static void a_little_that_is_unread_counts_in_small_arenas_only(void **state)
+{
+	struct arena arena = {.system = 1 << 20};
+
+	assert_true(arena_is_read(&arena));
+	arena.unread = 64;
+	assert_false(arena_is_read(&arena));
+	arena.system = UINT64_C(1) << 30;
+	assert_true(arena_is_read(&arena));
+	arena.unread = 300 << 10;
+	assert_false(arena_is_read(&arena));
+	arena.unread = ARENAS_UNKNOWN;
+	assert_true(arena_is_read(&arena));
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_are_found_in_any_order_of_adding),
 		cmocka_unit_test(new_entries_are_zeroed),
+		cmocka_unit_test(a_little_that_is_unread_counts_in_small_arenas_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
