@@ -50,15 +50,17 @@ static int add_lost(struct strbuf *buffer, const struct profile *profile,
 static int add_cost(struct strbuf *buffer, const struct profile_agent *agent,
 		    const struct render_options *options)
 {
+	const double own_s = (double)agent->own_ns / 1e9;
 	_cleanup_(strbuf_deinit) struct strbuf text = {};
 
 	strbuf_adds(&text, "memtrace itself holds ");
 	words_add_bytes(&text, options, agent->own_bytes, 0);
 	if (agent->own_ns > 0 && agent->samples > 0) {
 		strbuf_adds(&text, " and took ");
-		words_add_duration(&text, options, (double)agent->own_ns / 1e9);
+		words_add_duration(&text, options, own_s);
 		strbuf_adds(&text, " of CPU time");
-		if (agent->overhead_ratio >= 0)
+		/* the beginning, which is recorded whole, is most of what a run of milliseconds takes */
+		if (agent->overhead_ratio > 0 && own_s / agent->overhead_ratio >= 1)
 			strbuf_addf(&text, " (%.2g %%)", agent->overhead_ratio * 100);
 		strbuf_addf(&text, ", %.1f %ss a sample",
 			    (double)agent->own_ns / (double)agent->samples / 1e3,
