@@ -2,6 +2,7 @@
 """A program in a terminal emulator: keys in, screen out."""
 
 import os
+import select
 import signal
 import termios
 import time
@@ -57,7 +58,16 @@ class Terminal:
             except pexpect.TIMEOUT:
                 return True
             except pexpect.EOF:
+                self.drain()
                 return False
+
+    def drain(self):
+        """What the kernel had not yet passed on when the program ended: pexpect asks only whether something is there."""
+        while select.select([self.process.child_fd], [], [], 1)[0]:
+            try:
+                self.stream.feed(os.read(self.process.child_fd, 65536))
+            except OSError:
+                return  # the other end is closed, and everything was read
 
     def text(self):
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()

@@ -464,6 +464,7 @@ int main(void)
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_a_leak_beside_healthy_churn_comes_first(tmp_path):
     """1 MB a second beside 200 MB that come and go, sampled as `run --top` does by default: some ten seconds."""
     screen = Terminal([leaks.MEMTRACE, "run", "--top", "-o", "end.memtrace", "--", f"{leaks.VICTIMS}/churn", "60"],
