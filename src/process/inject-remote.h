@@ -35,7 +35,11 @@ struct remote {
 	int signal;      /* tells of the end of remote_run; 0 if there is none that would do */
 	int held_signal; /* came meanwhile, and is delivered at the release */
 	bool seized, stopped, sent, lost;
-	pid_t late[4]; /* threads that did not stop in time, and may do so yet */
+	/* threads that did not stop in time, and may do so yet; and when they were told to */
+	struct remote_late {
+		pid_t tid;
+		uint64_t told_ns;
+	} late[8];
 	unsigned n_late;
 	bool ours;          /* created by remote_spawn */
 	bool away;          /* the function took too long; the thread comes back by itself */

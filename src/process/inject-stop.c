@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,8 +23,9 @@
 #include "process/inject-remote.h"
 
 enum {
-	STOP_MS = 500,       /* for a thread to stop, while there are others */
-	STOP_LAST_MS = 5000, /* and for the last one */
+	STOP_MS = 500,       /* for a thread to stop, before another one is told to */
+	STOP_LAST_MS = 5000, /* for any of those that were told to */
+	STOP_LOOK_NS = 1000000,
 	STOP_PENDING_MAX = 8,
 	STOP_SUSPEND_SECCOMP = 1 << 21, /* PTRACE_O_SUSPEND_SECCOMP */
 };
@@ -132,25 +135,90 @@ static bool is_tried_further(int r)
 	return r == -ESRCH || r == -EPERM || r == -ETIMEDOUT || r == -ENOSPC || r == -EXFULL;
 }
 
+/*
+ * Looks at a thread that did not stop in time. 0: it has now, and is the one; -ETIMEDOUT: not yet, or only for a
+ * signal, which has its way; others: it is of no use, or gone.
+ */
+static int take_late(struct remote *remote, const struct remote_late *late, const struct maps *maps)
+{
+	int status, r;
+	const pid_t tid = waitpid(late->tid, &status, __WALL | WNOHANG);
+
+	if (tid == 0)
+		return -ETIMEDOUT;
+	remote->tid = late->tid;
+	remote->lost = tid < 0 || !WIFSTOPPED(status);
+	if (remote->lost)
+		return -ESRCH;
+	if (!remote_is_event(status)) {
+		r = remote_resume(remote, PTRACE_CONT, WSTOPSIG(status));
+		return r < 0 ? r : -ETIMEDOUT;
+	}
+	remote->seized = remote->stopped = true;
+	remote->stopped_at_ns = late->told_ns;
+	remote->seen_at_ns = clock_ns(CLOCK_MONOTONIC);
+	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
+}
+
+/* Where no thread stops, none may have a processor: whichever gets one first serves. */
+static int stop_any_late(struct remote *remote, const struct maps *maps)
+{
+	const struct timespec pause = {0, STOP_LOOK_NS};
+	const uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + STOP_LAST_MS * 1000000ull;
+	int last = -ESRCH;
+
+	while (remote->n_late > 0) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < remote->n_late; i++) {
+			int r = take_late(remote, &remote->late[i], maps);
+
+			if (r == 0) {
+				/* the others, as far as they were not looked at yet, stay late */
+				memmove(&remote->late[n], &remote->late[i + 1],
+					(remote->n_late - i - 1) * sizeof(*remote->late));
+				remote->n_late += n - i - 1;
+				return 0;
+			}
+			if (r == -ETIMEDOUT) {
+				remote->late[n++] = remote->late[i];
+				continue;
+			}
+			last = r;
+			if (remote->stopped)
+				(void)remote_resume(remote, PTRACE_DETACH, 0);
+			remote->stopped = false;
+		}
+		remote->n_late = n;
+		if (clock_ns(CLOCK_MONOTONIC) > end_ns)
+			return -ETIMEDOUT;
+		(void)nanosleep(&pause, NULL);
+	}
+	return last;
+}
+
 static int stop_one(struct remote *remote, const pid_t *tids, size_t n, const struct maps *maps)
 {
 	int r = -ESRCH;
 
 	for (size_t i = 0; i < n && is_tried_further(r); i++) {
 		if (remote->n_late == ARRAY_SIZE(remote->late))
-			return -ETIMEDOUT;
+			break;
 		remote->lost = remote->seized = remote->stopped = remote->sent = false;
-		r = stop_thread(remote, tids[i], maps, i + 1 < n ? STOP_MS : STOP_LAST_MS);
+		r = stop_thread(remote, tids[i], maps, STOP_MS);
 		if (r == 0)
 			return 0;
 		if (remote->stopped)
 			(void)remote_resume(remote, PTRACE_DETACH, 0);
 		remote->stopped = false;
-		if (r != -ETIMEDOUT)
-			continue;
-		remote->late[remote->n_late++] = tids[i];
+		if (r == -ETIMEDOUT)
+			remote->late[remote->n_late++] =
+				(struct remote_late){tids[i], remote->stopped_at_ns};
 	}
-	return r;
+	if (!is_tried_further(r) || remote->n_late == 0)
+		return r;
+	remote->lost = remote->sent = false;
+	return stop_any_late(remote, maps);
 }
 
 int remote_stop(struct remote *remote, const struct maps *maps, pid_t except)
@@ -188,7 +256,7 @@ void remote_leave_late(struct remote *remote, uint64_t ms)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < remote->n_late; i++)
-		if (!leave_late(remote, remote->late[i], end_ns))
+		if (!leave_late(remote, remote->late[i].tid, end_ns))
 			remote->late[n++] = remote->late[i];
 	remote->n_late = n;
 }

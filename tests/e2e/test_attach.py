@@ -65,6 +65,43 @@ def settled_threads(pid):
     return threads
 
 
+@pytest.mark.long
+def test_whichever_thread_stops_first_serves(memtrace, compile_c):
+    """Every thread waits for a child of vfork, where nothing can stop it, for longer than some are waited for."""
+    program = compile_c("""
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <unistd.h>
+#include <time.h>
+static void *wait_for_child(void *unused)
+{
+	static const struct timespec pause_s = {6, 500000000};
+
+	if (vfork() == 0) {
+		nanosleep(&pause_s, NULL);
+		_exit(0);
+	}
+	for (;;)
+		pause();
+}
+int main(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 12; i++)
+		pthread_create(&thread, NULL, wait_for_child, NULL);
+	usleep(300000);
+	write(1, "ready\\n", 6);
+	wait_for_child(NULL);
+}
+""", "-g")
+    with running(program, code=-signal.SIGTERM) as process:
+        time.sleep(0.2)
+        done = memtrace("attach", "--duration=100ms", process.pid)
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"stopped thread \d+ for \d{4}\.\d\d ms", done.stderr), done.stderr
+
+
 def test_no_thread_of_ours_stays(memtrace):
     with running(STORM, "calls") as process:
         before = settled_threads(process.pid)

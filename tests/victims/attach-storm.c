@@ -100,6 +100,7 @@ static int wait_ppoll(void)
 	sigset_t mask;
 
 	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM); /* the end, which is not this thread's to hear of */
 	return ppoll(NULL, 0, &time, &mask);
 }
 
