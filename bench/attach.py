@@ -12,6 +12,7 @@ import time
 from figures import number, table
 
 THREADS = 100
+SETTLE_S = 0.5  # between one thing and the next: what each does afterwards is not the pause of another
 LIBRARY = "libz.so.1"
 NOTHING, ATTACH, DETACH, GDB = "nothing at all", "memtrace attach", "memtrace detach", f"gdb, dlopen({LIBRARY})"
 TIMEOUT = 120
@@ -55,13 +56,16 @@ def round_of(paused, memtrace, directory):
                           text=True) as tool:
         first, seen = paused.during(tool.stderr.readline)
         tool.stderr.readline()
+        time.sleep(SETTLE_S)
         # without its report, which is made when the process goes on
         tool.kill()
     result[ATTACH] = (said_ms(first), seen)
     last, seen = paused.during(lambda: call([memtrace, "detach", pid], directory))
     result[DETACH] = (said_ms(last), seen)
+    time.sleep(SETTLE_S)
     command = ["gdb", "-nx", "-q", "-batch", "-p", pid, "-ex", f"call ((void *(*)(const char *, int))dlopen)(\"{LIBRARY}\", 2)"]
     result[GDB] = (None, paused.during(lambda: call(command, directory))[1])
+    time.sleep(SETTLE_S)
     return result
 
 

@@ -271,6 +271,23 @@ static void body_time_that_passes_is_little_without_cpu_time(void)
 }
 HARNESS_TEST(time_that_passes_is_little_without_cpu_time)
 
+/* And is not granted the patience of an exact beginning. */
+static void body_it_begins_with_the_interval_it_is_given(void)
+{
+	struct core_config config = harness_config();
+	struct sampler_account account = {
+		.samples = 100, .allocated = 1000000000, .own_ns = 10000000};
+
+	config.sampling = MT_SAMPLING_AUTO;
+	config.interval = 65536;
+	harness_start(&config);
+	check(sampler_interval() == 65536);
+	burn_cpu(20000000);
+	sampler_add(&account);
+	check(sampler_interval() > 65536);
+}
+HARNESS_TEST(it_begins_with_the_interval_it_is_given)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_who_sleeps_is_sampled_closer),
 		cmocka_unit_test(test_time_that_passes_counts_while_somebody_looks_on),
 		cmocka_unit_test(test_time_that_passes_is_little_without_cpu_time),
+		cmocka_unit_test(test_it_begins_with_the_interval_it_is_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,13 +18,13 @@
 #include "region/abi.h"
 
 struct core_config {
-	uint32_t mode;            /* enum mt_mode */
-	uint32_t allocator;       /* enum mt_allocator */
-	uint32_t sampling;        /* enum mt_sampling */
-	uint64_t interval;        /* bytes; for MT_SAMPLING_INTERVAL */
-	bool watched;             /* somebody looks on; for MT_SAMPLING_AUTO */
-	uint64_t max_memory;      /* bytes: region and private tables together */
-	uintptr_t vdso;           /* AT_SYSINFO_EHDR */
+	uint32_t mode;       /* enum mt_mode */
+	uint32_t allocator;  /* enum mt_allocator */
+	uint32_t sampling;   /* enum mt_sampling */
+	uint64_t interval;   /* bytes; with MT_SAMPLING_AUTO what it begins with, 0: everything */
+	bool watched;        /* somebody looks on; for MT_SAMPLING_AUTO */
+	uint64_t max_memory; /* bytes: region and private tables together */
+	uintptr_t vdso;      /* AT_SYSINFO_EHDR */
 	uintptr_t main_stack_end; /* upper end of the main thread's stack, 0 if unknown */
 	uintptr_t text_start,
 		text_end;   /* the agent's own code: its frames are left out of stacks */

@@ -7,8 +7,9 @@
  * no bias. An interval that changes while a distance is counted down matters to no estimate: the sample
  * keeps the interval its distance was drawn with.
  *
- * Control, for MT_SAMPLING_AUTO. It begins with 0, everything, and looks again whenever recording has
- * taken another SAMPLER_CHECK_NS, or time has passed by SAMPLER_LOOK_NS. Two budgets:
+ * Control, for MT_SAMPLING_AUTO. It begins with 0, everything, or the interval that it was given, and looks
+ * again whenever recording has taken another SAMPLER_CHECK_NS, or time has passed by SAMPLER_LOOK_NS. Two
+ * budgets:
  *
  *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.2 % of the process's CPU time, or
  *		of the time passed if that is more, but never 0.8 % of its CPU time: a server that sleeps most of
@@ -111,8 +112,10 @@ void sampler_init(enum mt_sampling sampling, uint64_t interval, bool watched)
 	sampler.watched = watched;
 	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
 	sampler.first_ns = sampler.looked_ns = sampler.seen_ns = sys_clock_coarse_ns();
-	if (sampling == MT_SAMPLING_INTERVAL)
-		sampler_set_interval(interval);
+	if (interval == 0)
+		return;
+	sampler_set_interval(interval);
+	sampler.first_own_ns = 1; /* there is no exact beginning to be paid for */
 }
 
 void sampler_after_fork(void)

@@ -15,8 +15,10 @@
 
 #include "region/abi.h"
 
-/* After writer_create. */
-/* watched: somebody looks on, so that a process that is mostly idle may be recorded as one that uses a core. */
+/*
+ * After writer_create. interval: bytes; with MT_SAMPLING_AUTO what it begins with, 0 for everything. watched:
+ * somebody looks on, so that a process that is mostly idle may be recorded as one that uses a core.
+ */
 void sampler_init(enum mt_sampling sampling, uint64_t interval, bool watched);
 /* In a forked child: budgets begin anew. */
 void sampler_after_fork(void);
