@@ -8,7 +8,9 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <gelf.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/grow.h"
 #include "base/macro.h"
@@ -17,6 +19,50 @@ enum {
 	MAX_CODES = 1 << 16,
 	MAX_FIELDS = 128, /* of one code; compilers write some twenty */
 };
+
+/* How much of the section that holds the entries there is from an address in it on; 0 if that is none. */
+static uint64_t left_in_section(Dwarf *dwarf, const uint8_t *at)
+{
+	Elf *elf = dwarf_getelf(dwarf);
+	size_t names;
+
+	if (!elf || elf_getshdrstrndx(elf, &names) != 0)
+		return 0;
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section;
+	     section = elf_nextscn(elf, section)) {
+		GElf_Shdr header;
+		const char *name;
+		const Elf_Data *data;
+
+		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
+			continue;
+		/* with .dwo, or of the compressed kind that begins with .zdebug, too */
+		name = elf_strptr(elf, names, header.sh_name);
+		if (!name || (!strstr(name, "debug_info") && !strstr(name, "debug_types")))
+			continue;
+		data = elf_rawdata(section, NULL);
+		if (data && data->d_buf && (uintptr_t)at - (uintptr_t)data->d_buf < data->d_size)
+			return data->d_size - ((uintptr_t)at - (uintptr_t)data->d_buf);
+	}
+	return 0;
+}
+
+/*
+ * The size of a unit from its first entry on, where the next unit would be. Its head may say anything: that it ends
+ * within the section is certain where another one follows.
+ */
+static uint64_t bound_size(Dwarf *dwarf, const Dwarf_Die *die, uint64_t size, Dwarf_Off next,
+			   bool is_apart)
+{
+	Dwarf_Off behind, type;
+	uint64_t signature;
+	size_t head;
+
+	if (dwarf_next_unit(dwarf, next, &behind, &head, NULL, NULL, NULL, NULL,
+			    is_apart ? &signature : NULL, is_apart ? &type : NULL) == 0)
+		return size;
+	return MIN(size, left_in_section(dwarf, die->addr));
+}
 
 int dwarf_shapes_init(struct dwarf_shapes *shapes, const Dwarf_Die *unit)
 {
@@ -27,6 +73,7 @@ int dwarf_shapes_init(struct dwarf_shapes *shapes, const Dwarf_Die *unit)
 	uint8_t kind, address_size, offset_size;
 	uint64_t signature;
 	Dwarf_Off next, type;
+	uint64_t size;
 	size_t head;
 	bool is_apart; /* types had a section of their own in version 4 */
 
@@ -38,10 +85,13 @@ int dwarf_shapes_init(struct dwarf_shapes *shapes, const Dwarf_Die *unit)
 			    is_apart ? &signature : NULL, is_apart ? &type : NULL) != 0 ||
 	    next <= own)
 		return -EBADMSG;
+	size = bound_size(dwarf, &die, next - own, next, is_apart);
+	if (size == 0)
+		return -EBADMSG;
 	*shapes = (struct dwarf_shapes){
 		.unit = die,
 		.start = (const uint8_t *)die.addr - (own - start),
-		.end = (const uint8_t *)die.addr + (next - own),
+		.end = (const uint8_t *)die.addr + size,
 		.version = (uint8_t)version,
 		.address_size = address_size,
 		.offset_size = offset_size,
