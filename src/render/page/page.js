@@ -127,7 +127,8 @@
     const growth = course.rss.growth_low_bytes_per_s > 0 ? course.rss : course.live;
     const rate = (value) => Math.abs(value) < 65536 ? bytes(Math.round(value * 3600)) + '/h' : bytes(Math.round(value)) + '/s';
     const says = growth.growth_low_bytes_per_s > 0 ? (growth === course.rss ? 'RSS' : 'live memory') + ' grew by ' + rate(growth.growth_bytes_per_s) +
-      ' (' + rate(growth.growth_low_bytes_per_s) + ' to ' + rate(growth.growth_high_bytes_per_s) + ') in the later half' : 'it did not keep growing in the later half';
+      ' (' + rate(growth.growth_low_bytes_per_s) + ' to ' + rate(growth.growth_high_bytes_per_s) + ') in the later half' :
+      growth.growth_low_bytes_per_s === null ? 'too short a time to tell growth' : 'it did not keep growing in the later half';
     const chart = element('div', { id: 'timeline' });
     const legend = element('div', { class: 'legend beside' }, ...known.map(([key, label, kind]) => element('div', {}, element('i', { class: kind }), element('span', {}, label),
       element('b', {}, 'most ' + bytes(Math.max(...moments.map((moment) => moment['highest_' + key] ?? 0)))))));
