@@ -18,14 +18,12 @@
 
 #include "heap/central.h"
 #include "heap/meta.h"
-#include "heap/owners.h"
 #include "heap/pagemap.h"
 #include "heap/span.h"
 
 enum {
 	TAGGED_LIST_BYTES = 32768,
 	TAGGED_SHARE = 8,
-	TAGGED_LEAST = 512, /* bytes that may move at once in any case */
 };
 
 /*
@@ -35,15 +33,12 @@ enum {
 static unsigned tagged_batch(const struct threadcache *cache, unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
-	const uint64_t n_blocks = __atomic_load_n(&central_table[class + SIZECLASS_TAGGED].n_blocks,
-						  __ATOMIC_RELAXED);
-	const uint64_t part =
-		MAX(n_blocks / (TAGGED_SHARE * owners_count()), TAGGED_LEAST / sizeclass->size);
+	const unsigned most =
+		MIN((unsigned)sizeclass->batch, MAX(TAGGED_LIST_BYTES / sizeclass->size, 1u));
 
 	if (!tagged_all(cache))
 		return 1;
-	return (unsigned)MAX(MIN(MIN(sizeclass->batch, TAGGED_LIST_BYTES / sizeclass->size), part),
-			     1);
+	return MIN(most, threadcache_part(class + SIZECLASS_TAGGED, TAGGED_SHARE));
 }
 
 static uint32_t *tagged_find(unsigned class, const void *block)

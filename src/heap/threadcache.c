@@ -144,23 +144,13 @@ uint64_t threadcache_share(void)
 	return MAX(MIN(CACHES_MAX / n, CACHE_MAX), CACHE_MIN);
 }
 
-/* A thread's share of one in fraction blocks of the class, at least FIRST_BYTES and one block. */
-static unsigned part_of(unsigned class, unsigned fraction)
+unsigned threadcache_part(unsigned class, unsigned fraction)
 {
 	const uint64_t n_blocks = __atomic_load_n(&central_table[class].n_blocks, __ATOMIC_RELAXED);
 	const uint32_t n = owners_count();
-	const unsigned least = MAX(FIRST_BYTES / sizeclass_get(class)->size, 1u);
+	const unsigned least = MAX(FIRST_BYTES / sizeclass_get(sizeclass_plain(class))->size, 1u);
 
 	return (unsigned)MAX(n_blocks / (fraction * n), least);
-}
-
-/*
- * How many blocks a refill may bring: a fraction of what there is of the class, so that what threads hold and
- * do not use stays one.
- */
-static unsigned share(unsigned class)
-{
-	return part_of(class, SHARE);
 }
 
 /* Room for so many blocks more. */
@@ -188,7 +178,8 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	}
 	visit(cache, class);
 	outbox_flush(cache, class);
-	want = MIN(want, MIN(share(class), sizeclass->batch));
+	/* what threads hold and do not use stays a fraction of what there is of the class */
+	want = MIN(want, MIN(threadcache_part(class, SHARE), sizeclass->batch));
 	n = central_take(class, want, &block);
 	if (!n)
 		return NULL;
@@ -203,18 +194,19 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	return block;
 }
 
-/* The newest n blocks of a full list go to the central one. Those are the blocks that are near. */
-static void give_newest(struct threadcache_bin *bin, unsigned class, unsigned n)
+/* The newest batch of a full list goes to the central one. Those are the blocks that are near. */
+static void give_batch(struct threadcache_bin *bin, unsigned class)
 {
+	const unsigned batch = sizeclass_get(class)->batch;
 	void **last = (void **)bin->head;
 	void *list = bin->head;
 
-	for (unsigned i = n; i > 1; i--)
+	for (unsigned i = batch; i > 1; i--)
 		last = *last;
 	bin->head = *last;
 	*last = NULL;
-	bin->room += n;
-	central_give(class, list, n);
+	bin->room += batch;
+	central_give(class, list, batch);
 }
 
 /*
@@ -226,15 +218,13 @@ static unsigned longest(const struct threadcache_bin *bin, unsigned class)
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	const unsigned least = 2u * sizeclass->batch;
 	const unsigned most = MAX(least, MIN(LIST_BYTES / sizeclass->size, LIST_BLOCKS));
-	unsigned part;
 
 	if (!bin->batch)
 		return sizeclass->batch;
 	/* most lists never come to be so long that it has to be asked */
 	if (bin->capacity < least || owners_count() == 1)
 		return most;
-	part = part_of(class, HELD);
-	return MIN(most, MAX(part, least));
+	return MIN(most, MAX(threadcache_part(class, HELD), least));
 }
 
 /* Makes room in a full list. False if the block has found its way already. */
@@ -257,7 +247,7 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 	if (bin->batch && sizeclass->size <= OUTBOX_SIZE && outbox_put(cache, class, block))
 		return false;
 	if (bin->capacity >= sizeclass->batch) {
-		give_newest(bin, class, sizeclass->batch);
+		give_batch(bin, class);
 		return true;
 	}
 	central_give(class, block, 1);

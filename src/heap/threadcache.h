@@ -36,6 +36,12 @@ void *threadcache_take(struct threadcache *cache, unsigned class);
 /* Takes a block of the class back. */
 void threadcache_give(struct threadcache *cache, unsigned class, void *block);
 
+/*
+ * Blocks: a thread's part of one in fraction of those that there are of the class, with tags or without; at least one,
+ * and what a list's first refill asks for.
+ */
+unsigned threadcache_part(unsigned class, unsigned fraction);
+
 /* Bytes that the lists of one thread may grow to hold. */
 uint64_t threadcache_share(void);
 

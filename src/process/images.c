@@ -47,19 +47,9 @@ static uint64_t read_extent(struct memory *memory, uint64_t start)
 	Elf64_Phdr segments[SEGMENTS_MAX];
 	struct image image = {memory, start};
 	const size_t n = segments_read(fetch_image, &image, segments, SEGMENTS_MAX);
-	uint64_t low = UINT64_MAX, high = 0, bias;
+	uint64_t low, high;
 
-	for (size_t i = 0; i < n; i++) {
-		uint64_t end;
-
-		if (segments[i].p_type != PT_LOAD ||
-		    __builtin_add_overflow(segments[i].p_vaddr, segments[i].p_memsz, &end))
-			continue;
-		low = MIN(low, ALIGN_DOWN(segments[i].p_vaddr, (uint64_t)MEMORY_PAGE_SIZE));
-		high = MAX(high, end);
-	}
-	bias = start - low;
-	return low < high ? ALIGN_UP(high + bias, (uint64_t)MEMORY_PAGE_SIZE) : 0;
+	return segments_extent(segments, n, &low, &high) ? start - low + high : 0;
 }
 
 static int add_part(struct areas *areas, uint64_t start, uint64_t end, const char *label)

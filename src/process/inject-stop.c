@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -98,8 +97,25 @@ static int save(struct remote *remote, const struct maps *maps)
 	return r < 0 ? -ENOSPC : 0;
 }
 
+/* It stands, because of us or of a stop that is not ours; that was told when. */
+static int take_stop(struct remote *remote, int status, uint64_t told_ns, const struct maps *maps)
+{
+	remote->seized = remote->stopped = true;
+	remote->stopped_at_ns = told_ns;
+	remote->seen_at_ns = clock_ns(CLOCK_MONOTONIC);
+	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
+}
+
+/* Where it cannot be used. */
+static void let_go(struct remote *remote)
+{
+	if (remote->stopped)
+		(void)remote_resume(remote, PTRACE_DETACH, 0);
+	remote->stopped = false;
+}
+
 /* Stops that thread. It is left traced when that takes too long. */
-static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps, uint64_t ms)
+static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps)
 {
 	long options = REMOTE_OPTIONS | (remote->facts.filtered ? STOP_SUSPEND_SECCOMP : 0);
 	uint64_t end_ns;
@@ -110,7 +126,7 @@ static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps
 		return -errno;
 	remote->seized = true;
 	remote->stopped_at_ns = clock_ns(CLOCK_MONOTONIC);
-	end_ns = remote->stopped_at_ns + ms * 1000000;
+	end_ns = remote->stopped_at_ns + STOP_MS * 1000000ull;
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
 		return -errno;
 	for (;;) {
@@ -124,9 +140,7 @@ static int stop_thread(struct remote *remote, pid_t tid, const struct maps *maps
 		if (r < 0)
 			return r;
 	}
-	remote->stopped = true;
-	remote->seen_at_ns = clock_ns(CLOCK_MONOTONIC);
-	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
+	return take_stop(remote, status, remote->stopped_at_ns, maps);
 }
 
 /* Whether another thread may do where one could not be had. */
@@ -154,10 +168,7 @@ static int take_late(struct remote *remote, const struct remote_late *late, cons
 		r = remote_resume(remote, PTRACE_CONT, WSTOPSIG(status));
 		return r < 0 ? r : -ETIMEDOUT;
 	}
-	remote->seized = remote->stopped = true;
-	remote->stopped_at_ns = late->told_ns;
-	remote->seen_at_ns = clock_ns(CLOCK_MONOTONIC);
-	return WSTOPSIG(status) == SIGTRAP ? save(remote, maps) : -EBUSY;
+	return take_stop(remote, status, late->told_ns, maps);
 }
 
 /* Where no thread stops, none may have a processor: whichever gets one first serves. */
@@ -167,34 +178,26 @@ static int stop_any_late(struct remote *remote, const struct maps *maps)
 	const uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + STOP_LAST_MS * 1000000ull;
 	int last = -ESRCH;
 
-	while (remote->n_late > 0) {
-		unsigned n = 0;
+	for (;;) {
+		for (unsigned i = 0; i < remote->n_late;) {
+			const int r = take_late(remote, &remote->late[i], maps);
 
-		for (unsigned i = 0; i < remote->n_late; i++) {
-			int r = take_late(remote, &remote->late[i], maps);
-
-			if (r == 0) {
-				/* the others, as far as they were not looked at yet, stay late */
-				memmove(&remote->late[n], &remote->late[i + 1],
-					(remote->n_late - i - 1) * sizeof(*remote->late));
-				remote->n_late += n - i - 1;
-				return 0;
-			}
 			if (r == -ETIMEDOUT) {
-				remote->late[n++] = remote->late[i];
+				i++;
 				continue;
 			}
+			remote->late[i] = remote->late[--remote->n_late];
+			if (r == 0)
+				return 0;
 			last = r;
-			if (remote->stopped)
-				(void)remote_resume(remote, PTRACE_DETACH, 0);
-			remote->stopped = false;
+			let_go(remote);
 		}
-		remote->n_late = n;
+		if (remote->n_late == 0)
+			return last;
 		if (clock_ns(CLOCK_MONOTONIC) > end_ns)
 			return -ETIMEDOUT;
 		(void)nanosleep(&pause, NULL);
 	}
-	return last;
 }
 
 static int stop_one(struct remote *remote, const pid_t *tids, size_t n, const struct maps *maps)
@@ -205,12 +208,10 @@ static int stop_one(struct remote *remote, const pid_t *tids, size_t n, const st
 		if (remote->n_late == ARRAY_SIZE(remote->late))
 			break;
 		remote->lost = remote->seized = remote->stopped = remote->sent = false;
-		r = stop_thread(remote, tids[i], maps, STOP_MS);
+		r = stop_thread(remote, tids[i], maps);
 		if (r == 0)
 			return 0;
-		if (remote->stopped)
-			(void)remote_resume(remote, PTRACE_DETACH, 0);
-		remote->stopped = false;
+		let_go(remote);
 		if (r == -ETIMEDOUT)
 			remote->late[remote->n_late++] =
 				(struct remote_late){tids[i], remote->stopped_at_ns};

@@ -94,34 +94,40 @@ static int parse_stat(const char *text, struct procinfo *info)
 	return 0;
 }
 
+/* What follows the colon of the line "Name:"; NULL if it is not there. */
+static const char *find_line(const char *text, const char *name)
+{
+	const size_t length = strlen(name);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			return line + length + 1;
+	}
+	return NULL;
+}
+
 /* The value of a line "Name:  value" in bytes if it is followed by kB; UINT64_MAX if it is not there. */
 static uint64_t find_value(const char *text, const char *name)
 {
-	size_t length = strlen(name);
-	const char *line;
+	const char *at = find_line(text, name);
 	uint64_t value;
 	char *end;
 
-	for (line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, name, length) != 0 || line[length] != ':')
-			continue;
-		value = strtoull(line + length + 1, &end, 10);
-		if (end == line + length + 1)
-			break;
-		if (strncmp(end, " kB", 3) != 0)
-			return value;
-		return value > UINT64_MAX / 1024 ? UINT64_MAX : value * 1024;
-	}
-	return UINT64_MAX;
+	value = at ? strtoull(at, &end, 10) : 0;
+	if (!at || end == at)
+		return UINT64_MAX;
+	if (strncmp(end, " kB", 3) != 0)
+		return value;
+	return value > UINT64_MAX / 1024 ? UINT64_MAX : value * 1024;
 }
 
 /* A set of signals in a line "Name:  hexadecimal"; empty if it is not there. */
 static uint64_t find_signals(const char *text, const char *name)
 {
-	const char *line = strstr(text, name);
+	const char *at = find_line(text, name);
 
-	return line ? strtoull(line + strlen(name), NULL, 16) : 0;
+	return at ? strtoull(at, NULL, 16) : 0;
 }
 
 bool procinfo_is_ending(pid_t pid)
@@ -133,8 +139,8 @@ bool procinfo_is_ending(pid_t pid)
 
 	if (read_text(pid, "status", &status, &size) < 0 || strstr(status, "\nState:\tZ"))
 		return false;
-	return !strstr(status, "\nVmSize:") || (find_signals(status, "\nSigPnd:") & kill) ||
-	       (find_signals(status, "\nShdPnd:") & kill);
+	return !find_line(status, "VmSize") || (find_signals(status, "SigPnd") & kill) ||
+	       (find_signals(status, "ShdPnd") & kill);
 }
 
 static int read_status(pid_t pid, struct procinfo *info)

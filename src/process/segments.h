@@ -19,4 +19,7 @@ typedef bool (*segments_fetch)(void *from, uint64_t offset, void *buffer, size_t
  */
 size_t segments_read(segments_fetch fetch, void *from, Elf64_Phdr *ret, size_t max);
 
+/* The pages from the first to the last one that is loaded, by the file's own addresses; false if there are none. */
+bool segments_extent(const Elf64_Phdr *segments, size_t n, uint64_t *ret_start, uint64_t *ret_end);
+
 #endif

@@ -65,19 +65,13 @@ bool stackmodule_read(struct imagereader *reader, uint64_t start, struct stackwa
 	Elf64_Phdr segments[SEGMENTS_MAX];
 	struct mapped mapped = {reader, start};
 	const size_t n = segments_read(fetch_mapped, &mapped, segments, SEGMENTS_MAX);
-	uint64_t low = UINT64_MAX, high = 0;
+	uint64_t low, high;
 
-	for (size_t i = 0; i < n; i++) {
-		if (segments[i].p_type != PT_LOAD)
-			continue;
-		low = MIN(low, ALIGN_DOWN(segments[i].p_vaddr, (uint64_t)MEMORY_PAGE_SIZE));
-		high = MAX(high, segments[i].p_vaddr + segments[i].p_memsz);
-	}
-	if (low >= high)
+	if (!segments_extent(segments, n, &low, &high))
 		return false;
 	module->bias = start - low;
 	module->start = start;
-	module->end = module->bias + ALIGN_UP(high, (uint64_t)MEMORY_PAGE_SIZE);
+	module->end = module->bias + high;
 	for (size_t i = 0; i < n; i++) {
 		const uint64_t at = module->bias + segments[i].p_vaddr;
 

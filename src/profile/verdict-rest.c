@@ -73,7 +73,6 @@ static bool stood_still(const struct evidence *evidence)
 static uint64_t last_rss(const struct evidence *evidence)
 {
 	const struct profile *profile = evidence->profile;
-
 	uint64_t rss = evidence->rss;
 
 	for (size_t i = profile->n_moments; rss == PROFILE_UNKNOWN && i > 0; i--)

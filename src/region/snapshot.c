@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/grow.h"
 #include "base/macro.h"
 #include "region/opened.h"
 #include "region/region.h"
@@ -28,26 +29,9 @@
 #include "region/table.h"
 #include "region/validate.h"
 
-/* Room for one more entry in an array that doubles. */
-static int grow(void **array, size_t n, size_t *capacity, size_t entry_size)
-{
-	size_t wanted = *capacity ? *capacity * 2 : 64;
-	void *grown;
-
-	if (n < *capacity)
-		return 0;
-	grown = reallocarray(*array, wanted, entry_size);
-	if (!grown)
-		return -ENOMEM;
-	*array = grown;
-	*capacity = wanted;
-	return 0;
-}
-
 struct stage {
 	struct region *region;
 	struct region_snapshot *snapshot;
-	size_t capacity;   /* of the array that is being filled */
 	uint64_t sequence; /* ring: of the entry that is visited next */
 };
 
@@ -65,7 +49,7 @@ static int visit_live(void *context, uint64_t index, const void *bytes, bool sta
 		snapshot->n_damaged_live++;
 		return 0;
 	}
-	r = grow((void **)&snapshot->live, snapshot->n_live, &stage->capacity, sizeof(live));
+	r = GROW(snapshot->live, snapshot->n_live);
 	if (r < 0)
 		return r;
 	snapshot->live[snapshot->n_live++] = live;
@@ -86,7 +70,7 @@ static int visit_map(void *context, uint64_t index, const void *bytes, bool stab
 		snapshot->n_damaged_maps++;
 		return 0;
 	}
-	r = grow((void **)&snapshot->maps, snapshot->n_maps, &stage->capacity, sizeof(map));
+	r = GROW(snapshot->maps, snapshot->n_maps);
 	if (r < 0)
 		return r;
 	snapshot->maps[snapshot->n_maps++] = map;
@@ -104,7 +88,7 @@ static int visit_event(void *context, uint64_t index, const void *bytes, bool st
 	/* a ring of one entry stands for the slot: the sequence is all that ring_get asks */
 	if (!ring_get(&slot, 1, stage->sequence++, &event) || !stable)
 		return 0;
-	r = grow((void **)&snapshot->events, snapshot->n_events, &stage->capacity, sizeof(event));
+	r = GROW(snapshot->events, snapshot->n_events);
 	if (r < 0)
 		return r;
 	snapshot->events[snapshot->n_events++] = event;
@@ -115,13 +99,12 @@ static int visit_event(void *context, uint64_t index, const void *bytes, bool st
 static int take_blocks(struct region *region, struct region_snapshot *snapshot)
 {
 	const struct mt_header *header = &snapshot->header;
-	struct stage stage = {region, snapshot, 0, 0};
+	struct stage stage = {region, snapshot, 0};
 	int r;
 
 	r = table_visit(region->source, &header->live, header->n_live, visit_live, &stage);
 	if (r < 0)
 		return r;
-	stage.capacity = 0;
 	return table_visit(region->source, &header->maps, header->n_maps, visit_map, &stage);
 }
 
@@ -129,7 +112,7 @@ static int take_blocks(struct region *region, struct region_snapshot *snapshot)
 static int take_events(struct region *region, uint64_t since, struct region_snapshot *snapshot)
 {
 	const struct mt_table *ring = &snapshot->header.ring;
-	struct stage stage = {region, snapshot, 0, 0};
+	struct stage stage = {region, snapshot, 0};
 	uint64_t end = snapshot->header.n_events, slot, n;
 	int r;
 
@@ -194,7 +177,7 @@ static int allocate(uint64_t n, size_t entry_size, void *ret)
 static int take_sites(struct region *region, struct region_snapshot *snapshot)
 {
 	const struct mt_header *header = &snapshot->header;
-	struct stage stage = {region, snapshot, 0, 0};
+	struct stage stage = {region, snapshot, 0};
 	int r;
 
 	snapshot->n_sites = (uint32_t)table_used(region->source, &header->sites, header->n_sites);
@@ -220,7 +203,7 @@ static int take_frames(struct region *region, struct region_snapshot *snapshot)
 static int take_modules_and_threads(struct region *region, struct region_snapshot *snapshot)
 {
 	const struct mt_header *header = &snapshot->header;
-	struct stage stage = {region, snapshot, 0, 0};
+	struct stage stage = {region, snapshot, 0};
 	int r;
 
 	snapshot->n_modules =
