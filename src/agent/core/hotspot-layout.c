@@ -10,7 +10,7 @@
 
 #include <elf.h>
 
-#include "agent/core/modules-image.h"
+#include "agent/core/loader-list.h"
 #include "agent/core/modules.h"
 #include "agent/core/sys.h"
 

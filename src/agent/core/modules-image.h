@@ -8,30 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/core/loader-list.h"
 #include "agent/core/modules.h"
 #include "region/abi.h"
-
-/* The public head of glibc's and musl's struct link_map. */
-struct loader_map {
-	uint64_t l_addr; /* load bias */
-	const char *l_name;
-	const void *l_ld; /* its dynamic section in memory */
-	struct loader_map *l_next, *l_prev;
-};
-
-struct loader_debug {
-	int r_version;
-	struct loader_map *r_map;
-	uint64_t r_brk;
-	int r_state; /* 0 while the list is whole */
-	uint64_t r_ldbase;
-};
-
-/*
- * Copies the loader's entry of the library whose file has that name. Asks before it reads; false if there is
- * none, or the list is being changed.
- */
-bool modules_find_library(const char *name, struct loader_map *ret);
 
 /* What _dl_find_object fills in on architectures without dlfo_eh_dbase. */
 struct found_object {

@@ -6,8 +6,7 @@
  *
  * Why looking at a module's headers and name is safe: it is done for a pc on the calling thread's stack.
  * The program may not unload code that a thread is inside of. For glibc before 2.35, and musl, which do not
- * say what is at a pc, the loader's list is walked. That leaves the list alone while the loader says that
- * it is taking entries out, asks the kernel before it touches an entry, and touches no module but the one
+ * say what is at a pc, the loader's list is walked (loader-list.h), and no module is touched but the one
  * that begins last before the pc. What is left is code of no module (a compiler's) behind a module that
  * another thread unloads between the kernel's answer and the read.
  */
@@ -15,11 +14,11 @@
 
 #include <elf.h>
 
+#include "agent/core/loader-list.h"
 #include "agent/core/modules-list.h"
 #include "agent/core/sys.h"
 
-enum { LIST_MAX = 1 << 16, LOADER_REMOVES = 2, PATH_MAX_LENGTH = 4096, LEAST_PAGE = 4096 };
-enum { N_MISSED = 64, EPOCH_BITS = 28 };
+enum { LEAST_PAGE = 4096, N_MISSED = 64, EPOCH_BITS = 28 };
 
 _hidden_ struct modules_state modules_state = {.fallback_epoch = 1ull << 63};
 
@@ -94,16 +93,6 @@ static void note_listed(const struct loader_map *map, uint64_t bias)
 			known->walk = loader.walk;
 }
 
-/* Copies the entry, if it may be read. */
-static bool read_entry(const struct loader_map *map, struct loader_map *ret)
-{
-	if (__atomic_load_n(&loader.debug->r_state, __ATOMIC_ACQUIRE) == LOADER_REMOVES ||
-	    !sys_is_readable((uintptr_t)map, sizeof(*map)))
-		return false;
-	*ret = *(const volatile struct loader_map *)map;
-	return !ret->l_name || sys_is_readable((uintptr_t)ret->l_name, 1);
-}
-
 /*
  * Reads the whole list of a loader without _dl_find_object, and finds the entry that begins last before
  * pc: *ret_map, NULL if none does. Returns false if the list could not be read to the end; then modules
@@ -111,65 +100,27 @@ static bool read_entry(const struct loader_map *map, struct loader_map *ret)
  */
 static bool walk_list(uintptr_t pc, const struct loader_map **ret_map, struct loader_map *ret)
 {
-	const struct loader_map *map;
-	struct loader_map copy;
+	struct loader_walk walk;
 
 	*ret_map = NULL;
-	if (!loader.debug || !sys_is_readable((uintptr_t)loader.debug, sizeof(*loader.debug)))
-		return false;
-	map = __atomic_load_n(&loader.debug->r_map, __ATOMIC_ACQUIRE);
-	for (unsigned i = 0; map && i < LIST_MAX; i++) {
-		if (!read_entry(map, &copy))
-			return false;
-		note_listed(map, copy.l_addr);
-		if (copy.l_addr <= pc && (!*ret_map || copy.l_addr >= ret->l_addr)) {
-			*ret_map = map;
-			*ret = copy;
+	for (loader_walk_begin(&walk, loader.debug); loader_walk_next(&walk);) {
+		note_listed(walk.at, walk.entry.l_addr);
+		if (walk.entry.l_addr <= pc && (!*ret_map || walk.entry.l_addr >= ret->l_addr)) {
+			*ret_map = walk.at;
+			*ret = walk.entry;
 		}
-		map = copy.l_next;
 	}
-	return !map;
-}
-
-/* Whether path's last part is name; at most as many characters as are readable. */
-static bool is_named(const char *path, const char *name)
-{
-	const char *last = path;
-
-	for (unsigned i = 0; i < PATH_MAX_LENGTH; i++) {
-		const uintptr_t at = (uintptr_t)&path[i];
-
-		if ((i == 0 || IS_ALIGNED(at, (uintptr_t)LEAST_PAGE)) && !sys_is_readable(at, 1))
-			return false;
-		if (!path[i])
-			break;
-		if (path[i] == '/')
-			last = &path[i + 1];
-	}
-	while (*last && *last == *name) {
-		last++;
-		name++;
-	}
-	return *last == *name;
+	return walk.is_whole;
 }
 
 bool modules_find_library(const char *name, struct loader_map *ret)
 {
-	const struct loader_map *map;
+	return loader_find_library(loader.debug, name, ret);
+}
 
-	if (!loader.debug || !sys_is_readable((uintptr_t)loader.debug, sizeof(*loader.debug)))
-		return false;
-	map = __atomic_load_n(&loader.debug->r_map, __ATOMIC_ACQUIRE);
-	for (unsigned i = 0; map && i < LIST_MAX; i++) {
-		if (__atomic_load_n(&loader.debug->r_state, __ATOMIC_ACQUIRE) == LOADER_REMOVES ||
-		    !sys_is_readable((uintptr_t)map, sizeof(*map)))
-			return false;
-		*ret = *(const volatile struct loader_map *)map;
-		if (ret->l_name && is_named(ret->l_name, name))
-			return true;
-		map = ret->l_next;
-	}
-	return false;
+static bool has_name(const struct loader_map *copy)
+{
+	return !copy->l_name || sys_is_readable((uintptr_t)copy->l_name, 1);
 }
 
 /*
@@ -191,7 +142,8 @@ static bool refresh_list(uintptr_t pc, uint64_t epoch)
 	for (struct known *known = known_newest(); is_whole && known; known = known_older(known))
 		if (known_is_loaded(known) && known->walk != loader.walk)
 			known_note_unloaded(known);
-	start = pc && map ? find_start(map, &copy) : 0;
+	/* of a list that was not read to the end, map may be another module, which may go */
+	start = is_whole && pc && map && has_name(&copy) ? find_start(map, &copy) : 0;
 	if (start && image_read(&image, start, 0, &copy, 0) && pc >= image.start &&
 	    pc < image.end) {
 		struct known *known = known_note_present(&image, map, NULL, epoch);
@@ -349,25 +301,18 @@ void modules_refresh(void)
 
 void modules_read_annotations(void)
 {
-	const struct loader_map *map;
+	struct loader_walk walk;
 
-	if (!loader.debug || !sys_is_readable((uintptr_t)loader.debug, sizeof(*loader.debug)))
-		return;
-	map = __atomic_load_n(&loader.debug->r_map, __ATOMIC_ACQUIRE);
-	for (unsigned i = 0; map && i < LIST_MAX; i++) {
-		struct loader_map copy;
+	for (loader_walk_begin(&walk, loader.debug); loader_walk_next(&walk);) {
+		struct loader_map entry = walk.entry;
 		struct image image;
 		uintptr_t start;
 
-		if (!sys_is_readable((uintptr_t)map, sizeof(*map)))
-			return;
-		copy = *(const volatile struct loader_map *)map;
-		copy.l_name = NULL;
-		start = find_start(map, &copy);
+		entry.l_name = NULL;
+		start = find_start(walk.at, &entry);
 		/* reading it fills its table */
 		if (start)
-			(void)image_read(&image, start, 0, &copy, 0);
-		map = copy.l_next;
+			(void)image_read(&image, start, 0, &entry, 0);
 	}
 }
 

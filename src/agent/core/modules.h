@@ -72,6 +72,13 @@ void modules_read_annotations(void);
 /* The module at pc, copied out; false if there is none. Lock free. */
 bool modules_find(uintptr_t pc, struct module *ret);
 
+/*
+ * Copies the loader's entry (loader-list.h) of the library whose file has that name. Asks before it reads;
+ * false if there is none, or the list is being changed.
+ */
+struct loader_map;
+bool modules_find_library(const char *name, struct loader_map *ret);
+
 /* The module with that index, as last found. */
 bool modules_get(uint32_t index, struct module *ret);
 
