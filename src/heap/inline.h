@@ -103,7 +103,9 @@ static _always_inline_ bool heap_free_fast(void *block)
 		__builtin_unreachable(); /* no range begins at 0; for analysers only */
 	class = pagemap_class(offset);
 	bin = &cache->bins[class];
-	if (unlikely(!bin->room) || unlikely(bin->head == block))
+	if (unlikely(bin->head == block))
+		return false;
+	if (unlikely(!bin->room))
 		return outbox_send(cache, class, block);
 	*(void **)block = bin->head;
 	bin->head = block;

@@ -31,9 +31,11 @@ bool outbox_put(struct threadcache *cache, unsigned class, void *block)
 {
 	struct threadcache_outbox *outbox = outbox_of(cache, class);
 
-	if (!outbox || outbox->n == outbox->limit)
+	if (!outbox || outbox->top)
 		return false;
-	outbox->blocks[outbox->n++] = block;
+	outbox->blocks[outbox->limit - 1] = block;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	outbox->top = outbox->limit;
 	cache->bins[class].capacity++;
 	return true;
 }
@@ -41,18 +43,20 @@ bool outbox_put(struct threadcache *cache, unsigned class, void *block)
 void outbox_flush(struct threadcache *cache, unsigned class)
 {
 	struct threadcache_outbox *outbox = cache->outboxes ? cache->outboxes[class] : NULL;
-	const unsigned n = outbox ? outbox->n : 0;
+	unsigned top, n;
 
-	if (!n)
+	if (!outbox || !outbox->top)
 		return;
-	outbox->n = 0;
+	/* in one instruction: a signal handler's block comes in before or not at all */
+	top = __atomic_exchange_n(&outbox->top, 0, __ATOMIC_RELAXED);
+	n = outbox->limit - top + 1;
 	cache->bins[class].capacity = (uint16_t)(cache->bins[class].capacity - n);
-	central_put(class, outbox->blocks, n);
+	central_put(class, &outbox->blocks[top - 1], n);
 }
 
 void outbox_forget(struct threadcache *cache)
 {
 	for (unsigned class = 1; cache->outboxes && class < SIZECLASS_N; class ++)
 		if (cache->outboxes[class])
-			cache->outboxes[class]->n = 0;
+			cache->outboxes[class]->top = 0;
 }

@@ -14,7 +14,7 @@
 
 #include "heap/published.h"
 
-/* Puts a block in, where there may be nothing yet. False if it is full, or if there is no memory for one. */
+/* Puts a block into an empty one. False if it is not, or if there is no memory for one. */
 bool outbox_put(struct threadcache *cache, unsigned class, void *block);
 
 /* What is in it goes to the central tier. */
@@ -24,20 +24,23 @@ void outbox_flush(struct threadcache *cache, unsigned class);
 void outbox_forget(struct threadcache *cache);
 
 /*
- * The fast path of free: the class's list is full, which is known because something is in its outbox, and there
- * is room in that.
+ * The fast path of free, where the class's list is full: there is something in its outbox, and room. A block
+ * that a signal handler frees while the outbox is emptied does not come in: its top is 0 by then.
  */
 static _always_inline_ bool outbox_send(struct threadcache *cache, unsigned class, void *block)
 {
-	struct threadcache_bin *bin = &cache->bins[class];
 	struct threadcache_outbox *outbox = cache->outboxes ? cache->outboxes[class] : NULL;
 
-	/* as unsigned numbers: not if it is empty */
-	if (!outbox || outbox->n - 1 >= outbox->limit - 1 || bin->room || bin->head == block ||
-	    cache->busy)
+	uint32_t top;
+
+	if (unlikely(!outbox))
 		return false;
-	outbox->blocks[outbox->n++] = block;
-	bin->capacity++;
+	top = outbox->top;
+	if (unlikely(top <= 1))
+		return false;
+	outbox->top = --top;
+	outbox->blocks[top - 1] = block;
+	cache->bins[class].capacity++;
 	return true;
 }
 

@@ -43,7 +43,7 @@
 
 /* "memtheap" read as a little-endian integer. */
 #define HEAP_MAGIC      0x70616568746d656dull
-#define HEAP_VERSION    4u
+#define HEAP_VERSION    5u
 #define HEAP_PAGE_SHIFT 12u
 #define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
 
@@ -155,11 +155,20 @@ assert_size(struct threadcache_bin, 16);
 
 #define OUTBOX_N 63u
 
-/* Free blocks of a class on their way from a thread to the central lists. */
+/*
+ * Free blocks of a class on their way from a thread to the central lists. They come in from the end, so that
+ * one comparison tells that there are some and that there is room: blocks[top - 1] to blocks[limit - 1] if
+ * top is not 0.
+ */
 struct threadcache_outbox {
-	uint32_t n, limit; /* how many there are, and may be */
+	uint32_t top, limit;
 	void *blocks[OUTBOX_N];
 };
+
+static inline uint32_t threadcache_outbox_n(const struct threadcache_outbox *outbox)
+{
+	return outbox->top && outbox->top <= outbox->limit ? outbox->limit - outbox->top + 1 : 0;
+}
 
 struct threadcache {
 	int64_t countdown; /* bytes until the slow path is taken, not below 0; others may store 0 */

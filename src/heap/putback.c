@@ -5,8 +5,8 @@
  * Blocks of a program that frees in no order lie in a different span each. So first all of them are
  * looked up, and then all bits are set: while stores to one span go on, the processor does not dare to
  * read the next one's facts early, and each block would cost the whole way from its address to its bit.
- * Looked up beforehand, they overlap. Blocks that lie in one span one after the other, as most do, are
- * entered in one go.
+ * Looked up beforehand, they overlap. Blocks of one span are entered in one go, and those that were freed
+ * in the order of memory, up or down, are looked up as one run: then a block costs a comparison.
  */
 #include "heap/putback.h"
 
@@ -62,9 +62,10 @@ static _noinline_ void promote(struct central *central, struct span *span,
 		putback_retire(central, span, empties);
 }
 
-/* Where a block is. */
+/* Where blocks that lie side by side are: as many as n from index on, in the order of memory. */
 struct spot {
-	uint32_t span, index;
+	uint32_t span;
+	uint16_t index, n;
 };
 
 /* The span that a block was found in: the next one is often in it, too. */
@@ -94,47 +95,102 @@ static _always_inline_ int enter(struct target *target, const struct facts *fact
 	return (uintptr_t)block - target->start < target->size ? -1 : HEAP_ERROR_MISALIGNED;
 }
 
-/* Fills spots, and returns how many; fewer than n with an enum heap_error. */
+/* Whether two blocks lie side by side. */
+static _always_inline_ bool touch(uintptr_t block, uintptr_t next, uint32_t size)
+{
+	return next - block == size || block - next == size;
+}
+
+/* How many of n blocks follow each other as the first two do, without leaving the target. */
+static _noinline_ unsigned run_of(const struct target *target, void *const *blocks, unsigned n)
+{
+	const uintptr_t step = (uintptr_t)blocks[1] - (uintptr_t)blocks[0];
+	unsigned k = 1;
+
+	while (k < n && (uintptr_t)blocks[k] - (uintptr_t)blocks[k - 1] == step &&
+	       (uintptr_t)blocks[k] - target->start < target->size)
+		k++;
+	return k;
+}
+
+/*
+ * Fills spots, and returns how many. ret_n is the number of blocks in them; fewer than n with an enum
+ * heap_error.
+ */
 static unsigned locate(const struct facts *facts, void *const *blocks, unsigned n,
-		       struct spot *spots, int *ret_error)
+		       struct spot *spots, unsigned *ret_n, int *ret_error)
 {
 	const uint32_t size = facts->sizeclass->size;
 	struct target target = {.size = (size_t)facts->sizeclass->n_blocks * size};
+	unsigned n_spots = 0, i = 0;
 
-	for (unsigned i = 0; i < n; i++) {
+	while (i < n) {
 		size_t inside = (uintptr_t)blocks[i] - target.start;
+		unsigned index, run = 1;
 
 		if (inside >= target.size) {
 			*ret_error = enter(&target, facts, blocks[i]);
 			if (unlikely(*ret_error >= 0))
-				return i;
+				break;
 			inside = (uintptr_t)blocks[i] - target.start;
 		}
-		spots[i].span = target.span;
-		spots[i].index = sizeclass_index(facts->sizeclass, inside);
-		if (unlikely((size_t)spots[i].index * size != inside)) {
+		index = sizeclass_index(facts->sizeclass, inside);
+		if (unlikely((size_t)index * size != inside)) {
 			*ret_error = HEAP_ERROR_MISALIGNED;
-			return i;
+			break;
 		}
+		if (i + 1 < n && touch((uintptr_t)blocks[i], (uintptr_t)blocks[i + 1], size)) {
+			run = run_of(&target, &blocks[i], n - i);
+			/* downwards, the first one is the last in memory */
+			index -= blocks[i + 1] < blocks[i] ? run - 1 : 0;
+		}
+		spots[n_spots++] = (struct spot){target.span, (uint16_t)index, (uint16_t)run};
+		i += run;
 	}
-	return n;
+	*ret_n = i;
+	return n_spots;
 }
 
-/* Sets the bits of the blocks in the first one's span; false if one was set. n counts those that were not. */
-static _always_inline_ bool mark(struct span *span, const struct spot *spots, unsigned n_spots,
-				 unsigned *n)
+/* Sets the bits of a run; false, and none of them, if one was set. It lies in two words at most. */
+static _noinline_ bool mark_run(uint64_t *word, unsigned shift, unsigned n)
 {
-	const uint32_t number = spots[0].span;
+	const uint64_t bits = ~0ull >> (64 - n);
+	const uint64_t low = bits << shift, high = bits >> 1 >> (63 - shift);
 
-	for (; *n < n_spots && spots[*n].span == number; ++*n) {
-		uint64_t *word = &span->free[spots[*n].index / 64];
-		const uint64_t bit = 1ull << (spots[*n].index % 64);
-
-		if (unlikely(*word & bit))
-			return false;
-		*word |= bit;
-	}
+	if (*word & low || (high && word[1] & high))
+		return false;
+	*word |= low;
+	if (high)
+		word[1] |= high;
 	return true;
+}
+
+static _always_inline_ bool mark(struct span *span, const struct spot *spot)
+{
+	const unsigned shift = spot->index % 64;
+	uint64_t *word = &span->free[spot->index / 64];
+
+	if (spot->n > 1)
+		return mark_run(word, shift, spot->n);
+	if (unlikely(*word >> shift & 1))
+		return false;
+	*word |= 1ull << shift;
+	return true;
+}
+
+/* The same block by block, of a run that has one which is free already. Returns how many come before that. */
+static _noinline_ unsigned mark_before(struct span *span, const struct sizeclass *sizeclass,
+				       void *const *blocks)
+{
+	for (unsigned i = 0;; i++) {
+		const size_t inside = (uintptr_t)blocks[i] - span_start(span);
+		const uint32_t index = sizeclass_index(sizeclass, inside);
+		const uint64_t bit = 1ull << (index % 64);
+
+		if (span->free[index / 64] & bit)
+			return i;
+		span->free[index / 64] |= bit;
+	}
 }
 
 int putback(struct central *central, unsigned class, void *const *blocks, unsigned n,
@@ -142,26 +198,26 @@ int putback(struct central *central, unsigned class, void *const *blocks, unsign
 {
 	const struct facts facts = facts_of(class);
 	struct spot spots[PUTBACK_MAX];
+	unsigned n_located, n_spots, n_done = 0;
 	int error = -1;
-	unsigned i = 0;
 
-	n = locate(&facts, blocks, n, spots, &error);
-	while (i < n) {
+	n_spots = locate(&facts, blocks, n, spots, &n_located, &error);
+	*ret_n_done = n_located;
+	for (unsigned i = 0; i < n_spots; i++) {
 		struct span *span = span_at(spots[i].span);
-		unsigned n_marked = 0;
+		unsigned n_marked = spots[i].n;
 
-		if (unlikely(!mark(span, &spots[i], n - i, &n_marked))) {
+		if (unlikely(!mark(span, &spots[i]))) {
+			n_marked = mark_before(span, facts.sizeclass, &blocks[n_done]);
 			error = HEAP_ERROR_DOUBLE_FREE;
-			n = i + n_marked;
-			if (!n_marked)
-				break;
+			*ret_n_done = n_done + n_marked;
+			n_spots = 0;
 		}
-		i += n_marked;
+		n_done += n_marked;
 		span->n_free = (uint16_t)(span->n_free + n_marked);
 		central->n_free += n_marked;
 		if (unlikely(span->n_free >= facts.limits[span->list]))
 			promote(central, span, &facts, empties);
 	}
-	*ret_n_done = i;
 	return error;
 }

@@ -104,8 +104,9 @@ static int read_outbox(struct fast_heap *heap, struct memory *memory, uint64_t a
 
 	if (r < 0)
 		return r;
-	*ret_n = MIN(outbox.n, OUTBOX_N);
-	for (uint32_t i = 0; i < *ret_n && r >= 0; i++)
+	outbox.limit = MIN(outbox.limit, OUTBOX_N);
+	*ret_n = threadcache_outbox_n(&outbox);
+	for (uint32_t i = outbox.limit - *ret_n; i < outbox.limit && r >= 0; i++)
 		r = add_list(heap, &(struct fast_list){(uintptr_t)outbox.blocks[i], 1, 0, class});
 	return r;
 }

@@ -141,10 +141,13 @@ static void free_foreign(size_t size)
 }
 
 static enum heap_error expected;
+static const void *expected_block; /* NULL: any */
 
 __attribute__((noreturn)) static void note_corruption(enum heap_error error, const void *block)
 {
-	_exit(error == expected ? 42 : 43);
+	const bool is_it = !expected_block || block == expected_block;
+
+	_exit(error == expected && is_it ? 42 : 43);
 }
 
 static const struct heap_hooks hooks = {.corruption = note_corruption};
@@ -162,6 +165,35 @@ static void free_twice_what_is_too_much(size_t size)
 	heap_thread_end();
 	(void)heap_trim(0);
 	_exit(1);
+}
+
+/* One of blocks that are freed in the order of memory was free before. That one is named. */
+static void free_in_order(size_t size, bool up)
+{
+	enum { N = 20000, FIRST = 14400, TWICE = 14500, LAST = 14600 };
+	static void *blocks[N];
+
+	for (unsigned i = 0; i < N; i++)
+		blocks[i] = heap_alloc(size);
+	for (unsigned i = 0; i < N; i++)
+		if (i < FIRST || i == TWICE || i > LAST)
+			heap_free(blocks[i]);
+	expected_block = blocks[TWICE];
+	for (unsigned i = FIRST; i <= LAST; i++)
+		heap_free(blocks[up ? i : FIRST + LAST - i]);
+	heap_thread_end();
+	(void)heap_trim(0);
+	_exit(1);
+}
+
+static void free_upwards(size_t size)
+{
+	free_in_order(size, true);
+}
+
+static void free_downwards(size_t size)
+{
+	free_in_order(size, false);
 }
 
 static void expect(void (*work)(size_t), size_t size, enum heap_error error)
@@ -188,6 +220,10 @@ static void freeing_twice_is_seen(void **state)
 		expect(free_twice_with_another_between, sizes[i], HEAP_ERROR_DOUBLE_FREE);
 	}
 	expect(free_twice_what_is_too_much, 64, HEAP_ERROR_DOUBLE_FREE);
+	for (size_t size = 16; size <= 4096; size *= 4) {
+		expect(free_upwards, size, HEAP_ERROR_DOUBLE_FREE);
+		expect(free_downwards, size, HEAP_ERROR_DOUBLE_FREE);
+	}
 }
 
 static uint32_t tag_everything(void *block, size_t size, int64_t *ret_next)
