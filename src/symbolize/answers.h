@@ -1,35 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answers.h: what was answered, kept small: of frames that are the same in many answers there is one.
+ * answers.h: the frames of all answers that were given. A frame knows the one that it was inlined into, and so
+ * answers share what is around.
  */
 #ifndef SYMBOLIZE_ANSWERS_H
 #define SYMBOLIZE_ANSWERS_H
 
-#include "base/map.h"
 #include "symbolize/symbolizer.h"
 
 enum { ANSWERS_MAX_FRAMES = 128 };
 
+static const uint32_t ANSWERS_NONE = 0; /* the number of no frame */
+
+struct answer_frame; /* in answers.c */
+
 /* Zeroed is empty. */
 struct answers {
-	struct symbolizer_frame *frames; /* each once; without their offsets */
+	struct answer_frame *frames; /* by number, less one */
 	size_t n_frames;
-	struct map places; /* hashes of frames to their indices */
-	uint32_t *items;   /* of each answer: the offset, then the indices of its frames */
-	size_t n_items;
 	struct symbolizer_frame last[ANSWERS_MAX_FRAMES]; /* what answers_get gave last */
 };
 
 void answers_deinit(struct answers *answers);
 
 /*
- * Keeps n frames, at least one and at most ANSWERS_MAX_FRAMES, which have the same offset. ret_number is
- * for answers_get. Strings are kept as pointers. 0 or -ENOMEM.
+ * Keeps a frame, whose strings have to outlive it and whose offset does not matter; around is the number of
+ * what it was inlined into. Its number in *ret. 0 or -ENOMEM.
  */
+int answers_add_frame(struct answers *answers, const struct symbolizer_frame *frame,
+		      uint32_t around, uint32_t *ret);
+/* All frames of an answer, innermost first, at least one; the number of that one in *ret. 0 or -ENOMEM. */
 int answers_add(struct answers *answers, const struct symbolizer_frame *frames, size_t n,
-		uint64_t *ret_number);
-/* The frames live until the next answers_get. */
-void answers_get(struct answers *answers, uint64_t number,
+		uint32_t *ret);
+/*
+ * A frame and all around it, each with that offset; no more than ANSWERS_MAX_FRAMES. They live until the next
+ * answers_get.
+ */
+void answers_get(struct answers *answers, uint32_t number, uint64_t offset,
 		 const struct symbolizer_frame **ret_frames, size_t *ret_n);
 
 #endif

@@ -123,7 +123,7 @@ struct dwarf_index *dwarf_index_free(struct dwarf_index *index)
 	return NULL;
 }
 
-int dwarf_index_find(struct dwarf_index *index, uint64_t address,
+int dwarf_index_find(struct dwarf_index *index, uint64_t address, const void *symbol,
 		     struct dwarf_call calls[DWARF_MAX_CALLS], uint64_t *ret_entry,
 		     const char **ret_why)
 {
@@ -136,8 +136,14 @@ int dwarf_index_find(struct dwarf_index *index, uint64_t address,
 		*ret_why = "no debug information for this part of the file";
 		return 0;
 	}
-	n = dwarf_unit_find(&index->units[i], address, calls, ret_entry);
+	n = dwarf_unit_find(&index->units[i], address, symbol, calls, ret_entry);
 	if (n == 0 || !calls[0].place.line)
 		*ret_why = index->units[i].why ?: "no line is known";
 	return n;
+}
+
+void dwarf_index_forget(struct dwarf_index *index)
+{
+	for (size_t i = 0; i < index->n_units; i++)
+		dwarf_unit_forget(&index->units[i]);
 }

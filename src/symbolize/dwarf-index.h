@@ -24,8 +24,10 @@ DEFINE_CLEANUP(struct dwarf_index *, dwarf_index_free)
  * As dwarf_unit_find. ret_why, if there is no function or no line: the reason, a string that lives for
  * ever.
  */
-int dwarf_index_find(struct dwarf_index *index, uint64_t address,
+int dwarf_index_find(struct dwarf_index *index, uint64_t address, const void *symbol,
 		     struct dwarf_call calls[DWARF_MAX_CALLS], uint64_t *ret_entry,
 		     const char **ret_why);
+/* As dwarf_unit_forget, of all units. */
+void dwarf_index_forget(struct dwarf_index *index);
 
 #endif

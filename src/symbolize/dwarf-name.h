@@ -16,7 +16,9 @@ struct dwarf_name {
 	const char *name;    /* as in the source, without its scope; NULL if unknown */
 	const char *linkage; /* NULL if unknown */
 	bool is_scoped;      /* the language has scopes, which name does not tell */
-	const char *shown;   /* NULL at first; whoever asks may keep there how name is shown */
+	/* whoever asks may keep here how name is shown, and whether linkage said it all; NULL and false at first */
+	const char *shown;
+	bool is_shown_by_linkage;
 };
 
 /* Names by entry. Zeroed is empty. */

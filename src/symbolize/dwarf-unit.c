@@ -220,12 +220,42 @@ static void locate(struct dwarf_unit *unit, uint64_t address, struct dwarf_place
 	place->line = row->line;
 }
 
-int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,
+/* Adds the inlined calls, up to one around which all was kept: *ret_all tells whether there was one. */
+static int find_inlined(struct dwarf_unit *unit, struct dwarf_function *function, uint64_t address,
+			bool can_keep, struct dwarf_call calls[DWARF_MAX_CALLS], bool *ret_all)
+{
+	const uint32_t found = rangemap_find(&function->inline_map, address);
+	int32_t i = found == RANGE_NONE ? DWARF_NO_PARENT : (int32_t)found;
+	int n = 0;
+
+	*ret_all = false;
+	for (; i != DWARF_NO_PARENT; i = function->inlines[i].parent) {
+		struct dwarf_inline *inlined = &function->inlines[i];
+		int r = learn_inline(unit, inlined);
+
+		if (r < 0)
+			return r;
+		calls[n].name = inlined->name;
+		calls[n].shown = NULL;
+		calls[n++].around = can_keep ? &inlined->around : NULL;
+		*ret_all = can_keep && inlined->around;
+		if (*ret_all)
+			return n;
+		calls[n].place = (struct dwarf_place){
+			.file = file_by_number(unit, inlined->caller_file),
+			.dir = unit->dir,
+			.line = inlined->caller_line,
+		};
+	}
+	return n;
+}
+
+int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address, const void *symbol,
 		    struct dwarf_call calls[DWARF_MAX_CALLS], uint64_t *ret_entry)
 {
 	struct dwarf_function *function;
-	uint32_t found;
-	int n = 0, r;
+	bool can_keep, is_all;
+	int n, r;
 
 	if (!unit->content.addr)
 		open_content(unit);
@@ -236,29 +266,28 @@ int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,
 	r = find_function(unit, address, &function);
 	if (r < 0 || !function)
 		return r;
+	if (!function->is_expanded)
+		function->symbol = symbol;
+	can_keep = function->symbol == symbol;
 	r = expand(unit, function);
 	if (r < 0)
 		return r;
-
-	found = rangemap_find(&function->inline_map, address);
-	for (int32_t i = found == RANGE_NONE ? DWARF_NO_PARENT : (int32_t)found;
-	     i != DWARF_NO_PARENT && n < DWARF_MAX_CALLS - 1; i = function->inlines[i].parent) {
-		struct dwarf_inline *inlined = &function->inlines[i];
-
-		r = learn_inline(unit, inlined);
-		if (r < 0)
-			return r;
-		calls[n++].name = inlined->name;
-		calls[n].place = (struct dwarf_place){
-			.file = file_by_number(unit, inlined->caller_file),
-			.dir = unit->dir,
-			.line = inlined->caller_line,
-		};
-	}
+	*ret_entry = function->entry;
+	n = find_inlined(unit, function, address, can_keep, calls, &is_all);
+	if (n < 0 || is_all)
+		return n;
 	r = learn_function(unit, function);
 	if (r < 0)
 		return r;
-	calls[n++].name = function->name;
-	*ret_entry = function->entry;
+	calls[n].name = function->name;
+	calls[n].around = NULL;
+	calls[n++].shown = can_keep ? &function->shown : NULL;
 	return n;
+}
+
+void dwarf_unit_forget(struct dwarf_unit *unit)
+{
+	for (size_t i = 0; i < unit->n_functions; i++)
+		for (size_t k = 0; k < unit->functions[i].n_inlines; k++)
+			unit->functions[i].inlines[k].around = 0;
 }

@@ -22,10 +22,21 @@ struct dwarf_place {
 	uint32_t line;    /* 0: unknown */
 };
 
-/* A function that is active at an address. The name lives as long as the unit. */
+/* What a function is called where a certain symbol stands; for whoever asks to keep. */
+struct dwarf_shown {
+	bool is_known;
+	const char *function, *linkage;
+};
+
+/*
+ * A function that is active at an address. The name lives as long as the unit. Who asks for many addresses may
+ * keep two things here, which are zeroed at first, and NULL where nothing can be kept.
+ */
 struct dwarf_call {
 	struct dwarf_name *name;
-	struct dwarf_place place; /* that runs, or that calls the next inner one */
+	struct dwarf_place place;  /* that runs, or that calls the next inner one */
+	uint32_t *around;          /* of an inlined one: a number for all calls around it */
+	struct dwarf_shown *shown; /* of the function, the outermost one */
 };
 
 /* No compiler inlines as deep; what lies deeper is attributed to what is here. */
@@ -39,6 +50,8 @@ struct dwarf_function {
 	uint64_t entry;          /* where its first range starts */
 	/* from the first address that was asked for in it */
 	bool is_expanded;
+	const void *symbol; /* that stood there; what was kept holds for this one */
+	struct dwarf_shown shown;
 	struct dwarf_inline *inlines;
 	size_t n_inlines;
 	struct rangemap inline_map; /* addresses to inlines, the innermost */
@@ -77,8 +90,13 @@ Dwarf_Die dwarf_unit_entry(const struct dwarf_unit *unit, void *address);
  * The calls that are active at address, innermost first: n - 1 inlined ones and the function. 0 if no
  * function covers address; then calls[0] has a place, maybe unknown. ret_entry is the first
  * address of the function. -ENOMEM.
+ *
+ * What a caller keeps may depend on the symbol at address; where it is another one than at first nothing is kept.
+ * Calls around one with a number that was kept are not told again.
  */
-int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address,
+int dwarf_unit_find(struct dwarf_unit *unit, uint64_t address, const void *symbol,
 		    struct dwarf_call calls[DWARF_MAX_CALLS], uint64_t *ret_entry);
+/* No number that was kept means anything any more. */
+void dwarf_unit_forget(struct dwarf_unit *unit);
 
 #endif

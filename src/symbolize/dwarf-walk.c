@@ -209,21 +209,26 @@ static int walk_functions(struct walk *walk, int depth)
 	return r;
 }
 
-static int walk_inlines(struct walk *walk, int parent, int depth)
+/* parent is the innermost of n_around inlined calls. */
+static int walk_inlines(struct walk *walk, int parent, int n_around, int depth)
 {
 	struct dwarf_entry entry;
 	int r;
 
 	while ((r = next(walk, &entry)) > 0) {
 		bool descend = false;
-		int around = parent;
+		int around = parent, n = n_around;
 
 		switch (entry.tag) {
 		case DW_TAG_inlined_subroutine:
+			descend = true;
+			/* with the function, as many as can be told */
+			if (n == DWARF_MAX_CALLS - 1)
+				break;
 			r = add_inline(walk, &entry, parent, &around);
 			if (r < 0)
 				return r;
-			descend = true;
+			n++;
 			break;
 		case DW_TAG_lexical_block:
 		case DW_TAG_try_block:
@@ -236,7 +241,7 @@ static int walk_inlines(struct walk *walk, int parent, int depth)
 		if (!entry.has_children)
 			continue;
 		r = descend && depth < MAX_DEPTH
-			    ? walk_inlines(walk, around, depth + 1)
+			    ? walk_inlines(walk, around, n, depth + 1)
 			    : dwarf_entry_skip(&walk->unit->shapes, &entry, &walk->at);
 		if (r < 0)
 			return r;
@@ -253,7 +258,7 @@ static int walk_within(struct walk *walk, const void *address)
 	walk->at = address;
 	r = next(walk, &entry);
 	if (r > 0 && entry.has_children)
-		r = walk->function ? walk_inlines(walk, DWARF_NO_PARENT, 0)
+		r = walk->function ? walk_inlines(walk, DWARF_NO_PARENT, 0, 0)
 				   : walk_functions(walk, 0);
 	return r == -EBADMSG ? 0 : MIN(r, 0);
 }

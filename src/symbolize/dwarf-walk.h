@@ -17,6 +17,7 @@ struct dwarf_inline {
 	uint32_t caller_file; /* number, maybe of none */
 	uint32_t caller_line; /* 0: unknown */
 	int32_t parent;       /* index of the inlined call around it, or DWARF_NO_PARENT */
+	uint32_t around;      /* what the caller of dwarf_unit_find keeps */
 };
 
 /*

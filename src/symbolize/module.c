@@ -206,9 +206,13 @@ static int locate_frame(struct module_context *context, const struct dwarf_place
 /* Sets name->shown if the linkage name says it all. */
 static int show_linkage_name(struct module_context *context, struct dwarf_name *name)
 {
+	int r;
+
 	if (name->shown || !name->linkage)
 		return 0;
-	return demangler_get(&context->demangler, context->pool, name->linkage, &name->shown);
+	r = demangler_get(&context->demangler, context->pool, name->linkage, &name->shown);
+	name->is_shown_by_linkage = name->shown != NULL;
+	return r;
 }
 
 /* Sets name->shown, if there is a name at all. */
@@ -222,29 +226,80 @@ static int show_name(struct module_context *context, struct dwarf_name *name)
 	return 0;
 }
 
-/* A frame of a call that debug information tells. symbol is NULL for one that was inlined. */
-static int make_frame(struct module_context *context, const struct dwarf_call *call,
-		      const struct symbol *symbol, uint64_t entry, struct symbolizer_frame *frame)
+/* Names the frame of a call that was inlined, or of a function that its symbol says nothing of. */
+static int name_call(struct module_context *context, struct dwarf_name *name,
+		     struct symbolizer_frame *frame)
 {
-	struct dwarf_name *name = call->name;
-	int r;
+	int r = show_name(context, name);
 
-	r = locate_frame(context, &call->place, frame);
-	if (r >= 0)
-		r = show_linkage_name(context, name);
-	if (r < 0)
-		return r;
-	frame->linkage_name = name->linkage;
-	if (symbol) {
-		r = symbol_name(context->pool, symbol, &frame->linkage_name);
-		if (r >= 0 && !name->shown)
-			r = name_by_symbol(context, symbol, entry, name->name, frame);
-		if (r < 0 || frame->function)
-			return r;
-	}
-	r = show_name(context, name);
 	frame->function = name->shown;
 	return r;
+}
+
+/* Names the frame of a function that was not inlined. symbol may be NULL. */
+static int name_function(struct module_context *context, struct dwarf_name *name,
+			 const struct symbol *symbol, uint64_t entry,
+			 struct symbolizer_frame *frame)
+{
+	int r = 0;
+
+	if (symbol) {
+		r = symbol_name(context->pool, symbol, &frame->linkage_name);
+		if (r >= 0 && !name->is_shown_by_linkage)
+			r = name_by_symbol(context, symbol, entry, name->name, frame);
+	}
+	return r < 0 || frame->function ? r : name_call(context, name, frame);
+}
+
+/* A frame of a call that debug information tells. symbol is for one that was not inlined. */
+static int make_frame(struct module_context *context, const struct dwarf_call *call, bool inlined,
+		      const struct symbol *symbol, uint64_t entry, struct symbolizer_frame *frame)
+{
+	struct dwarf_shown *shown = call->shown;
+	int r = locate_frame(context, &call->place, frame);
+
+	frame->inlined = inlined;
+	if (r >= 0 && shown && shown->is_known) {
+		frame->function = shown->function;
+		frame->linkage_name = shown->linkage;
+	} else if (r >= 0) {
+		r = show_linkage_name(context, call->name);
+		frame->linkage_name = call->name->linkage;
+		if (r >= 0)
+			r = inlined ? name_call(context, call->name, frame)
+				    : name_function(context, call->name, symbol, entry, frame);
+		if (r >= 0 && shown)
+			*shown = (struct dwarf_shown){true, frame->function, frame->linkage_name};
+	}
+	if (!frame->function)
+		frame->why = "no name in the debug information";
+	else if (!frame->line)
+		frame->why = "no line is known";
+	return r;
+}
+
+/* Makes the frames of calls, from the outermost one or from what was kept, and keeps them. */
+static int keep_calls(struct module_context *context, const struct dwarf_call *calls, size_t n,
+		      const struct symbol *symbol, uint64_t entry, uint32_t *ret)
+{
+	const uint32_t *kept = calls[n - 1].around;
+	uint32_t number = kept ? *kept : ANSWERS_NONE;
+	bool inlined = number != ANSWERS_NONE;
+
+	for (size_t i = n; i-- > 0; inlined = true) {
+		struct symbolizer_frame frame;
+		int r;
+
+		if (calls[i].around)
+			*calls[i].around = number;
+		r = make_frame(context, &calls[i], inlined, symbol, entry, &frame);
+		if (r >= 0)
+			r = answers_add_frame(&context->answers, &frame, number, &number);
+		if (r < 0)
+			return r;
+	}
+	*ret = number;
+	return 0;
 }
 
 /* The only frame where debug information tells no function. */
@@ -274,12 +329,13 @@ static int make_symbol_frame(struct module *module, struct module_context *conte
 }
 
 int module_resolve(struct module *module, struct module_context *context, uint64_t address,
-		   struct symbolizer_frame frames[DWARF_MAX_CALLS], size_t *ret_n)
+		   uint32_t *ret_frame, uint64_t *ret_offset)
 {
 	struct dwarf_call calls[DWARF_MAX_CALLS];
+	struct symbolizer_frame frame;
 	const struct symbol *symbol;
 	const char *why = "no debug information";
-	uint64_t entry = 0, offset = 0;
+	uint64_t entry = 0;
 	int n = 0, r = load(module, &context->places);
 
 	if (r < 0)
@@ -287,33 +343,23 @@ int module_resolve(struct module *module, struct module_context *context, uint64
 	symbol = symtab_find(&module->symtab, address);
 	calls[0].place = (struct dwarf_place){};
 	if (module->dwarf) {
-		n = dwarf_index_find(module->dwarf, address, calls, &entry, &why);
+		n = dwarf_index_find(module->dwarf, address, symbol, calls, &entry, &why);
 		if (n < 0)
 			return n;
 	}
-	if (n == 0) {
-		r = make_symbol_frame(module, context, symbol, &calls[0].place, why, &frames[0]);
-		if (r < 0)
-			return r;
-	}
-	for (int i = 0; i < n; i++) {
-		bool is_last = i == n - 1;
-
-		r = make_frame(context, &calls[i], is_last ? symbol : NULL, entry, &frames[i]);
-		if (r < 0)
-			return r;
-		frames[i].inlined = !is_last;
-		if (!frames[i].function)
-			frames[i].why = "no name in the debug information";
-		else if (!frames[i].line)
-			frames[i].why = "no line is known";
-	}
+	*ret_offset = 0;
 	if (symbol)
-		offset = address - symbol->start;
+		*ret_offset = address - symbol->start;
 	else if (n > 0 && address >= entry)
-		offset = address - entry;
-	*ret_n = n > 0 ? (size_t)n : 1;
-	for (size_t i = 0; i < *ret_n; i++)
-		frames[i].offset = offset;
-	return 0;
+		*ret_offset = address - entry;
+	if (n > 0)
+		return keep_calls(context, calls, (size_t)n, symbol, entry, ret_frame);
+	r = make_symbol_frame(module, context, symbol, &calls[0].place, why, &frame);
+	return r < 0 ? r : answers_add(&context->answers, &frame, 1, ret_frame);
+}
+
+void module_forget(struct module *module)
+{
+	if (module->dwarf)
+		dwarf_index_forget(module->dwarf);
 }

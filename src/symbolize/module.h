@@ -6,6 +6,7 @@
 #ifndef SYMBOLIZE_MODULE_H
 #define SYMBOLIZE_MODULE_H
 
+#include "symbolize/answers.h"
 #include "symbolize/debuginfo.h"
 #include "symbolize/demangle.h"
 #include "symbolize/dwarf-scope.h"
@@ -21,6 +22,7 @@ struct module_context {
 	struct demangler demangler;
 	struct source_paths paths;
 	struct dwarf_scopes scopes;
+	struct answers answers;
 	struct string_pool *pool;
 };
 
@@ -32,10 +34,13 @@ DEFINE_CLEANUP(struct module *, module_free)
 bool module_is(const struct module *module, const char *path, const struct build_id *build_id);
 
 /*
- * The frames at address, which is one of the file, innermost first. At least one. Their strings live as
- * long as the module and the context's pool. 0 or -ENOMEM.
+ * What stands at address, which is one of the file: the number of the innermost frame in the context's answers,
+ * and the offset of address in its function. The strings live as long as the module and the context's pool.
+ * 0 or -ENOMEM.
  */
 int module_resolve(struct module *module, struct module_context *context, uint64_t address,
-		   struct symbolizer_frame frames[DWARF_MAX_CALLS], size_t *ret_n);
+		   uint32_t *ret_frame, uint64_t *ret_offset);
+/* The context's answers are dropped: their numbers mean nothing any more. */
+void module_forget(struct module *module);
 
 #endif

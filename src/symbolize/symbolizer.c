@@ -22,13 +22,12 @@
 #include "base/clock.h"
 #include "base/grow.h"
 #include "base/macro.h"
-#include "symbolize/answers.h"
 #include "symbolize/jit.h"
 #include "symbolize/jitname.h"
 #include "symbolize/module.h"
 
-/* Some 250 MB of answers, at the most. */
-enum { MAX_ANSWER_ITEMS = 16 << 20, MAX_ANSWER_FRAMES = 2 << 20 };
+/* Some 200 MB of answers, at the most. */
+enum { MAX_ANSWER_FRAMES = 2 << 20 };
 _Static_assert((int)DWARF_MAX_CALLS == (int)ANSWERS_MAX_FRAMES, "what is found can be kept");
 
 /* The value in the map of what was told: the first frame, and how many there are. */
@@ -39,7 +38,8 @@ _Static_assert(DWARF_MAX_CALLS < 1 << TOLD_COUNT_BITS, "the count fits");
 struct place {
 	struct module *module; /* owned by the symbolizer */
 	uint64_t bias;
-	struct map answers; /* addresses to numbers of answers */
+	struct map
+		answers; /* addresses to the innermost frame's number and the offset in 32 bits each */
 };
 
 struct symbolizer {
@@ -51,7 +51,6 @@ struct symbolizer {
 	struct place *places;
 	size_t n_places, places_capacity;
 	struct map jit_answers; /* of addresses in no module */
-	struct answers answers; /* all of them */
 	struct map told;        /* those of no module that the caller told; of told_frames */
 	struct symbolizer_frame *told_frames;
 	size_t n_told_frames;
@@ -100,7 +99,7 @@ static void forget_answers(struct symbolizer *symbolizer)
 	for (size_t i = 0; i < symbolizer->n_places; i++)
 		map_deinit(&symbolizer->places[i].answers);
 	map_deinit(&symbolizer->jit_answers);
-	answers_deinit(&symbolizer->answers);
+	answers_deinit(&symbolizer->context.answers);
 }
 
 struct symbolizer *symbolizer_free(struct symbolizer *symbolizer)
@@ -267,17 +266,35 @@ static int resolve_jit(struct symbolizer *symbolizer, uint64_t address,
 	return 0;
 }
 
-static int keep_answer(struct symbolizer *symbolizer, struct map *answers, uint64_t address,
-		       const struct symbolizer_frame *frames, size_t n)
+/* Works out what stands at an address, and keeps it. place is NULL for one in no module. */
+static int answer(struct symbolizer *symbolizer, struct place *place, uint64_t address,
+		  uint64_t *ret)
 {
-	uint64_t number;
+	struct map *answers = place ? &place->answers : &symbolizer->jit_answers;
+	struct symbolizer_frame frames[ANSWERS_MAX_FRAMES];
+	uint64_t offset;
+	uint32_t number;
+	size_t n;
 	int r;
 
-	if (symbolizer->answers.n_items > MAX_ANSWER_ITEMS ||
-	    symbolizer->answers.n_frames > MAX_ANSWER_FRAMES)
+	if (symbolizer->context.answers.n_frames > MAX_ANSWER_FRAMES) {
 		forget_answers(symbolizer);
-	r = answers_add(&symbolizer->answers, frames, n, &number);
-	return r < 0 ? r : map_set(answers, address, number);
+		for (size_t i = 0; i < symbolizer->n_modules; i++)
+			module_forget(symbolizer->modules[i]);
+	}
+	if (place) {
+		r = module_resolve(place->module, &symbolizer->context, address - place->bias,
+				   &number, &offset);
+	} else {
+		r = resolve_jit(symbolizer, address, frames, &n);
+		if (r >= 0)
+			r = answers_add(&symbolizer->context.answers, frames, n, &number);
+		offset = frames[0].offset;
+	}
+	if (r < 0)
+		return r;
+	*ret = (uint64_t)number << 32 | MIN(offset, (uint64_t)UINT32_MAX);
+	return map_set(answers, address, *ret);
 }
 
 void symbolizer_set_deadline(struct symbolizer *symbolizer, uint64_t deadline_ns)
@@ -303,11 +320,10 @@ int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t 
 		       const struct symbolizer_frame **ret_frames, size_t *ret_n)
 {
 	static const struct symbolizer_frame unnamed = {.why = "not named yet"};
-	struct symbolizer_frame frames[DWARF_MAX_CALLS];
 	struct place *place = module < symbolizer->n_places ? &symbolizer->places[module] : NULL;
 	struct map *answers = place ? &place->answers : &symbolizer->jit_answers;
-	const uint64_t *answer;
-	size_t n = 1;
+	const uint64_t *known;
+	uint64_t found;
 	int r;
 
 	if (!place && symbolizer->jit) {
@@ -317,24 +333,20 @@ int symbolizer_resolve(struct symbolizer *symbolizer, uint32_t module, uint64_t 
 		if (r > 0)
 			map_deinit(answers);
 	}
-	answer = map_find(answers, address);
-	if (!answer && is_late(symbolizer)) {
+	known = map_find(answers, address);
+	if (!known && is_late(symbolizer)) {
 		*ret_frames = &unnamed;
 		*ret_n = 1;
 		return 0;
 	}
-	if (!answer) {
-		if (place)
-			r = module_resolve(place->module, &symbolizer->context,
-					   address - place->bias, frames, &n);
-		else
-			r = resolve_jit(symbolizer, address, frames, &n);
-		if (r >= 0)
-			r = keep_answer(symbolizer, answers, address, frames, n);
+	if (known) {
+		found = *known;
+	} else {
+		r = answer(symbolizer, place, address, &found);
 		if (r < 0)
 			return r;
-		answer = map_find(answers, address);
 	}
-	answers_get(&symbolizer->answers, *answer, ret_frames, ret_n);
+	answers_get(&symbolizer->context.answers, (uint32_t)(found >> 32), (uint32_t)found,
+		    ret_frames, ret_n);
 	return 0;
 }

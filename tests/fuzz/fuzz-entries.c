@@ -132,7 +132,7 @@ static void look_up(const struct elffile *file)
 	if (dwarf_index_new(&places, file, file, &index) < 0)
 		return;
 	for (uint64_t address = 0x401000; address < 0x401200; address += 8) {
-		int n = dwarf_index_find(index, address, calls, &entry, &why);
+		int n = dwarf_index_find(index, address, NULL, calls, &entry, &why);
 
 		if (n < 0 || n > DWARF_MAX_CALLS)
 			abort();

@@ -210,6 +210,11 @@ static void assert_knows_all(struct subject *subject, const char *symbols)
 	assert_string_equal(subject->frames[0].function, "with_cold_part");
 	assert_string_equal(subject->frames[0].linkage_name, "with_cold_part.cold");
 	assert_int_equal(subject->frames[0].offset, 0);
+	/* that another name was right for the cold half changes nothing for the rest */
+	resolve(subject, address_of(symbols, "__two_implementation.cold"));
+	assert_string_equal(subject->frames[0].function, "__two_implementation");
+	resolve(subject, address_of(symbols, "two_public"));
+	assert_string_equal(subject->frames[0].function, "two_public");
 	assert_probe(subject, symbols, "probe_nested", "nested", "subject.c", "PROBE(nested)");
 #endif
 }

@@ -44,6 +44,17 @@ KEEP __attribute__((cold)) void give_up(void)
 }
 
 /* The unlikely half is moved away from the other by gcc, which a probe in it would prevent. */
+/* Known by its alias, and with a cold half that has no other name. */
+KEEP int __two_implementation(int x);
+KEEP int __two_implementation(int x)
+{
+	if (x == 44)
+		give_up();
+	return x - 3;
+}
+
+int two_public(int x) __attribute__((alias("__two_implementation"), used));
+
 KEEP int with_cold_part(int x);
 KEEP int with_cold_part(int x)
 {
@@ -77,7 +88,8 @@ KEEP int with_nested(int x)
 
 int subject(int x)
 {
-	return outer(x) + local(x) + subject_public(x) + with_cold_part(x) + with_nested(x);
+	return outer(x) + local(x) + subject_public(x) + with_cold_part(x) + two_public(x) +
+	       with_nested(x);
 }
 
 #ifndef SUBJECT_LIBRARY
