@@ -14,6 +14,7 @@
 #include "base/macro.h"
 #include "base/strbuf.h"
 #include "process/areas.h"
+#include "process/jemalloc-sums.h"
 #include "process/linked.h"
 #include "process/mimalloc.h"
 #include "process/runtimes.h"
@@ -22,9 +23,10 @@ static const struct {
 	const char *name;
 	int (*ask)(struct inject_calls *calls);
 	int (*understand)(const struct inject_calls *calls, struct arenas *ret);
+	int (*read)(const struct space *space, struct arenas *ret); /* without asking; NULL */
 } asked[] = {
-	{"jemalloc", jemalloc_ask, jemalloc_understand},
-	{"tcmalloc", tcmalloc_ask, tcmalloc_understand},
+	{"jemalloc", jemalloc_ask, jemalloc_understand, jemalloc_read},
+	{"tcmalloc", tcmalloc_ask, tcmalloc_understand, NULL},
 };
 
 uint32_t foreign_room(struct inject_calls *calls, size_t size)
@@ -169,6 +171,49 @@ static int ask(size_t which, const struct linked_allocator *linked, const struct
 	return r;
 }
 
+static int read_outside(size_t which, const struct space *space, struct arenas *ret)
+{
+	const size_t first = ret->n_arenas;
+	int r = asked[which].read ? asked[which].read(space, ret) : -EBADMSG;
+
+	if (r >= 0)
+		fit_to_resident(space, first, ret);
+	return r;
+}
+
+/* Its own word first: that is of one moment. */
+static int ask_or_read(size_t which, const struct linked_allocator *linked,
+		       const struct space *space, pid_t pid, struct arenas *ret)
+{
+	const bool refused = ret->refused;
+	int r = ask(which, linked, space, pid, ret);
+
+	if (r < 0 || refused || !ret->refused)
+		return r;
+	r = read_outside(which, space, ret);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	free(TAKE_PTR(ret->refused));
+	return 0;
+}
+
+static int read_or_refuse(size_t which, const struct space *space, struct arenas *ret)
+{
+	const char *format = "%s's structures have a form that is not known%s";
+	int r = read_outside(which, space, ret);
+
+	if (r >= 0 || r == -ENOMEM)
+		return r;
+	if (r == -EAGAIN)
+		format = space->pid
+				 ? "%s changed too much while it was read, and may not be asked%s"
+				 : "%s was in the middle of a change%s";
+	else if (space->pid)
+		format = "%s's structures have a form that is not known, and it tells its figures "
+			 "only to a thread of the process, which has to be stopped for it%s";
+	return refuse(ret, format, asked[which].name, "");
+}
+
 int foreign_read(const struct space *space, pid_t may_stop, struct arenas *ret)
 {
 	const char *name = runtimes_allocator(space->maps);
@@ -179,17 +224,10 @@ int foreign_read(const struct space *space, pid_t may_stop, struct arenas *ret)
 		name = linked.name;
 	if (r < 0 || !name)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
-		if (strcmp(name, asked[i].name) != 0)
-			continue;
-		if (may_stop)
-			return ask(i, &linked, space, may_stop, ret);
-		return refuse(ret,
-			      space->pid ? "%s tells its figures only to a thread of the process, "
-					   "which has to be stopped for it%s"
-					 : "%s tells its figures only to a process that lives%s",
-			      name, "");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)
+		if (strcmp(name, asked[i].name) == 0)
+			return may_stop ? ask_or_read(i, &linked, space, may_stop, ret)
+					: read_or_refuse(i, space, ret);
 	r = mimalloc_read(space->memory, space->maps, ret);
 	if (r == -EBADMSG)
 		return refuse(ret, "%s has segments of a form that is not known%s", name, "");

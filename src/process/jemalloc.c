@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * jemalloc.c: jemalloc 5, by mallctl(3). Its own words, and ours:
+ * jemalloc.c: jemalloc 5, by mallctl(3); jemalloc-arenas.c reads the same from outside. Its own words, and ours:
  *
  *	active pages     in slabs with at least one block out, and of large blocks
  *	    allocated    blocks, of their classes' sizes: in use, and those that caches of threads have
@@ -19,6 +19,7 @@
 
 #include "base/macro.h"
 #include "process/foreign.h"
+#include "process/jemalloc-sums.h"
 
 enum { ARENAS_ASKED = 40, ALL_ARENAS = 4096, BINS_ASKED = 40 };
 
@@ -133,34 +134,56 @@ static bool answer(const struct inject_calls *calls, size_t i, uint64_t *ret)
 	return true;
 }
 
-static bool read_arena(const struct inject_calls *calls, size_t first, uint64_t page,
-		       struct arena *ret)
+struct arena jemalloc_arena(uint32_t id, const struct jemalloc_sums *sums)
 {
-	uint64_t a[N_QUESTIONS], allocated, pages, waste;
+	const uint64_t allocated = MIN(sums->small + sums->large, sums->active);
+	const uint64_t internal = MIN(sums->internal, sums->active - allocated);
+	const uint64_t waste = sums->active - allocated - internal;
+	struct arena ret = {
+		.id = id,
+		.allocator = ARENAS_JEMALLOC,
+		.kind = ARENA_THREAD,
+		.n_heaps = 1,
+		.in_use_blocks = ARENAS_UNKNOWN,
+		.free_blocks = ARENAS_UNKNOWN,
+		.largest_free = ARENAS_UNKNOWN,
+		.top = ARENAS_UNKNOWN,
+		.peak_system = ARENAS_UNKNOWN,
+	};
+
+	ret.metadata = sums->base + internal;
+	ret.in_use = allocated - MIN(sums->cached, allocated);
+	ret.cached = allocated - ret.in_use;
+	ret.trimmable = sums->dirty + sums->muzzy;
+	ret.free_resident = waste + ret.cached + ret.trimmable;
+	ret.free = ret.free_resident + sums->retained;
+	ret.system = ret.in_use + ret.free + ret.metadata;
+	/* of large blocks that were never written to, and of metadata, some is not */
+	ret.in_use_resident = ret.in_use;
+	ret.metadata_resident = ret.metadata;
+	ret.resident = ret.in_use + ret.free_resident + ret.metadata;
+	return ret;
+}
+
+static bool read_arena(const struct inject_calls *calls, size_t first, uint64_t page,
+		       struct jemalloc_sums *ret)
+{
+	uint64_t a[N_QUESTIONS];
 
 	for (size_t i = 0; i < N_QUESTIONS; i++)
 		if (!answer(calls, first + i, &a[i]))
 			return false;
-	pages = a[ACTIVE] * page;
-	allocated = MIN(a[SMALL] + a[LARGE], pages);
-	waste = pages - allocated - MIN(a[INTERNAL], pages - allocated);
-	ret->metadata = a[BASE] + (pages - allocated - waste);
-	ret->in_use = allocated - MIN(a[CACHED], allocated);
-	ret->cached = allocated - ret->in_use;
-	ret->trimmable = (a[DIRTY] + a[MUZZY]) * page;
-	ret->free_resident = waste + ret->cached + ret->trimmable;
-	ret->free = ret->free_resident + a[RETAINED];
-	ret->system = ret->in_use + ret->free + ret->metadata;
-	/* of large blocks that were never written to, and of metadata, some is not */
-	ret->in_use_resident = ret->in_use;
-	ret->metadata_resident = ret->metadata;
-	ret->resident = ret->in_use + ret->free_resident + ret->metadata;
-	ret->allocator = ARENAS_JEMALLOC;
-	ret->kind = ARENA_THREAD;
-	ret->n_heaps = 1;
-	ret->in_use_blocks = ret->free_blocks = ret->largest_free = ARENAS_UNKNOWN;
-	ret->top = ARENAS_UNKNOWN;
-	ret->peak_system = ARENAS_UNKNOWN;
+	*ret = (struct jemalloc_sums){
+		.active = a[ACTIVE] * page,
+		.dirty = a[DIRTY] * page,
+		.muzzy = a[MUZZY] * page,
+		.retained = a[RETAINED],
+		.base = a[BASE],
+		.internal = a[INTERNAL],
+		.cached = a[CACHED],
+		.small = a[SMALL],
+		.large = a[LARGE],
+	};
 	return true;
 }
 
@@ -182,22 +205,22 @@ static void read_bins(const struct inject_calls *calls, struct arena_sizes *size
 int jemalloc_understand(const struct inject_calls *calls, struct arenas *ret)
 {
 	uint64_t page, n_arenas;
-	struct arena read, *arena;
+	struct jemalloc_sums sums;
+	struct arena *arena;
 
 	if (!answer(calls, CALL_PAGE, &page) || !answer(calls, CALL_N_ARENAS, &n_arenas))
 		return -EBADMSG;
 	for (unsigned i = 0; i < ARENAS_ASKED + 1; i++) {
 		const bool is_all = i == ARENAS_ASKED;
 
-		read = (struct arena){.id = is_all ? 0 : i};
 		/* the one behind the last is all of them, too */
 		if (is_all != (n_arenas > ARENAS_ASKED) || (!is_all && i >= n_arenas) ||
-		    !read_arena(calls, CALL_ARENAS + i * N_QUESTIONS, page, &read))
+		    !read_arena(calls, CALL_ARENAS + i * N_QUESTIONS, page, &sums))
 			continue;
 		arena = arenas_add(ret);
 		if (!arena)
 			return -ENOMEM;
-		*arena = read;
+		*arena = jemalloc_arena(is_all ? 0 : i, &sums);
 	}
 	read_bins(calls, &ret->sizes);
 	return ret->n_arenas ? 0 : -EBADMSG;

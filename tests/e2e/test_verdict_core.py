@@ -7,8 +7,10 @@ import subprocess
 import pytest
 
 import leaks
+import smaps
 from figures import show
 from stages import assert_near, code, staged
+from test_foreign import path_of
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcore"), reason="no gdb")
 
@@ -57,6 +59,40 @@ def test_a_core_gets_the_same_verdict(tmp_path, name, run):
     if name not in STILL:
         return
     assert_same_heap(alive, dead)
+    for promised, said in zip(same_but_for(alive, pid), same_but_for(dead, pid)):
+        if promised:
+            assert_near(promised, said, 0.01)
+
+
+FIGURES = ("id", "system_bytes", "in_use_bytes", "free_bytes", "cached_bytes", "metadata_bytes")
+
+
+def assert_same_sums(alive, dead):
+    """A core does not tell pages of zeros from pages that were never there; everything else is the same."""
+    assert [[arena[name] for name in FIGURES] for arena in dead["arenas"]] == \
+        [[arena[name] for name in FIGURES] for arena in alive["arenas"]]
+    assert alive["arenas"]
+    owners = [smaps.owners(report) for report in (alive, dead)]
+    for owner in owners[0] | owners[1]:
+        # images: a library's pages that nobody wrote to are not in a core
+        if owner not in ("images", "file"):
+            before, after = (side.get(owner, 0) for side in owners)
+            assert abs(before - after) <= max(before // 50, 512 << 10), (owner, before, after)
+
+
+@pytest.mark.parametrize("allocator", ["jemalloc"])
+@pytest.mark.parametrize("name", [
+    name if name in ("peak", "slabs", "cache") else pytest.param(name, marks=pytest.mark.long) for name in STILL])
+def test_a_core_tells_of_other_allocators_what_the_process_did(tmp_path, name, allocator):
+    with staged(name, env={"LD_PRELOAD": path_of(allocator)}) as stage:
+        alive = stage.report()
+        core = tmp_path / f"core.{stage.pid}"
+        subprocess.run(["gcore", "-o", str(tmp_path / "core"), str(stage.pid)], check=True, capture_output=True,
+                       timeout=60)
+        pid = stage.pid
+    dead = leaks.report(str(core))
+    assert code(dead) == code(alive)
+    assert_same_sums(alive, dead)
     for promised, said in zip(same_but_for(alive, pid), same_but_for(dead, pid)):
         if promised:
             assert_near(promised, said, 0.01)
