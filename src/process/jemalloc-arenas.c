@@ -11,8 +11,6 @@
  * where the table would have to begin; what most arenas agree on is the table. The structure's own count of active
  * pages has to be what the extents add up to: where it is not, the process has been at work, and all is read again.
  */
-#include "process/jemalloc-sums.h"
-
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -22,6 +20,7 @@
 #include "base/grow.h"
 #include "base/macro.h"
 #include "process/jemalloc-extents.h"
+#include "process/jemalloc-sums.h"
 #include "process/statics.h"
 
 enum {
@@ -86,8 +85,8 @@ static int read_number(struct reader *reader, uint64_t address, uint32_t *ret)
 static int read_base(struct reader *reader, uint64_t arena, uint32_t number, uint64_t *ret_base,
 		     uint64_t *ret_allocated)
 {
-	uint32_t said, of_base;
-	uint64_t usage[3];
+	uint32_t said = 0, of_base = 0;
+	uint64_t usage[3] = {};
 	int r = read_number(reader, arena + NUMBER, &said);
 
 	r = r ?: read_word(reader, arena + BASE, ret_base);
@@ -240,7 +239,7 @@ static bool is_settled(uint64_t counted, uint64_t said)
 static int complete(struct reader *reader, uint32_t number)
 {
 	struct jemalloc_sums *sums = &reader->sums[number];
-	uint64_t arena, base, n_active;
+	uint64_t arena, base, n_active = 0;
 	int r = read_word(reader, reader->table + number * sizeof(arena), &arena);
 
 	if ((r == -EFAULT || (r == 0 && !arena)) && !reader->is_there[number])

@@ -132,7 +132,7 @@ static int try_entry(uint64_t address, uint64_t entry, void *search_)
 {
 	struct search *search = search_;
 	const uint64_t place = (address - search->leaf) / sizeof(entry);
-	struct jemalloc_extent extent;
+	struct jemalloc_extent extent = {};
 	int r;
 
 	if (!has_extent(entry))
