@@ -49,6 +49,12 @@ static int watch_fd(struct follower *follower, int fd)
 	return epoll_ctl(follower->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+/* One that is not watched, or not open, is nothing to it. */
+static void unwatch_fd(struct follower *follower, int fd)
+{
+	(void)epoll_ctl(follower->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 int follower_init(struct follower *follower, const struct follow_settings *settings,
 		  struct signals *signals)
 {
@@ -346,7 +352,10 @@ int follower_watch(struct follower *follower, pid_t root)
 		}
 		finish_ended(follower);
 	}
-	epoll_ctl(follower->epoll_fd, EPOLL_CTL_DEL, follower->root_fd, NULL);
+	/* nobody is left to pass them on to; what stays readable would wake settle over and over */
+	unwatch_fd(follower, follower->root_fd);
+	unwatch_fd(follower, follower->signals->fd);
+	unwatch_fd(follower, follower->timer_fd);
 	r = reap(follower);
 	if (!follower->settings.quiet)
 		progress_line_install();
