@@ -134,6 +134,28 @@ static int read_mappings(pid_t pid, struct profile *profile, struct maps *ret)
 	return maps_parse(profile->maps_text, strlen(profile->maps_text), ret);
 }
 
+static bool has_ended(const struct space *space)
+{
+	char byte;
+
+	return space->maps->n_mappings == 0 ||
+	       memory_read(space->memory, space->maps->mappings[0].start, &byte, 1) == -ESRCH;
+}
+
+/* From where it ended on nothing was there: what was counted by then is half of a picture. */
+static void forget_seen(struct profile *profile)
+{
+	if (profile->arenas)
+		arenas_deinit(profile->arenas);
+	free(profile->arenas);
+	free(profile->areas);
+	free(profile->maps_text);
+	profile->arenas = NULL;
+	profile->areas = NULL;
+	profile->n_areas = 0;
+	profile->maps_text = NULL;
+}
+
 int inspect_process(pid_t pid, const struct mt_header *header, struct profile *profile)
 {
 	_cleanup_(space_deinit) struct space space = {};
@@ -145,6 +167,8 @@ int inspect_process(pid_t pid, const struct mt_header *header, struct profile *p
 	}
 	if (r >= 0)
 		r = inspect_space(&space, header, profile);
+	if (r >= 0 && has_ended(&space))
+		forget_seen(profile);
 	return r == -ENOMEM ? r : 0;
 }
 

@@ -21,8 +21,8 @@ int inspect_space(const struct space *space, const struct mt_header *header,
 		  struct profile *profile);
 
 /*
- * The same of a living process, and its mappings. It may end meanwhile, or may not be looked into; nothing
- * is stopped.
+ * The same of a living process, and its mappings. It may not be looked into, or may end meanwhile: then
+ * the profile is left without them. Nothing is stopped.
  */
 int inspect_process(pid_t pid, const struct mt_header *header, struct profile *profile);
 
