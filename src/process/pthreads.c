@@ -130,12 +130,20 @@ int pthreads_scan(struct pthreads *pthreads, struct memory *memory, uint64_t sta
 	return 0;
 }
 
+static int compare_addresses(const void *a, const void *b)
+{
+	const struct pthread *x = a, *y = b;
+
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+/* Whose place in its ring is at node; they are sorted. */
 static struct pthread *find_node(struct pthreads *pthreads, uint64_t node)
 {
-	for (size_t i = 0; i < pthreads->n_pthreads; i++)
-		if (pthreads->pthreads[i].address + OFFSET_LIST == node)
-			return &pthreads->pthreads[i];
-	return NULL;
+	const struct pthread key = {.address = node - OFFSET_LIST};
+
+	return bsearch(&key, pthreads->pthreads, pthreads->n_pthreads, sizeof(key),
+		       compare_addresses);
 }
 
 /* Whether the head of a ring leads to the main thread, whose id is the process's. */
@@ -149,34 +157,43 @@ static bool leads_to_main(struct memory *memory, uint64_t head, pid_t pid)
 	       tid == pid;
 }
 
-/* Whether the ring that one stands in is that of stacks kept for reuse. */
-static bool is_in_cache(struct pthreads *pthreads, const struct pthread *one, pid_t pid,
-			struct memory *memory)
+/* Follows the ring that first stands in, once for all that are met, and tells them what it is. */
+static void resolve_ring(struct pthreads *pthreads, struct pthread *first, uint32_t ring, pid_t pid,
+			 struct memory *memory)
 {
-	const uint64_t first = one->address + OFFSET_LIST;
-	uint64_t node = first, head = 0;
+	uint64_t node = first->address + OFFSET_LIST, head = 0;
+	bool lives = false, is_cache;
 
+	first->ring = ring;
 	for (unsigned i = 0; i < RING_MAX; i++) {
-		const struct pthread *other;
+		struct pthread *other;
 
-		if (memory_read(memory, node, &node, sizeof(node)) < 0 || node == first)
+		if (memory_read(memory, node, &node, sizeof(node)) < 0 ||
+		    node == first->address + OFFSET_LIST)
 			break;
 		other = find_node(pthreads, node);
-		if (!other)
+		if (!other) {
 			head = node;
-		else if (other->tid > 0)
-			return false;
+		} else {
+			other->ring = ring;
+			lives |= other->tid > 0;
+		}
 	}
-	return head > HEAD_SIZE && leads_to_main(memory, head - HEAD_SIZE, pid);
+	is_cache = !lives && head > HEAD_SIZE && leads_to_main(memory, head - HEAD_SIZE, pid);
+	for (size_t i = 0; i < pthreads->n_pthreads; i++)
+		if (pthreads->pthreads[i].ring == ring)
+			pthreads->pthreads[i].is_cached = is_cache;
 }
 
-int pthreads_resolve(struct pthreads *pthreads, pid_t pid, struct memory *memory)
+void pthreads_resolve(struct pthreads *pthreads, pid_t pid, struct memory *memory)
 {
-	for (size_t i = 0; i < pthreads->n_pthreads; i++) {
-		struct pthread *one = &pthreads->pthreads[i];
+	uint32_t ring = 0;
 
-		if (one->tid == 0)
-			one->is_cached = is_in_cache(pthreads, one, pid, memory);
-	}
-	return 0;
+	if (pthreads->n_pthreads == 0)
+		return;
+	qsort(pthreads->pthreads, pthreads->n_pthreads, sizeof(*pthreads->pthreads),
+	      compare_addresses);
+	for (size_t i = 0; i < pthreads->n_pthreads; i++)
+		if (pthreads->pthreads[i].tid == 0 && pthreads->pthreads[i].ring == 0)
+			resolve_ring(pthreads, &pthreads->pthreads[i], ++ring, pid, memory);
 }

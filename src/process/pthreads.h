@@ -17,18 +17,19 @@ struct pthread {
 	uint64_t block, size,
 		guard;  /* the stack: lowest address, bytes with the guard, the guard's */
 	pid_t tid;      /* 0: the thread has ended */
+	uint32_t ring;  /* of the rings that were followed, from 1 on */
 	bool is_cached; /* it was joined or detached, and libc keeps the stack */
 };
 
 struct pthreads {
-	struct pthread *pthreads; /* in the order in which they were found */
+	struct pthread *pthreads;
 	size_t n_pthreads;
 };
 
 void pthreads_deinit(struct pthreads *pthreads);
 /* Adds those in [start, end), a mapping or the lower part of one; absent pages are passed over. */
 int pthreads_scan(struct pthreads *pthreads, struct memory *memory, uint64_t start, uint64_t end);
-/* Fills is_cached, when all are there. */
-int pthreads_resolve(struct pthreads *pthreads, pid_t pid, struct memory *memory);
+/* Fills is_cached of those that have ended, when all are there, and sorts by address. */
+void pthreads_resolve(struct pthreads *pthreads, pid_t pid, struct memory *memory);
 
 #endif

@@ -102,10 +102,9 @@ static uint64_t guard_below(const struct maps *maps, size_t i)
 
 static int add_described(struct search *search)
 {
-	int r = pthreads_resolve(&search->descriptors, search->pid, search->memory);
+	int r;
 
-	if (r < 0)
-		return r;
+	pthreads_resolve(&search->descriptors, search->pid, search->memory);
 	for (size_t i = 0; i < search->descriptors.n_pthreads; i++) {
 		const struct pthread *one = &search->descriptors.pthreads[i];
 		ssize_t thread = one->tid > 0 ? thread_index(search, one->tid) : -1;
