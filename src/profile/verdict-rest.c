@@ -19,6 +19,8 @@ static const uint64_t SMALL_RSS = 16 << 20;
 static const uint64_t MUCH_VSZ = 512 << 20;
 static const double MUCH_VSZ_RATIO = 8;
 static const uint64_t ARENA_RESERVATION = 64 << 20;
+/* Less that was mapped and not unmapped is not worth a word. */
+static const uint64_t MUCH_MAPPED = 1 << 20;
 /* Of what is live: less growth is none. */
 static const double STANDING_SHARE = 0.05;
 /* Less growth of RSS is that of any program at work. */
@@ -132,6 +134,30 @@ static int say_stood_still(const struct evidence *evidence, struct verdict *verd
 		units_format_duration(evidence->course_s, watched));
 }
 
+/* What the program had mapped itself, and never unmapped: beside little of malloc's it is what counts. */
+static int say_unmapped(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MMAP);
+	const uint64_t mapped = evidence->profile->heap.mapped_bytes;
+	_cleanup_(strbuf_deinit) struct strbuf name = {};
+	char bytes[UNITS_MAX], all[UNITS_MAX], count[UNITS_MAX];
+	int r;
+
+	if (!site || mapped < MUCH_MAPPED || mapped < evidence->profile->heap.live_bytes)
+		return 0;
+	r = label_site(evidence->profile, site, &name);
+	if (r < 0)
+		return r;
+	units_format_bytes(mapped, all);
+	units_format_bytes(site->live_bytes, bytes);
+	units_format_count(site->live_blocks, count);
+	return verdict_say(
+		verdict,
+		"beside malloc %s were mapped and never unmapped: %s of them in %s mapping%s "
+		"by %s",
+		all, bytes, count, verdict_plural(site->live_blocks), strbuf_text(&name));
+}
+
 static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_heap *heap = &evidence->profile->heap;
@@ -139,9 +165,14 @@ static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
 	int r;
 
 	if (heap->live_bytes == 0 && heap->allocated_blocks > 0) {
+		r = verdict_say(verdict, "every block that was allocated was freed");
+		if (r >= 0)
+			r = say_unmapped(evidence, verdict);
+		if (r < 0 || verdict->n_because > 1)
+			return r;
 		verdict->code = VERDICT_HEALTHY;
 		verdict->confidence = evidence->profile->agent.exact ? 1.0 : 0.8;
-		return verdict_say(verdict, "every block that was allocated was freed");
+		return 0;
 	}
 	units_format_bytes(heap->live_bytes, bytes);
 	units_format_count(heap->live_blocks, blocks);
@@ -151,6 +182,8 @@ static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
 		"through the run",
 		bytes, blocks, verdict_plural(heap->live_blocks), evidence->n_live_sites,
 		verdict_plural(evidence->n_live_sites), heap->live_blocks == 1 ? "was" : "were");
+	if (r >= 0)
+		r = say_unmapped(evidence, verdict);
 	return r < 0 || !verdict_rss_grew(evidence) ? r : verdict_say_growing(evidence, verdict);
 }
 

@@ -353,6 +353,35 @@ static void growth_is_told_of_what_has_ended_too(void **state)
 	profile_free(profile);
 }
 
+/* A program that has ended, whose mappings stayed: not a word of malloc alone, and not healthy for it. */
+static void mappings_that_stayed_are_told_at_the_end(void **state)
+{
+	struct profile *profile = make_even(4, 266, 256 << 10, 1, 3);
+	struct verdict verdict;
+
+	profile->sites[0].kind = MT_SITE_MMAP;
+	profile->heap.mapped_bytes = 266 * (256 << 10);
+	profile->heap.live_bytes = 200 << 10;
+	profile->heap.live_blocks = 201;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	assert_non_null(strstr(verdict.because[1], "66.5 MiB were mapped and never unmapped"));
+	assert_non_null(strstr(verdict.because[1], "266 mappings by "));
+	verdict_deinit(&verdict);
+	profile->heap.live_bytes = profile->heap.live_blocks = 0;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	assert_non_null(strstr(verdict.because[1], "66.5 MiB were mapped and never unmapped"));
+	verdict_deinit(&verdict);
+	/* beside more of malloc's it is not what counts */
+	profile->heap.live_bytes = 100 << 20;
+	profile->heap.live_blocks = 100;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.n_because, 1);
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 static void growth_of_which_nobody_knows_the_place_is_not_called_healthy(void **state)
 {
 	struct profile *profile = make_even(1000, 50, 1000000, 0.1, 200);
@@ -484,6 +513,7 @@ int main(void)
 		cmocka_unit_test(what_was_seen_to_stand_still_is_no_leak),
 		cmocka_unit_test(a_cache_does_not_hide_that_something_else_grows),
 		cmocka_unit_test(growth_is_told_of_what_has_ended_too),
+		cmocka_unit_test(mappings_that_stayed_are_told_at_the_end),
 		cmocka_unit_test(growth_of_which_nobody_knows_the_place_is_not_called_healthy),
 		cmocka_unit_test(growth_that_was_seen_makes_surer_and_is_told),
 		cmocka_unit_test(short_watching_leaves_it_to_the_ages),
