@@ -210,6 +210,26 @@ bool central_tidy(unsigned class)
 	return any;
 }
 
+void central_retire(unsigned class)
+{
+	struct central *central = &central_table[class];
+	const unsigned n_blocks = sizeclass_get(class)->n_blocks;
+	uint32_t empties = 0;
+
+	if (!__atomic_load_n(&central->n_blocks, __ATOMIC_RELAXED))
+		return;
+	lock_take(&central->lock);
+	for (uint32_t i = central->partial[CENTRAL_LISTS - 1]; i;) {
+		struct span *span = span_at(i);
+
+		i = span->next;
+		if (span->n_free == n_blocks)
+			putback_retire(central, span, &empties);
+	}
+	lock_drop(&central->lock);
+	free_empties(empties);
+}
+
 /* Gives free pages within the emptiest spans to the kernel until so many blocks have gone. */
 static void discard(struct central *central, const struct sizeclass *sizeclass, uint64_t n_blocks)
 {

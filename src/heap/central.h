@@ -30,6 +30,9 @@ void central_put(unsigned class, void *const *blocks, unsigned n);
 /* Gives n blocks that are linked in the same way. */
 void central_give(unsigned class, void *list, unsigned n);
 
+/* Gives spans without a block in use back to the page heap. */
+void central_retire(unsigned class);
+
 /*
  * Breaks up the batches, gives spans without a block in use back to the page heap, and free pages within
  * the others to the kernel. True if there were such.

@@ -20,11 +20,13 @@
 struct facts {
 	const struct sizeclass *sizeclass;
 	unsigned class;
+	unsigned keep_pages; /* the last span of a class stays if it is no longer */
 	/* by the list that a span is on: as many free blocks as it has to have to leave it */
 	uint16_t limits[CENTRAL_LISTS + 1];
 };
 
-static struct facts facts_of(unsigned class)
+/* A tagged block that comes alone was one of few that are recorded: nobody waits for its span. */
+static struct facts facts_of(unsigned class, unsigned n_given)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	const unsigned n = sizeclass->n_blocks;
@@ -32,6 +34,7 @@ static struct facts facts_of(unsigned class)
 	return (struct facts){
 		.sizeclass = sizeclass,
 		.class = class,
+		.keep_pages = sizeclass_is_tagged(class) && n_given == 1 ? 0 : KEEP_PAGES,
 		.limits = {1, (uint16_t)(n / 4 + 1), (uint16_t)(n / 2 + 1),
 			   (uint16_t)(n * 3 / 4 + 1), (uint16_t)n},
 	};
@@ -58,7 +61,7 @@ static _noinline_ void promote(struct central *central, struct span *span,
 
 	partial_settle(central, span, n_blocks);
 	if (span->n_free == n_blocks &&
-	    (central->n_free > n_blocks || facts->sizeclass->n_pages > KEEP_PAGES))
+	    (central->n_free > n_blocks || facts->sizeclass->n_pages > facts->keep_pages))
 		putback_retire(central, span, empties);
 }
 
@@ -196,7 +199,7 @@ static _noinline_ unsigned mark_before(struct span *span, const struct sizeclass
 int putback(struct central *central, unsigned class, void *const *blocks, unsigned n,
 	    unsigned *ret_n_done, uint32_t *empties)
 {
-	const struct facts facts = facts_of(class);
+	const struct facts facts = facts_of(class, n);
 	struct spot spots[PUTBACK_MAX];
 	unsigned n_located, n_spots, n_done = 0;
 	int error = -1;

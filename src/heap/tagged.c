@@ -30,14 +30,12 @@ enum {
  * Blocks that move at once, at most: large ones are kept one by one, and all together are a fraction of what
  * there is of the class.
  */
-static unsigned tagged_batch(const struct threadcache *cache, unsigned class)
+static unsigned tagged_batch(unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	const unsigned most =
 		MIN((unsigned)sizeclass->batch, MAX(TAGGED_LIST_BYTES / sizeclass->size, 1u));
 
-	if (!tagged_all(cache))
-		return 1;
 	return MIN(most, threadcache_part(class + SIZECLASS_TAGGED, TAGGED_SHARE));
 }
 
@@ -58,15 +56,15 @@ static bool tagged_begin(struct threadcache *cache)
 
 static _noinline_ void *tagged_refill(struct threadcache *cache, unsigned class)
 {
-	const unsigned batch = tagged_batch(cache, class);
 	struct threadcache_bin *bin;
 	void *block;
 	unsigned n;
 
-	if (!tagged_begin(cache))
+	/* few are recorded: none is kept for the next one */
+	if (!tagged_all(cache) || !tagged_begin(cache))
 		return central_take(class + SIZECLASS_TAGGED, 1, &block) ? block : NULL;
 	bin = &cache->tagged[class];
-	bin->batch = (uint16_t)MIN(MAX(bin->batch * 2u, 1u), batch);
+	bin->batch = (uint16_t)MIN(MAX(bin->batch * 2u, 1u), tagged_batch(class));
 	n = central_take(class + SIZECLASS_TAGGED, bin->batch, &block);
 	if (!n)
 		return NULL;
@@ -103,7 +101,7 @@ static _noinline_ void tagged_make_room(struct threadcache *cache, struct thread
 	void **last = (void **)bin->head;
 	void *rest;
 
-	if (n < 2 * tagged_batch(cache, sizeclass_plain(class))) {
+	if (n < 2 * tagged_batch(sizeclass_plain(class))) {
 		bin->room = MAX(n, 2);
 		bin->capacity = (uint16_t)(n + bin->room);
 		return;
@@ -121,7 +119,7 @@ void tagged_give(struct threadcache *cache, unsigned class, void *block, uint32_
 	struct threadcache_bin *bin;
 
 	__atomic_store_n(tag, TAGGED_FREE, __ATOMIC_RELAXED);
-	if (unlikely(!cache || !tagged_begin(cache))) {
+	if (unlikely(!cache || !tagged_all(cache) || !tagged_begin(cache))) {
 		central_give(class, block, 1);
 		return;
 	}
@@ -157,6 +155,8 @@ _noinline_ void tagged_leave_all(struct threadcache *cache)
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	tagged_flush(cache);
+	for (unsigned class = 1; class < SIZECLASS_N; class ++)
+		central_retire(class + SIZECLASS_TAGGED);
 	threadcache_leave(cache);
 }
 
