@@ -32,6 +32,7 @@
 #include "agent/core/recorder-quick.h"
 #include "agent/core/recorder.h"
 #include "agent/core/sampler.h"
+#include "agent/core/shed.h"
 #include "agent/core/sites.h"
 #include "agent/core/sys.h"
 #include "agent/core/tally.h"
@@ -109,6 +110,7 @@ static int core_start_tables(const struct core_config *config)
 	modules_init(&config->loader);
 	modules_refresh();
 	sampler_init(config->sampling, config->interval, config->watched);
+	shed_init(config);
 	return 0;
 }
 

@@ -17,6 +17,13 @@
 #include "agent/core/modules.h"
 #include "region/abi.h"
 
+/* Addresses from start up to end. */
+struct core_range {
+	uintptr_t start, end;
+};
+
+#define CORE_SELDOM 3u
+
 struct core_config {
 	uint32_t mode;       /* enum mt_mode */
 	uint32_t allocator;  /* enum mt_allocator */
@@ -32,6 +39,11 @@ struct core_config {
 	bool tags; /* the allocator stores tags; otherwise the core looks blocks up by address */
 	bool ignore_children; /* forked children record nothing */
 	struct modules_loader loader;
+	/*
+	 * Read-only parts of libraries that are never unloaded, which are touched while everything is recorded
+	 * and seldom afterwards (shed.h); unused ones are empty.
+	 */
+	struct core_range seldom[CORE_SELDOM];
 	/*
 	 * Hands the region's descriptor to whoever watches; the core closes it afterwards. Called once a
 	 * region, in a process that is new to the region, on the thread of its first event. May be NULL.

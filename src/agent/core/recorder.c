@@ -24,6 +24,7 @@
 #include "agent/core/recall.h"
 #include "agent/core/recorder-quick.h"
 #include "agent/core/sampler.h"
+#include "agent/core/shed.h"
 #include "agent/core/sites.h"
 #include "agent/core/sys.h"
 #include "agent/core/tally.h"
@@ -244,10 +245,11 @@ static _noinline_ void recorder_begin_to_recall(struct thread *thread)
 }
 
 /* Not all is recorded any more: what pays where stacks are like the one before is given back. */
-static _noinline_ void recorder_end_to_recall(struct thread *thread)
+static _noinline_ void recorder_end_exact(struct thread *thread)
 {
-	if (thread->depth == 1)
+	if (thread->recall && thread->depth == 1)
 		thread->recall = recall_free(thread->recall);
+	shed_pages();
 }
 
 /* The next distance; handlers draw theirs from the same state, which at worst repeats a number. */
@@ -259,8 +261,8 @@ static _always_inline_ int64_t recorder_draw(struct thread *thread)
 		thread->interval = 0;
 		return 0;
 	}
-	if (unlikely(thread->interval == 0 && thread->recall))
-		recorder_end_to_recall(thread);
+	if (unlikely(thread->interval == 0))
+		recorder_end_exact(thread);
 	thread->interval = interval;
 	return sampler_draw(interval, &thread->random);
 }

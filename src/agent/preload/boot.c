@@ -82,7 +82,8 @@ static enum boot_mode decide(void)
 /* What dl_iterate_phdr shows, once and at the start of the process only. */
 struct modules_seen {
 	uint64_t adds, subs;
-	const struct link_map *backend;
+	const struct link_map *backend, *libc;
+	struct core_range tables; /* of libc, from its .eh_frame_hdr on */
 };
 
 static void code_range(const struct dl_phdr_info *info, struct boot_range *ret)
@@ -100,12 +101,33 @@ static void code_range(const struct dl_phdr_info *info, struct boot_range *ret)
 	}
 }
 
+/* The unwinding tables, up to the end of their segment; nothing if that may be written to. */
+static void tables_range(const struct dl_phdr_info *info, struct core_range *ret)
+{
+	uintptr_t start = 0;
+
+	for (size_t i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
+			start = info->dlpi_phdr[i].p_vaddr;
+	for (size_t i = 0; start && i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+
+		if (header->p_type == PT_LOAD && !(header->p_flags & PF_W) &&
+		    start - header->p_vaddr < header->p_filesz) {
+			ret->start = info->dlpi_addr + start;
+			ret->end = info->dlpi_addr + header->p_vaddr + header->p_filesz;
+		}
+	}
+}
+
 static int see_module(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct modules_seen *seen = data;
 
 	seen->adds = info->dlpi_adds;
 	seen->subs = info->dlpi_subs;
+	if (seen->libc && info->dlpi_addr == seen->libc->l_addr)
+		tables_range(info, &seen->tables);
 	if (self && info->dlpi_addr == self->l_addr)
 		code_range(info, &boot_own_code);
 	else if (seen->backend && info->dlpi_addr == seen->backend->l_addr)
@@ -148,12 +170,14 @@ static int start_core(void)
 
 	startinfo_read(&info);
 	seen.backend = boot_mode == BOOT_SYSTEM ? backend.module : NULL;
+	seen.libc = linkmap_libc();
 	(void)dl_iterate_phdr(see_module, &seen);
 	find_loader(&seen, &core.loader);
 	core.vdso = info.vdso;
 	core.main_stack_end = info.stack_end;
 	core.text_start = boot_own_code.start;
 	core.text_end = boot_own_code.end;
+	core.seldom[0] = seen.tables;
 	core.allocator = backend.kind;
 	if (boot_mode == BOOT_FAST) {
 		core.allocator = MT_ALLOCATOR_FAST;
