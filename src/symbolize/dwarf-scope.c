@@ -3,9 +3,10 @@
  * dwarf-scope.c: the way from an entry up to its unit.
  *
  * Entries of DWARF know what is in them and not what they are in. So all entries of a unit that can be a
- * scope are noted once, as ranges of memory, each from behind the start of its own entry up to the one
- * behind its last child. The deepest range that a function's entry starts in is its scope, and each
- * scope knows the one around it.
+ * scope are noted once, in the order of the file: where each starts, where it ends behind its last child, and
+ * which one is around it. The scope of a function's entry is the last one that started before it, or of those
+ * around that one the first that has not ended. Most functions of a unit share their scopes, so a scope keeps its
+ * text, with all around it.
  *
  * A function that was inlined, or defined outside of its class, refers to the entry where it was
  * declared, and only that stands in its scope: so references are followed first, maybe into another
@@ -16,30 +17,43 @@
 #include <dwarf.h>
 #include <string.h>
 
+#include "base/grow.h"
+#include "base/macro.h"
 #include "base/strbuf.h"
 #include "symbolize/dwarf-entry.h"
-#include "symbolize/rangemap.h"
 
 enum { MAX_DEPTH = 100, MAX_SCOPES = 1 << 20, MAX_REFERENCES = 16, NO_PARENT = -1 };
 
 struct scope {
-	Dwarf_Die die;
-	const uint8_t *end; /* of what is in it */
-	int32_t parent;     /* index, or NO_PARENT */
+	uint32_t start, end; /* from the unit's start: its entry, and the end of what is in it */
+	int32_t parent;      /* index, or NO_PARENT */
+	const char
+		*text; /* "shop::Basket::", in the pool; NULL: not asked yet, or it has no name */
 };
 
 struct unit_scopes {
+	Dwarf_Die unit; /* its first entry, where counting starts */
 	struct scope *scopes;
-	size_t n_scopes, capacity;
-	struct rangemap map; /* addresses of entries to scopes */
+	size_t n_scopes;
 };
+
+/* One question. */
+struct asking {
+	struct dwarf_scopes *scopes;
+	struct string_pool *pool;
+	struct strbuf text;
+};
+
+static void asking_deinit(struct asking *asking)
+{
+	strbuf_deinit(&asking->text);
+}
 
 static struct unit_scopes *unit_scopes_free(struct unit_scopes *unit)
 {
 	if (!unit)
 		return NULL;
 	free(unit->scopes);
-	rangemap_deinit(&unit->map);
 	free(unit);
 	return NULL;
 }
@@ -50,7 +64,6 @@ void dwarf_scopes_deinit(struct dwarf_scopes *scopes)
 	map_for_each (entry, &scopes->units)
 		unit_scopes_free((struct unit_scopes *)(uintptr_t)entry->value);
 	map_deinit(&scopes->units);
-	map_deinit(&scopes->names);
 }
 
 static bool is_scope(int tag)
@@ -69,19 +82,19 @@ static bool is_scope(int tag)
 	}
 }
 
-/* Returns its index or -ENOMEM. */
-static int add_scope(struct unit_scopes *unit, Dwarf_Die *die, int parent)
+/* From the unit's start; what lies behind 4 GiB is as if it were there. */
+static uint32_t place_of(const struct unit_scopes *unit, const uint8_t *at)
 {
-	if (unit->n_scopes == unit->capacity) {
-		size_t capacity = unit->capacity ? 2 * unit->capacity : 64;
-		struct scope *bigger = reallocarray(unit->scopes, capacity, sizeof(*bigger));
+	return (uint32_t)MIN((uintptr_t)at - (uintptr_t)unit->unit.addr, (uintptr_t)UINT32_MAX);
+}
 
-		if (!bigger)
-			return -ENOMEM;
-		unit->scopes = bigger;
-		unit->capacity = capacity;
-	}
-	unit->scopes[unit->n_scopes] = (struct scope){.die = *die, .parent = parent};
+/* Returns its index or -ENOMEM. */
+static int add_scope(struct unit_scopes *unit, const uint8_t *start, int parent)
+{
+	if (GROW(unit->scopes, unit->n_scopes) < 0)
+		return -ENOMEM;
+	unit->scopes[unit->n_scopes] =
+		(struct scope){.start = place_of(unit, start), .parent = parent};
 	return (int)unit->n_scopes++;
 }
 
@@ -93,7 +106,6 @@ static int walk(struct unit_scopes *unit, struct dwarf_shapes *shapes, const uin
 	int r;
 
 	while ((r = dwarf_entry_read(shapes, *at, &entry)) >= 0) {
-		Dwarf_Die die = {.addr = (void *)entry.start, .cu = shapes->unit.cu};
 		int index = parent;
 
 		*at = entry.behind;
@@ -104,7 +116,7 @@ static int walk(struct unit_scopes *unit, struct dwarf_shapes *shapes, const uin
 		if (!entry.has_children)
 			continue;
 		if (is_scope((int)entry.tag)) {
-			index = add_scope(unit, &die, parent);
+			index = add_scope(unit, entry.start, parent);
 			if (index < 0)
 				return index;
 		}
@@ -113,19 +125,19 @@ static int walk(struct unit_scopes *unit, struct dwarf_shapes *shapes, const uin
 			    : dwarf_entry_skip(shapes, &entry, at);
 		/* what has no end of its own ends with the unit */
 		if (index != parent)
-			unit->scopes[index].end = r < 0 ? shapes->end : *at;
+			unit->scopes[index].end = place_of(unit, r < 0 ? shapes->end : *at);
 		if (r < 0)
 			return r;
 	}
 	return r;
 }
 
-static int walk_unit(struct unit_scopes *unit, const Dwarf_Die *top)
+static int walk_unit(struct unit_scopes *unit)
 {
 	_cleanup_(dwarf_shapes_deinit) struct dwarf_shapes shapes = {};
-	const uint8_t *at = top->addr;
+	const uint8_t *at = unit->unit.addr;
 	struct dwarf_entry entry;
-	int r = dwarf_shapes_init(&shapes, top);
+	int r = dwarf_shapes_init(&shapes, &unit->unit);
 
 	if (r >= 0)
 		r = dwarf_entry_read(&shapes, at, &entry);
@@ -133,19 +145,32 @@ static int walk_unit(struct unit_scopes *unit, const Dwarf_Die *top)
 		at = entry.behind;
 		r = walk(unit, &shapes, &at, NO_PARENT, 0);
 	}
-	if (r < 0 && r != -EBADMSG)
-		return r;
-	/* in the order of their starts, which is that of the map */
-	for (size_t i = 0; i < unit->n_scopes; i++) {
-		r = rangemap_add(&unit->map, (uintptr_t)unit->scopes[i].die.addr + 1,
-				 (uintptr_t)unit->scopes[i].end, i, (uint32_t)i);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return r == -EBADMSG ? 0 : r;
 }
 
-static int get_unit(struct dwarf_scopes *scopes, Dwarf_Die *die, const struct unit_scopes **ret)
+/* The index of the scope that an entry stands in, or NO_PARENT. */
+static int32_t find_scope(const struct unit_scopes *unit, const Dwarf_Die *die)
+{
+	const uint32_t place = place_of(unit, die->addr);
+	size_t low = 0, high = unit->n_scopes;
+	int32_t index;
+
+	/* the first scope that does not start before it is at high */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (unit->scopes[middle].start < place)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (index = (int32_t)low - 1; index != NO_PARENT; index = unit->scopes[index].parent)
+		if (place < unit->scopes[index].end)
+			break;
+	return index;
+}
+
+static int get_unit(struct dwarf_scopes *scopes, Dwarf_Die *die, struct unit_scopes **ret)
 {
 	_cleanup_(unit_scopes_freep) struct unit_scopes *unit = NULL;
 	Dwarf_Die top;
@@ -161,9 +186,8 @@ static int get_unit(struct dwarf_scopes *scopes, Dwarf_Die *die, const struct un
 	unit = calloc(1, sizeof(*unit));
 	if (!unit)
 		return -ENOMEM;
-	r = walk_unit(unit, &top);
-	if (r >= 0)
-		r = rangemap_build(&unit->map);
+	unit->unit = top;
+	r = walk_unit(unit);
 	if (r >= 0)
 		r = map_set(&scopes->units, (uintptr_t)top.addr, (uintptr_t)unit);
 	if (r < 0)
@@ -195,8 +219,7 @@ static const char *name_of(Dwarf_Die *die)
 	return dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
 }
 
-static int add_qualified(struct dwarf_scopes *scopes, Dwarf_Die *die, struct strbuf *text,
-			 int depth);
+static int add_qualified(struct asking *asking, Dwarf_Die *die, int depth);
 
 /* What a scope without a name is called, after the member that is asked for. */
 static const char *unnamed(int tag, const char *member)
@@ -206,78 +229,93 @@ static const char *unnamed(int tag, const char *member)
 	return strcmp(member, "operator()") == 0 ? "{lambda}" : "{unnamed}";
 }
 
-/* The name of one scope, with all around it. */
-static int add_scope_name(struct dwarf_scopes *scopes, const struct unit_scopes *unit, int index,
-			  const char *member, struct strbuf *text, int depth)
-{
-	Dwarf_Die die = unit->scopes[index].die;
-	int tag = dwarf_tag(&die), r;
-	const char *name = name_of(&die) ?: unnamed(tag, member);
+static int add_scope_text(struct asking *asking, struct unit_scopes *unit, int32_t index,
+			  const char *member, int depth);
 
+/* The name of one scope, with all around it. is_named: it is the same for all members. */
+static int make_scope_text(struct asking *asking, struct unit_scopes *unit, int32_t index,
+			   const char *member, int depth, bool *is_named)
+{
+	const struct scope *scope = &unit->scopes[index];
+	Dwarf_Die die = {.addr = (uint8_t *)unit->unit.addr + scope->start, .cu = unit->unit.cu};
+	const int tag = dwarf_tag(&die);
+	const char *name = name_of(&die);
+	int r;
+
+	*is_named = name != NULL;
 	/* a function may have been declared elsewhere, and then that is its scope */
 	if (tag == DW_TAG_subprogram) {
-		r = add_qualified(scopes, &die, text, depth + 1);
+		r = add_qualified(asking, &die, depth + 1);
 		if (r == 0)
-			strbuf_adds(text, "()::");
+			strbuf_adds(&asking->text, "()::");
 		return r < 0 ? r : 0;
 	}
-	if (unit->scopes[index].parent != NO_PARENT && depth < MAX_DEPTH) {
-		r = add_scope_name(scopes, unit, unit->scopes[index].parent, name, text, depth + 1);
+	if (!name)
+		name = unnamed(tag, member);
+	if (scope->parent != NO_PARENT && depth < MAX_DEPTH) {
+		r = add_scope_text(asking, unit, scope->parent, name, depth + 1);
 		if (r < 0)
 			return r;
 	}
-	strbuf_adds(text, name);
-	return strbuf_adds(text, "::");
+	strbuf_adds(&asking->text, name);
+	return strbuf_adds(&asking->text, "::");
+}
+
+static int add_scope_text(struct asking *asking, struct unit_scopes *unit, int32_t index,
+			  const char *member, int depth)
+{
+	const size_t before = asking->text.length;
+	struct scope *scope = &unit->scopes[index];
+	bool is_named;
+	int r;
+
+	if (scope->text)
+		return strbuf_adds(&asking->text, scope->text);
+	r = make_scope_text(asking, unit, index, member, depth, &is_named);
+	if (r < 0 || !is_named)
+		return r;
+	scope->text = string_pool_add(asking->pool, strbuf_text(&asking->text) + before);
+	return scope->text ? 0 : -ENOMEM;
 }
 
 /* Returns 0, 1 if it has no name, -ENOMEM. */
-static int add_qualified(struct dwarf_scopes *scopes, Dwarf_Die *die, struct strbuf *text,
-			 int depth)
+static int add_qualified(struct asking *asking, Dwarf_Die *die, int depth)
 {
-	const struct unit_scopes *unit;
+	struct unit_scopes *unit;
 	Dwarf_Die declaration = *die;
 	const char *name = name_of(die);
-	uint32_t index;
+	int32_t index;
 	int r;
 
 	if (!name || depth > MAX_DEPTH)
 		return 1;
 	follow_references(&declaration);
-	r = get_unit(scopes, &declaration, &unit);
+	r = get_unit(asking->scopes, &declaration, &unit);
 	if (r < 0)
 		return r;
-	index = unit ? rangemap_find(&unit->map, (uintptr_t)declaration.addr) : RANGE_NONE;
-	if (index != RANGE_NONE) {
-		r = add_scope_name(scopes, unit, (int)index, name, text, depth + 1);
+	index = unit ? find_scope(unit, &declaration) : NO_PARENT;
+	if (index != NO_PARENT) {
+		r = add_scope_text(asking, unit, index, name, depth + 1);
 		if (r < 0)
 			return r;
 	}
-	return strbuf_adds(text, name);
+	return strbuf_adds(&asking->text, name);
 }
 
 int dwarf_scopes_get(struct dwarf_scopes *scopes, struct string_pool *pool, Dwarf_Die *die,
 		     const char **ret)
 {
-	_cleanup_(strbuf_deinit) struct strbuf text = {};
+	_cleanup_(asking_deinit) struct asking asking = {scopes, pool, {}};
 	const char *name = NULL;
-	uint64_t *place = map_find(&scopes->names, (uintptr_t)die->addr);
-	int r;
+	int r = add_qualified(&asking, die, 0);
 
-	if (place) {
-		*ret = (const char *)(uintptr_t)*place;
-		return 0;
-	}
-	r = add_qualified(scopes, die, &text, 0);
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		name = string_pool_add(pool, strbuf_text(&text));
+		name = string_pool_add(pool, strbuf_text(&asking.text));
 		if (!name)
 			return -ENOMEM;
 	}
-	r = map_set(&scopes->names, (uintptr_t)die->addr, (uintptr_t)name);
-	if (r < 0)
-		return r;
 	*ret = name;
 	return 0;
 }

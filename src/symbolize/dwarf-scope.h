@@ -10,10 +10,9 @@
 
 #include "base/map.h"
 
-/* Remembers what was asked. Zeroed is empty. */
+/* Remembers the scopes, not what was asked. Zeroed is empty. */
 struct dwarf_scopes {
 	struct map units; /* of the first entry of a unit, by address, to its scopes */
-	struct map names; /* of functions, by address of their entry, to names */
 };
 
 void dwarf_scopes_deinit(struct dwarf_scopes *scopes);
