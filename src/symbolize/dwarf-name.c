@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { MAX_REFERENCES = 16 };
+
 void dwarf_names_deinit(struct dwarf_names *names)
 {
 	map_for_each (entry, &names->names)
@@ -20,19 +22,57 @@ void dwarf_names_deinit(struct dwarf_names *names)
 	map_deinit(&names->names);
 }
 
-static const char *attribute_string(Dwarf_Die *die, unsigned int name)
-{
-	Dwarf_Attribute attribute;
+/* What one entry says of a name. */
+struct said {
+	const char *name, *linkage, *old_linkage;
+	Dwarf_Attribute origin, specification; /* of form 0: none */
+};
 
-	return dwarf_formstring(dwarf_attr_integrate(die, name, &attribute));
+static int note(Dwarf_Attribute *attribute, void *data)
+{
+	struct said *said = data;
+
+	switch (dwarf_whatattr(attribute)) {
+	case DW_AT_name:
+		said->name = dwarf_formstring(attribute);
+		break;
+	case DW_AT_linkage_name:
+		said->linkage = dwarf_formstring(attribute);
+		break;
+	/* what it was called before version 4 */
+	case DW_AT_MIPS_linkage_name:
+		said->old_linkage = dwarf_formstring(attribute);
+		break;
+	case DW_AT_abstract_origin:
+		said->origin = *attribute;
+		break;
+	case DW_AT_specification:
+		said->specification = *attribute;
+		break;
+	default:
+		break;
+	}
+	return DWARF_CB_OK;
 }
 
-static bool is_old(const Dwarf_Die *die)
+/* From entry to entry, to the one where it was declared first. */
+static void read_name(struct dwarf_name *name)
 {
-	Dwarf_Half version;
+	Dwarf_Die *die = &name->declaration, next;
 
-	return dwarf_cu_info(die->cu, &version, NULL, NULL, NULL, NULL, NULL, NULL) == 0 &&
-	       version < 4;
+	for (int i = 0; i < MAX_REFERENCES; i++) {
+		struct said said = {};
+		Dwarf_Attribute *reference = &said.origin;
+
+		(void)dwarf_getattrs(die, note, &said, 0);
+		name->name = name->name ?: said.name;
+		name->linkage = name->linkage ?: said.linkage ?: said.old_linkage;
+		if (!reference->form)
+			reference = &said.specification;
+		if (!reference->form || !dwarf_formref_die(reference, &next))
+			break;
+		*die = next;
+	}
 }
 
 int dwarf_names_get(struct dwarf_names *names, const Dwarf_Die *die, bool is_scoped,
@@ -47,13 +87,9 @@ int dwarf_names_get(struct dwarf_names *names, const Dwarf_Die *die, bool is_sco
 	name = calloc(1, sizeof(*name));
 	if (!name)
 		return -ENOMEM;
-	name->die = *die;
+	name->declaration = *die;
 	name->is_scoped = is_scoped;
-	name->name = attribute_string(&name->die, DW_AT_name);
-	name->linkage = attribute_string(&name->die, DW_AT_linkage_name);
-	/* what it was called before version 4 */
-	if (!name->linkage && is_old(&name->die))
-		name->linkage = attribute_string(&name->die, DW_AT_MIPS_linkage_name);
+	read_name(name);
 	r = map_set(&names->names, (uintptr_t)die->addr, (uintptr_t)name);
 	if (r < 0)
 		return r;

@@ -12,10 +12,10 @@
 
 /* Strings belong to libdw and live as long as its Dwarf. */
 struct dwarf_name {
-	Dwarf_Die die;
-	const char *name;    /* as in the source, without its scope; NULL if unknown */
-	const char *linkage; /* NULL if unknown */
-	bool is_scoped;      /* the language has scopes, which name does not tell */
+	Dwarf_Die declaration; /* the entry where it was declared first */
+	const char *name;      /* as in the source, without its scope; NULL if unknown */
+	const char *linkage;   /* NULL if unknown */
+	bool is_scoped;        /* the language has scopes, which name does not tell */
 	/* whoever asks may keep here how name is shown, and whether linkage said it all; NULL and false at first */
 	const char *shown;
 	bool is_shown_by_linkage;

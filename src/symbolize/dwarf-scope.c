@@ -170,13 +170,14 @@ static int32_t find_scope(const struct unit_scopes *unit, const Dwarf_Die *die)
 	return index;
 }
 
-static int get_unit(struct dwarf_scopes *scopes, Dwarf_Die *die, struct unit_scopes **ret)
+static int get_unit(struct dwarf_scopes *scopes, const Dwarf_Die *declaration,
+		    struct unit_scopes **ret)
 {
 	_cleanup_(unit_scopes_freep) struct unit_scopes *unit = NULL;
-	Dwarf_Die top;
+	Dwarf_Die die = *declaration, top;
 	int r;
 
-	if (!dwarf_diecu(die, &top, NULL, NULL)) {
+	if (!dwarf_diecu(&die, &top, NULL, NULL)) {
 		*ret = NULL;
 		return 0;
 	}
@@ -278,44 +279,49 @@ static int add_scope_text(struct asking *asking, struct unit_scopes *unit, int32
 	return scope->text ? 0 : -ENOMEM;
 }
 
-/* Returns 0, 1 if it has no name, -ENOMEM. */
-static int add_qualified(struct asking *asking, Dwarf_Die *die, int depth)
+/* A name behind the scopes that declaration stands in. */
+static int add_with_scopes(struct asking *asking, const Dwarf_Die *declaration, const char *name,
+			   int depth)
 {
 	struct unit_scopes *unit;
-	Dwarf_Die declaration = *die;
-	const char *name = name_of(die);
 	int32_t index;
-	int r;
+	int r = get_unit(asking->scopes, declaration, &unit);
 
-	if (!name || depth > MAX_DEPTH)
-		return 1;
-	follow_references(&declaration);
-	r = get_unit(asking->scopes, &declaration, &unit);
 	if (r < 0)
 		return r;
-	index = unit ? find_scope(unit, &declaration) : NO_PARENT;
+	index = unit ? find_scope(unit, declaration) : NO_PARENT;
 	if (index != NO_PARENT) {
-		r = add_scope_text(asking, unit, index, name, depth + 1);
+		r = add_scope_text(asking, unit, index, name, depth);
 		if (r < 0)
 			return r;
 	}
 	return strbuf_adds(&asking->text, name);
 }
 
-int dwarf_scopes_get(struct dwarf_scopes *scopes, struct string_pool *pool, Dwarf_Die *die,
-		     const char **ret)
+/* Returns 0, 1 if it has no name, -ENOMEM. */
+static int add_qualified(struct asking *asking, Dwarf_Die *die, int depth)
+{
+	Dwarf_Die declaration = *die;
+	const char *name = name_of(die);
+
+	if (!name || depth > MAX_DEPTH)
+		return 1;
+	follow_references(&declaration);
+	return add_with_scopes(asking, &declaration, name, depth + 1);
+}
+
+int dwarf_scopes_get(struct dwarf_scopes *scopes, struct string_pool *pool,
+		     const Dwarf_Die *declaration, const char *name, const char **ret)
 {
 	_cleanup_(asking_deinit) struct asking asking = {scopes, pool, {}};
-	const char *name = NULL;
-	int r = add_qualified(&asking, die, 0);
+	const char *text;
+	int r = add_with_scopes(&asking, declaration, name, 0);
 
 	if (r < 0)
 		return r;
-	if (r == 0) {
-		name = string_pool_add(pool, strbuf_text(&asking.text));
-		if (!name)
-			return -ENOMEM;
-	}
-	*ret = name;
+	text = string_pool_add(pool, strbuf_text(&asking.text));
+	if (!text)
+		return -ENOMEM;
+	*ret = text;
 	return 0;
 }

@@ -18,10 +18,11 @@ struct dwarf_scopes {
 void dwarf_scopes_deinit(struct dwarf_scopes *scopes);
 
 /*
- * The name of a function, or of a call of one that was inlined, with its scopes: "shop::Basket::total",
- * from pool. NULL in *ret if it has no name. The first question in a unit walks all of it. 0 or -ENOMEM.
+ * The name of a function, with its scopes: "shop::Basket::total", from pool. declaration is the entry where it
+ * was declared first, since only that stands in its scope. The first question in a unit walks all of it. 0 or
+ * -ENOMEM.
  */
-int dwarf_scopes_get(struct dwarf_scopes *scopes, struct string_pool *pool, Dwarf_Die *die,
-		     const char **ret);
+int dwarf_scopes_get(struct dwarf_scopes *scopes, struct string_pool *pool,
+		     const Dwarf_Die *declaration, const char *name, const char **ret);
 
 #endif

@@ -221,7 +221,8 @@ static int show_name(struct module_context *context, struct dwarf_name *name)
 	if (name->shown)
 		return 0;
 	if (name->name && name->is_scoped)
-		return dwarf_scopes_get(&context->scopes, context->pool, &name->die, &name->shown);
+		return dwarf_scopes_get(&context->scopes, context->pool, &name->declaration,
+					name->name, &name->shown);
 	name->shown = name->name ?: name->linkage;
 	return 0;
 }
