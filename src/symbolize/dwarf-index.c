@@ -18,8 +18,7 @@ struct dwarf_index {
 	Dwarf *dwarf;
 	Dwarf *alternate; /* NULL: none */
 	struct elffile *alternate_file;
-	struct dwarf_line_sections sections;
-	struct dwarf_range_sections range_sections;
+	struct dwarf_file file;
 	struct dwarf_unit *units; /* those with code */
 	size_t n_units, capacity;
 	struct rangemap map; /* addresses to units */
@@ -28,9 +27,9 @@ struct dwarf_index {
 /* As many units as the largest programs have, ten times over. */
 enum { DWARF_MAX_UNITS = 4 << 20 };
 
-static int add_unit(struct dwarf_index *index, Dwarf_Die *die, const struct elffile *code)
+static int add_unit(struct dwarf_index *index, Dwarf_Die *die)
 {
-	int n = dwarf_walk_add_unit(&index->map, die, code, (uint32_t)index->n_units);
+	int n = dwarf_walk_add_unit(&index->file, die, (uint32_t)index->n_units);
 
 	if (n <= 0)
 		return n;
@@ -43,12 +42,11 @@ static int add_unit(struct dwarf_index *index, Dwarf_Die *die, const struct elff
 		index->units = units;
 		index->capacity = capacity;
 	}
-	dwarf_unit_init(&index->units[index->n_units++], die, code, &index->sections,
-			&index->range_sections);
+	dwarf_unit_init(&index->units[index->n_units++], die, &index->file);
 	return 0;
 }
 
-static int add_units(struct dwarf_index *index, const struct elffile *code)
+static int add_units(struct dwarf_index *index)
 {
 	Dwarf_CU *cu = NULL;
 	Dwarf_Die die;
@@ -62,11 +60,11 @@ static int add_units(struct dwarf_index *index, const struct elffile *code)
 		if (!die.addr || (dwarf_tag(&die) != DW_TAG_compile_unit &&
 				  dwarf_tag(&die) != DW_TAG_skeleton_unit))
 			continue;
-		r = add_unit(index, &die, code);
+		r = add_unit(index, &die);
 		if (r < 0)
 			return r;
 	}
-	return rangemap_build(&index->map);
+	return rangemap_build(&index->file.builder, &index->map);
 }
 
 static int add_alternate(struct dwarf_index *index, const struct debuginfo_places *places,
@@ -95,11 +93,12 @@ int dwarf_index_new(const struct debuginfo_places *places, const struct elffile 
 	index->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!index->dwarf)
 		return -ENOENT;
-	dwarf_line_sections_init(&index->sections, file);
-	dwarf_range_sections_init(&index->range_sections, file);
+	index->file.code = code;
+	dwarf_line_sections_init(&index->file.lines, file);
+	dwarf_range_sections_init(&index->file.ranges, file);
 	r = add_alternate(index, places, file);
 	if (r >= 0)
-		r = add_units(index, code);
+		r = add_units(index);
 	if (r < 0)
 		return r;
 	if (index->n_units == 0)
@@ -116,6 +115,7 @@ struct dwarf_index *dwarf_index_free(struct dwarf_index *index)
 		dwarf_unit_deinit(&index->units[i]);
 	free(index->units);
 	rangemap_deinit(&index->map);
+	rangemap_builder_deinit(&index->file.builder);
 	dwarf_end(index->dwarf);
 	dwarf_end(index->alternate);
 	elffile_free(index->alternate_file);

@@ -7,7 +7,8 @@
  * profile's names cost. Here a row is twelve bytes, and only what changes the answer is one: where several
  * rows have one address the last counts, and where line and file stay there is no new row.
  *
- * Within a sequence addresses ascend. Sequences come in any order, so they are put in order as wholes.
+ * Within a sequence addresses ascend. Sequences come in any order, so they are put in order as wholes. A row is
+ * found by a binary search; as in a rangemap, a guide leads to the few rows that are near.
  * Functions that the linker threw away leave sequences at address zero or so, which are not taken.
  *
  * Files are named by a folder and a name in the table's head; the path is put together when it is asked for,
@@ -23,6 +24,9 @@
 #include "base/cleanup.h"
 #include "base/grow.h"
 #include "base/macro.h"
+
+/* Rows to a step of the guide, on average. */
+enum { GUIDE_ROWS = 8 };
 
 /* Its rows are relative to its start, and the last one is a gap. */
 struct sequence {
@@ -209,25 +213,26 @@ static int compare_sequences(const void *a, const void *b)
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-/* The rows of all sequences in order, relative to the first one's start. */
-static int order_rows(struct machine *machine, struct dwarf_lines *lines)
+static bool is_in_order(const struct machine *machine)
+{
+	for (size_t i = 1; i < machine->n_sequences; i++)
+		if (machine->sequences[i].first < machine->sequences[i - 1].first)
+			return false;
+	return true;
+}
+
+/* Moves the rows of all sequences, now relative to the first one's start, to where there is room for all. */
+static void move_rows(const struct machine *machine, struct dwarf_lines *lines,
+		      struct dwarf_line_row *rows)
 {
 	size_t n = 0;
 
-	if (machine->n_sequences == 0)
-		return 0;
-	qsort(machine->sequences, machine->n_sequences, sizeof(*machine->sequences),
-	      compare_sequences);
-	lines->base = machine->sequences[0].start;
-	lines->rows = reallocarray(NULL, machine->n_rows, sizeof(*lines->rows));
-	if (!lines->rows)
-		return -ENOMEM;
 	for (size_t i = 0; i < machine->n_sequences; i++) {
 		const struct sequence *sequence = &machine->sequences[i];
 		uint64_t shift = sequence->start - lines->base;
 
 		/* a gap where the next sequence begins is none */
-		if (n > 0 && lines->rows[n - 1].offset >= shift)
+		if (n > 0 && rows[n - 1].offset >= shift)
 			n--;
 		for (size_t k = 0; k < sequence->n; k++) {
 			struct dwarf_line_row row = machine->rows[sequence->first + k];
@@ -235,10 +240,61 @@ static int order_rows(struct machine *machine, struct dwarf_lines *lines)
 			if (row.offset + shift > UINT32_MAX)
 				break;
 			row.offset += (uint32_t)shift;
-			lines->rows[n++] = row;
+			rows[n++] = row;
 		}
 	}
+	lines->rows = rows;
 	lines->n_rows = n;
+}
+
+/* Sequences mostly are in order, and then their rows stay where they are. */
+static int order_rows(struct machine *machine, struct dwarf_lines *lines)
+{
+	struct dwarf_line_row *rows;
+
+	if (machine->n_sequences == 0)
+		return 0;
+	if (machine->n_rows >= UINT32_MAX)
+		return -ENOMEM;
+	qsort(machine->sequences, machine->n_sequences, sizeof(*machine->sequences),
+	      compare_sequences);
+	lines->base = machine->sequences[0].start;
+	if (is_in_order(machine)) {
+		move_rows(machine, lines, machine->rows);
+		machine->rows = NULL;
+	} else {
+		rows = reallocarray(NULL, machine->n_rows, sizeof(*rows));
+		if (!rows)
+			return -ENOMEM;
+		move_rows(machine, lines, rows);
+	}
+	rows = reallocarray(lines->rows, lines->n_rows, sizeof(*rows));
+	if (rows)
+		lines->rows = rows;
+	return 0;
+}
+
+static int make_guide(struct dwarf_lines *lines)
+{
+	uint32_t last, row = 0;
+	size_t n;
+
+	if (lines->n_rows == 0)
+		return 0;
+	last = lines->rows[lines->n_rows - 1].offset;
+	while (last >> lines->shift > lines->n_rows / GUIDE_ROWS + 1)
+		lines->shift++;
+	n = (last >> lines->shift) + 1;
+	lines->guide = reallocarray(NULL, n + 1, sizeof(*lines->guide));
+	if (!lines->guide)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		while (row + 1 < lines->n_rows &&
+		       lines->rows[row + 1].offset <= (uint64_t)i << lines->shift)
+			row++;
+		lines->guide[i] = row;
+	}
+	lines->guide[n] = (uint32_t)lines->n_rows - 1;
 	return 0;
 }
 
@@ -254,6 +310,8 @@ int dwarf_lines_load(struct dwarf_lines *lines, const struct dwarf_line_sections
 	r = run(&machine);
 	if (r >= 0)
 		r = order_rows(&machine, lines);
+	if (r >= 0)
+		r = make_guide(lines);
 	if (r < 0)
 		return r;
 	lines->files = machine.head.files;
@@ -269,26 +327,33 @@ void dwarf_lines_deinit(struct dwarf_lines *lines)
 		free(lines->files[i].path);
 	free(lines->files);
 	free(lines->rows);
+	free(lines->guide);
 	*lines = (struct dwarf_lines){};
 }
 
 const struct dwarf_line_row *dwarf_lines_find(const struct dwarf_lines *lines, uint64_t address)
 {
-	uint64_t offset = address - lines->base;
-	size_t low = 0, high = lines->n_rows;
+	const uint64_t offset = address - lines->base;
+	size_t low, high, step;
 
-	/* the first row behind address is at high */
+	if (lines->n_rows == 0 || address < lines->base)
+		return NULL;
+	/* behind the last row is as at it; the row is low, or one behind it up to high */
+	low = high = lines->n_rows - 1;
+	if (offset < lines->rows[high].offset) {
+		step = offset >> lines->shift;
+		low = lines->guide[step];
+		high = lines->guide[step + 1];
+	}
 	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+		size_t middle = high - (high - low) / 2;
 
 		if (lines->rows[middle].offset <= offset)
-			low = middle + 1;
+			low = middle;
 		else
-			high = middle;
+			high = middle - 1;
 	}
-	if (address < lines->base || low == 0 || lines->rows[low - 1].file == DWARF_LINES_GAP)
-		return NULL;
-	return &lines->rows[low - 1];
+	return lines->rows[low].file == DWARF_LINES_GAP ? NULL : &lines->rows[low];
 }
 
 const char *dwarf_lines_file(struct dwarf_lines *lines, uint64_t index)

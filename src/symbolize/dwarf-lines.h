@@ -18,8 +18,11 @@ static const uint32_t DWARF_LINES_GAP = UINT32_MAX;
 /* Zeroed is empty. */
 struct dwarf_lines {
 	uint64_t base;
-	struct dwarf_line_row *rows; /* ascending */
+	struct dwarf_line_row *rows; /* ascending, fewer than 2^32 */
 	size_t n_rows;
+	/* of each 2^shift bytes up to the last row, and once more: the row of the first of them */
+	uint32_t *guide;
+	uint8_t shift;
 	struct dwarf_line_file *files;
 	size_t n_files;
 };

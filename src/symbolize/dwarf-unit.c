@@ -23,16 +23,9 @@
 
 #include "symbolize/dwarf-walk.h"
 
-void dwarf_unit_init(struct dwarf_unit *unit, const Dwarf_Die *die, const struct elffile *code,
-		     const struct dwarf_line_sections *sections,
-		     const struct dwarf_range_sections *range_sections)
+void dwarf_unit_init(struct dwarf_unit *unit, const Dwarf_Die *die, struct dwarf_file *file)
 {
-	*unit = (struct dwarf_unit){
-		.die = *die,
-		.code = code,
-		.sections = sections,
-		.range_sections = range_sections,
-	};
+	*unit = (struct dwarf_unit){.die = *die, .file = file};
 }
 
 static void forget_functions(struct dwarf_unit *unit)
@@ -104,6 +97,14 @@ static void open_content(struct dwarf_unit *unit)
 	(void)dwarf_shapes_init(&unit->shapes, &unit->content);
 }
 
+/* Of what a walk found, which returned r. */
+static int build(struct dwarf_unit *unit, int r, struct rangemap *map)
+{
+	if (r < 0)
+		unit->file->builder.n_ranges = 0;
+	return r < 0 ? r : rangemap_build(&unit->file->builder, map);
+}
+
 static int load_functions(struct dwarf_unit *unit, bool deep)
 {
 	int r;
@@ -111,7 +112,7 @@ static int load_functions(struct dwarf_unit *unit, bool deep)
 	forget_functions(unit);
 	unit->state = deep ? DWARF_UNIT_DEEP : DWARF_UNIT_SHALLOW;
 	r = dwarf_walk_functions(unit, deep);
-	return r < 0 ? r : rangemap_build(&unit->function_map);
+	return build(unit, r, &unit->function_map);
 }
 
 static int expand(struct dwarf_unit *unit, struct dwarf_function *function)
@@ -122,7 +123,7 @@ static int expand(struct dwarf_unit *unit, struct dwarf_function *function)
 		return 0;
 	function->is_expanded = true;
 	r = dwarf_walk_inlines(unit, function);
-	return r < 0 ? r : rangemap_build(&function->inline_map);
+	return build(unit, r, &function->inline_map);
 }
 
 /* NULL if there is none, in *ret; -ENOMEM. */
@@ -206,7 +207,7 @@ static int load_lines(struct dwarf_unit *unit)
 	unit->has_lines = true;
 	if (dwarf_formudata(dwarf_attr(&unit->die, DW_AT_stmt_list, &attribute), &offset) != 0)
 		return 0;
-	return dwarf_lines_load(&unit->lines, unit->sections, offset, unit->code);
+	return dwarf_lines_load(&unit->lines, &unit->file->lines, offset, unit->file->code);
 }
 
 static void locate(struct dwarf_unit *unit, uint64_t address, struct dwarf_place *place)

@@ -44,6 +44,14 @@ enum { DWARF_MAX_CALLS = 128 };
 
 struct dwarf_inline; /* in dwarf-walk.h */
 
+/* What the units of a file share. */
+struct dwarf_file {
+	const struct elffile *code; /* tells which addresses are code */
+	struct dwarf_line_sections lines;
+	struct dwarf_range_sections ranges;
+	struct rangemap_builder builder; /* for the map that is made just now */
+};
+
 struct dwarf_function {
 	void *die;               /* address of its entry in the unit */
 	struct dwarf_name *name; /* NULL until it was asked for */
@@ -60,9 +68,7 @@ struct dwarf_function {
 struct dwarf_unit {
 	Dwarf_Die die;     /* the unit that has the lines: with split DWARF, the skeleton */
 	Dwarf_Die content; /* the unit that has the functions */
-	const struct elffile *code;
-	const struct dwarf_line_sections *sections;
-	const struct dwarf_range_sections *range_sections;
+	struct dwarf_file *file;
 	struct dwarf_shapes shapes; /* of the entries of content; none if they make no sense */
 	uint64_t base;              /* that lists of ranges are relative to */
 	struct dwarf_lines lines;
@@ -77,10 +83,8 @@ struct dwarf_unit {
 	struct dwarf_names names;
 };
 
-/* Whatever is given outlives the unit. */
-void dwarf_unit_init(struct dwarf_unit *unit, const Dwarf_Die *die, const struct elffile *code,
-		     const struct dwarf_line_sections *sections,
-		     const struct dwarf_range_sections *range_sections);
+/* file outlives the unit. */
+void dwarf_unit_init(struct dwarf_unit *unit, const Dwarf_Die *die, struct dwarf_file *file);
 void dwarf_unit_deinit(struct dwarf_unit *unit);
 
 /* The entry at an address of memory that one of the unit's had. */

@@ -35,8 +35,7 @@ struct walk {
 
 /* Where the ranges of one entry go. */
 struct target {
-	struct rangemap *map;
-	const struct elffile *code;
+	struct dwarf_file *file;
 	uint64_t rank; /* 0: the narrower range wins */
 	uint32_t value;
 	uint64_t entry; /* start of the first */
@@ -48,9 +47,9 @@ static int add_range(struct target *target, uint64_t start, uint64_t end)
 	int r;
 
 	/* what the linker threw away stands at zero, or outside of what is mapped to run */
-	if (start == 0 || start >= end || !elffile_is_code(target->code, start))
+	if (start == 0 || start >= end || !elffile_is_code(target->file->code, start))
 		return 0;
-	r = rangemap_add(target->map, start, end,
+	r = rangemap_add(&target->file->builder, start, end,
 			 target->rank ? target->rank : rangemap_rank_narrow(start, end),
 			 target->value);
 	if (r < 0)
@@ -73,10 +72,9 @@ static int add_by_libdw(struct target *target, Dwarf_Die *die)
 	return r;
 }
 
-int dwarf_walk_add_unit(struct rangemap *map, Dwarf_Die *die, const struct elffile *code,
-			uint32_t value)
+int dwarf_walk_add_unit(struct dwarf_file *file, Dwarf_Die *die, uint32_t value)
 {
-	struct target target = {.map = map, .code = code, .value = value};
+	struct target target = {.file = file, .value = value};
 	int r = add_by_libdw(&target, die);
 
 	return r < 0 ? r : target.n;
@@ -90,7 +88,7 @@ static int add_list(struct walk *walk, struct target *target, const struct dwarf
 	uint64_t start, end;
 	int r = 1, steps = 0;
 
-	dwarf_ranges_init(&ranges, unit->range_sections, unit->shapes.version,
+	dwarf_ranges_init(&ranges, &unit->file->ranges, unit->shapes.version,
 			  unit->shapes.address_size, unit->base, entry->low);
 	while (steps++ < MAX_RANGES_DIE && (r = dwarf_ranges_next(&ranges, &start, &end)) > 0) {
 		r = add_range(target, start, end);
@@ -133,8 +131,7 @@ static int add_function(struct walk *walk, const struct dwarf_entry *entry)
 {
 	struct dwarf_unit *unit = walk->unit;
 	struct target target = {
-		.map = &unit->function_map,
-		.code = unit->code,
+		.file = unit->file,
 		.value = (uint32_t)unit->n_functions,
 	};
 	int r = add_ranges(walk, &target, entry);
@@ -152,10 +149,9 @@ static int add_function(struct walk *walk, const struct dwarf_entry *entry)
 static int add_inline(struct walk *walk, const struct dwarf_entry *entry, int parent, int *ret)
 {
 	struct dwarf_function *function = walk->function;
-	/* the deeper of two comes later */
 	struct target target = {
-		.map = &function->inline_map,
-		.code = walk->unit->code,
+		.file = walk->unit->file,
+		/* the deeper of two comes later */
 		.rank = function->n_inlines + 1,
 		.value = (uint32_t)function->n_inlines,
 	};

@@ -51,7 +51,7 @@ static bool take_number(const char **text, uint64_t *ret)
 }
 
 /* Returns 1 if the line is an entry, 0 if not, -ENOMEM. line is ended by a zero. */
-static int add_line(struct perfmap *perfmap, const char *line)
+static int add_line(struct perfmap *perfmap, struct rangemap_builder *builder, const char *line)
 {
 	uint64_t start, size;
 	int r;
@@ -70,7 +70,7 @@ static int add_line(struct perfmap *perfmap, const char *line)
 		perfmap->entries = entries;
 		perfmap->capacity = capacity;
 	}
-	r = rangemap_add(&perfmap->map, start, start + size, perfmap->n_entries,
+	r = rangemap_add(builder, start, start + size, perfmap->n_entries,
 			 (uint32_t)perfmap->n_entries);
 	if (r < 0)
 		return r;
@@ -81,6 +81,7 @@ static int add_line(struct perfmap *perfmap, const char *line)
 int perfmap_new(const char *text, size_t size, struct perfmap **ret)
 {
 	_cleanup_(perfmap_freep) struct perfmap *perfmap = calloc(1, sizeof(*perfmap));
+	_cleanup_(rangemap_builder_deinit) struct rangemap_builder builder = {};
 	char *line, *end;
 	int r;
 
@@ -102,13 +103,13 @@ int perfmap_new(const char *text, size_t size, struct perfmap **ret)
 		*next = 0;
 		if (next > line && next[-1] == '\r')
 			next[-1] = 0;
-		r = line[0] ? add_line(perfmap, line) : 1;
+		r = line[0] ? add_line(perfmap, &builder, line) : 1;
 		if (r < 0)
 			return r;
 		perfmap->n_bad_lines += r == 0;
 		line = next + 1;
 	}
-	r = rangemap_build(&perfmap->map);
+	r = rangemap_build(&builder, &perfmap->map);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(perfmap);

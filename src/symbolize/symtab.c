@@ -190,6 +190,7 @@ static int compare_symbols(const void *a, const void *b)
 
 int symtab_build(struct symtab *symtab)
 {
+	_cleanup_(rangemap_builder_deinit) struct rangemap_builder builder = {};
 	static const uint64_t SIZED = UINT64_C(1) << 63;
 	struct symbol *symbols = symtab->symbols;
 	uint64_t sized_end = 0;
@@ -216,11 +217,11 @@ int symtab_build(struct symtab *symtab)
 		} else if (i + 1 < n) {
 			end = MIN(end, symbols[i + 1].start);
 		}
-		r = rangemap_add(&symtab->map, symbols[i].start, end, rank, (uint32_t)i);
+		r = rangemap_add(&builder, symbols[i].start, end, rank, (uint32_t)i);
 		if (r < 0)
 			return r;
 	}
-	return rangemap_build(&symtab->map);
+	return rangemap_build(&builder, &symtab->map);
 }
 
 const struct symbol *symtab_find(const struct symtab *symtab, uint64_t address)

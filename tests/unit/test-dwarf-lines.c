@@ -102,6 +102,42 @@ static void a_table_that_is_cut_gives_what_is_whole(void **state)
 	}
 }
 
+/* Rows at uneven distances, some of them far, so that wherever a search begins it is wrong sometimes. */
+static void in_a_long_table_each_row_is_found(void **state)
+{
+	enum { N = 1000, HEAD = 0x30, ROW = 7, START = 0x1000 };
+	static const uint8_t start[] = {0, 9, 2, 0, START >> 8, 0, 0, 0, 0, 0, 0},
+			     end[] = {0, 1, 1};
+	uint8_t text[HEAD + sizeof(start) + (size_t)N * ROW + sizeof(end)], *at = text;
+	const struct dwarf_line_sections sections = {.line = {text, text + sizeof(text), false}};
+	const uint32_t size = sizeof(text) - sizeof(uint32_t);
+	static const struct elffile all = {};
+	struct dwarf_lines lines = {};
+	uint64_t addresses[N + 1] = {START};
+
+	at = mempcpy(at, table, HEAD);
+	memcpy(text, &size, sizeof(size));
+	at = mempcpy(at, start, sizeof(start));
+	for (size_t i = 0; i < N; i++) {
+		const uint16_t step = (uint16_t)(i % 100 == 99 ? 60000 : 1 + i * 37 % 61);
+		/* the next line, a row, and a fixed advance */
+		const uint8_t row[ROW] = {3, 1, 1, 9, step & 0xff, (uint8_t)(step >> 8), 4};
+
+		at = mempcpy(at, row, ROW - 1);
+		*at++ = 6; /* a mark that changes nothing */
+		addresses[i + 1] = addresses[i] + step;
+	}
+	memcpy(at, end, sizeof(end));
+	assert_int_equal(dwarf_lines_load(&lines, &sections, 0, &all), 0);
+	assert_int_equal(lines.n_rows, N + 1);
+	for (uint32_t i = 0; i < N; i++) {
+		expect(&lines, addresses[i], "src/a.c", i + 2);
+		expect(&lines, addresses[i + 1] - 1, "src/a.c", i + 2);
+	}
+	expect(&lines, addresses[N], NULL, 0);
+	dwarf_lines_deinit(&lines);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +146,7 @@ int main(void)
 		cmocka_unit_test(what_was_thrown_away_is_not_there),
 		cmocka_unit_test(the_same_file_is_the_same_pointer),
 		cmocka_unit_test(a_table_that_is_cut_gives_what_is_whole),
+		cmocka_unit_test(in_a_long_table_each_row_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
