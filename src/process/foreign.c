@@ -18,15 +18,16 @@
 #include "process/linked.h"
 #include "process/mimalloc.h"
 #include "process/runtimes.h"
+#include "process/tcmalloc-sums.h"
 
 static const struct {
 	const char *name;
 	int (*ask)(struct inject_calls *calls);
 	int (*understand)(const struct inject_calls *calls, struct arenas *ret);
-	int (*read)(const struct space *space, struct arenas *ret); /* without asking; NULL */
+	int (*read)(const struct space *space, struct arenas *ret); /* without asking */
 } asked[] = {
 	{"jemalloc", jemalloc_ask, jemalloc_understand, jemalloc_read},
-	{"tcmalloc", tcmalloc_ask, tcmalloc_understand, NULL},
+	{"tcmalloc", tcmalloc_ask, tcmalloc_understand, tcmalloc_read},
 };
 
 uint32_t foreign_room(struct inject_calls *calls, size_t size)
@@ -174,7 +175,7 @@ static int ask(size_t which, const struct linked_allocator *linked, const struct
 static int read_outside(size_t which, const struct space *space, struct arenas *ret)
 {
 	const size_t first = ret->n_arenas;
-	int r = asked[which].read ? asked[which].read(space, ret) : -EBADMSG;
+	int r = asked[which].read(space, ret);
 
 	if (r >= 0)
 		fit_to_resident(space, first, ret);

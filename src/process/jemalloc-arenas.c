@@ -41,7 +41,6 @@ enum {
 	N_CACHED = 73,
 	CACHES_MAX = 1 << 16,
 	TRIES = 3,
-	TORN_MAX = 4, /* and one in 256 */
 	PLACES_TRIED = 1 << 16,
 	SMALLEST_LARGE = 36, /* size class of the smallest block that is in no slab */
 };
@@ -73,12 +72,12 @@ static void reader_deinit(struct reader *reader)
 
 static int read_word(struct reader *reader, uint64_t address, uint64_t *ret)
 {
-	return pagecache_read(&reader->tree.cache, address, ret, sizeof(*ret));
+	return pagecache_read(&reader->tree.pages.cache, address, ret, sizeof(*ret));
 }
 
 static int read_number(struct reader *reader, uint64_t address, uint32_t *ret)
 {
-	return pagecache_read(&reader->tree.cache, address, ret, sizeof(*ret));
+	return pagecache_read(&reader->tree.pages.cache, address, ret, sizeof(*ret));
 }
 
 /* 0 and the base, if there is an arena. */
@@ -92,7 +91,7 @@ static int read_base(struct reader *reader, uint64_t arena, uint32_t number, uin
 	r = r ?: read_word(reader, arena + BASE, ret_base);
 	r = r ?: read_number(reader, *ret_base + BASE_NUMBER, &of_base);
 	r = r
-		    ?: pagecache_read(&reader->tree.cache, *ret_base + BASE_ALLOCATED, usage,
+		    ?: pagecache_read(&reader->tree.pages.cache, *ret_base + BASE_ALLOCATED, usage,
 				      sizeof(usage));
 	if (r < 0)
 		return r;
@@ -123,7 +122,7 @@ static int try_word(uint64_t address, uint64_t word, void *reader_)
 	uint32_t number;
 	int r;
 
-	if (!IS_ALIGNED(word, 64) || !statics_is_mapped(reader->tree.space->maps, word))
+	if (!IS_ALIGNED(word, 64) || !statics_is_mapped(reader->tree.pages.space->maps, word))
 		return 0;
 	if (++reader->n_tried > PLACES_TRIED)
 		return -EBADMSG;
@@ -140,7 +139,7 @@ static int try_word(uint64_t address, uint64_t word, void *reader_)
 static int find_table(struct reader *reader)
 {
 	unsigned most = 0;
-	int r = statics_words(reader->tree.space, "libjemalloc", try_word, reader);
+	int r = statics_words(reader->tree.pages.space, "libjemalloc", try_word, reader);
 
 	if (r < 0)
 		return r;
@@ -193,7 +192,7 @@ static int add_cache(struct reader *reader, uint64_t bins, uint64_t *ret)
 		uint8_t bin[BIN_SIZE];
 		uint64_t top;
 		uint16_t empty;
-		int r = pagecache_read(&reader->tree.cache, bins + i * sizeof(bin), bin,
+		int r = pagecache_read(&reader->tree.pages.cache, bins + i * sizeof(bin), bin,
 				       sizeof(bin));
 
 		if (r < 0)
@@ -216,8 +215,9 @@ static int add_caches(struct reader *reader, uint64_t arena, uint64_t *ret)
 
 	at = first;
 	for (unsigned n = 0; r == 0 && at; n++) {
-		r = n == CACHES_MAX ? -EBADMSG
-				    : pagecache_read(&reader->tree.cache, at, link, sizeof(link));
+		r = n == CACHES_MAX
+			    ? -EBADMSG
+			    : pagecache_read(&reader->tree.pages.cache, at, link, sizeof(link));
 		if (r == 0 && n && link[1] != previous)
 			r = -EBADMSG;
 		r = r ?: add_cache(reader, link[2], ret);
@@ -267,10 +267,9 @@ static int read_once(struct reader *reader, bool *there)
 
 	forget(reader);
 	r = jemalloc_tree_walk(&reader->tree, add_extent, reader);
-	if (r >= 0 && reader->has_huge_pages)
+	/* its extents are laid out in another way, too */
+	if ((r >= 0 || r == -EAGAIN) && reader->has_huge_pages)
 		r = -EBADMSG;
-	if (r >= 0 && reader->tree.torn > reader->tree.n_extents / 256 + TORN_MAX)
-		r = -EAGAIN;
 	for (uint32_t i = 0; r >= 0 && i < N_ARENAS; i++) {
 		r = complete(reader, i);
 		there[i] = r > 0;

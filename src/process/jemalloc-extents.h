@@ -9,9 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "process/pagecache.h"
+#include "process/pagetree.h"
 #include "process/space.h"
-#include "process/window.h"
 
 enum { JEMALLOC_SIZES = 232 }; /* size classes */
 
@@ -32,23 +31,21 @@ struct jemalloc_extent {
 	uint32_t free_blocks; /* of a slab */
 };
 
-struct jemalloc_tree {
-	const struct space *space; /* the caller's */
-	struct pagecache cache;
-	struct window window;
-	uint64_t root;
-	/* of the last walk: extents, and entries that led to none that begins there */
-	uint64_t n_extents, torn;
-};
-
 /* Nonzero ends the walk and is returned. */
 typedef int (*jemalloc_visit)(const struct jemalloc_extent *extent, void *userdata);
 
-/* Finds the tree. -EBADMSG: there is none of a form that is known. The space has to outlive it. */
-int jemalloc_tree_open(const struct space *space, struct jemalloc_tree *ret);
+struct jemalloc_tree {
+	struct pagetree pages;
+	struct jemalloc_extent extent; /* read last */
+	jemalloc_visit visit;
+	void *userdata;
+};
+
+/* Finds the tree. -EBADMSG: there is none of a form that is known. The space has to outlive it; it stays where it is. */
+int jemalloc_tree_open(const struct space *space, struct jemalloc_tree *tree);
 void jemalloc_tree_close(struct jemalloc_tree *tree);
 
-/* Visits all extents in order of address. */
+/* Visits all extents in order of address. -EAGAIN: they change too fast. */
 int jemalloc_tree_walk(struct jemalloc_tree *tree, jemalloc_visit visit, void *userdata);
 
 /* Bytes of a block of a size class. */

@@ -36,7 +36,8 @@ bool statics_is_mapped(const struct maps *maps, uint64_t address)
 {
 	const struct mapping *mapping = maps_find(maps, address);
 
-	return mapping && is_data(mapping) && !*mapping->path;
+	return mapping && is_data(mapping) &&
+	       (!*mapping->path || strcmp(mapping->path, "[heap]") == 0);
 }
 
 int statics_range(struct window *window, uint64_t start, uint64_t end, statics_visit visit,

@@ -26,7 +26,7 @@ int statics_words(const struct space *space, const char *library, statics_visit 
 int statics_range(struct window *window, uint64_t start, uint64_t end, statics_visit visit,
 		  void *userdata);
 
-/* Whether address is in memory that the process has mapped for itself, with no file or name. */
+/* Whether address is in memory that the process has got for itself, by mmap or brk. */
 bool statics_is_mapped(const struct maps *maps, uint64_t address);
 
 #endif

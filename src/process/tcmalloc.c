@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcmalloc.c: gperftools' tcmalloc, by the C functions of its MallocExtension. Its own words, and ours:
+ * tcmalloc.c: gperftools' tcmalloc, by the C functions of its MallocExtension; tcmalloc-spans.c reads the same from
+ * outside. Its own words, and ours:
  *
  *	page heap, free       whole spans, resident: what ReleaseFreeMemory gives back
  *	page heap, unmapped   free and returned
@@ -14,6 +15,7 @@
 
 #include "base/macro.h"
 #include "process/foreign.h"
+#include "process/tcmalloc-sums.h"
 
 enum { TEXT_MAX = 8 << 10 }; /* from 10,000 on it counts all spans */
 
@@ -61,6 +63,31 @@ static uint64_t find_metadata(const char *text)
 	return found ? strtoull(found, NULL, 10) : 0;
 }
 
+struct arena tcmalloc_arena(const struct tcmalloc_sums *sums)
+{
+	struct arena ret = {
+		.allocator = ARENAS_TCMALLOC,
+		.kind = ARENA_MAIN,
+		.n_heaps = 1,
+		.in_use_blocks = ARENAS_UNKNOWN,
+		.free_blocks = ARENAS_UNKNOWN,
+		.largest_free = ARENAS_UNKNOWN,
+		.top = ARENAS_UNKNOWN,
+		.peak_system = ARENAS_UNKNOWN,
+	};
+
+	ret.cached = sums->transfer + sums->threads;
+	ret.trimmable = sums->free;
+	ret.free_resident = sums->free + sums->central + ret.cached;
+	ret.free = MIN(ret.free_resident + sums->unmapped, sums->heap);
+	ret.free_resident = MIN(ret.free_resident, ret.free);
+	ret.in_use = ret.in_use_resident = sums->heap - ret.free;
+	ret.metadata = ret.metadata_resident = sums->metadata;
+	ret.system = sums->heap + ret.metadata;
+	ret.resident = ret.in_use + ret.free_resident + ret.metadata;
+	return ret;
+}
+
 int tcmalloc_understand(const struct inject_calls *calls, struct arenas *ret)
 {
 	uint64_t a[N_QUESTIONS];
@@ -78,20 +105,14 @@ int tcmalloc_understand(const struct inject_calls *calls, struct arenas *ret)
 	arena = arenas_add(ret);
 	if (!arena)
 		return -ENOMEM;
-	arena->allocator = ARENAS_TCMALLOC;
-	arena->kind = ARENA_MAIN;
-	arena->n_heaps = 1;
-	arena->cached = a[TRANSFER] + a[THREADS];
-	arena->trimmable = a[FREE];
-	arena->free_resident = a[FREE] + a[CENTRAL] + arena->cached;
-	arena->free = MIN(arena->free_resident + a[UNMAPPED], a[HEAP]);
-	arena->free_resident = MIN(arena->free_resident, arena->free);
-	arena->in_use = arena->in_use_resident = a[HEAP] - arena->free;
-	arena->metadata = arena->metadata_resident = find_metadata(text);
-	arena->system = a[HEAP] + arena->metadata;
-	arena->resident = arena->in_use + arena->free_resident + arena->metadata;
-	arena->in_use_blocks = arena->free_blocks = arena->largest_free = ARENAS_UNKNOWN;
-	arena->top = ARENAS_UNKNOWN;
-	arena->peak_system = ARENAS_UNKNOWN;
+	*arena = tcmalloc_arena(&(struct tcmalloc_sums){
+		.heap = a[HEAP],
+		.free = a[FREE],
+		.unmapped = a[UNMAPPED],
+		.central = a[CENTRAL],
+		.transfer = a[TRANSFER],
+		.threads = a[THREADS],
+		.metadata = find_metadata(text),
+	});
 	return 0;
 }

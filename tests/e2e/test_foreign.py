@@ -188,6 +188,75 @@ def test_jemalloc_is_read_as_it_says_itself(memtrace, tmp_path):
     assert {arena["id"]: {name: arena[name] for name in said[0]} for arena in arenas} == said
 
 
+# what tcmalloc says of itself
+SAYS_TCMALLOC = """
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int MallocExtension_GetNumericProperty(const char *name, size_t *value);
+void MallocExtension_GetStats(char *text, int size);
+void MallocExtension_ReleaseToSystem(size_t bytes);
+static const char *const names[] = {"generic.heap_size", "tcmalloc.pageheap_free_bytes", "tcmalloc.pageheap_unmapped_bytes",
+                                    "tcmalloc.central_cache_free_bytes", "tcmalloc.transfer_cache_free_bytes",
+                                    "tcmalloc.thread_cache_free_bytes"};
+static pthread_barrier_t barrier;
+static void *work(void *seed)
+{
+    static __thread void *blocks[8000];
+    unsigned state = (unsigned)(unsigned long)seed;
+    for (int i = 0; i < 8000; i++) {
+        size_t size = rand_r(&state) % (i % 100 ? 3000 : 400000);
+        memset(blocks[i] = malloc(size), 1, size);
+    }
+    for (int i = 0; i < 8000; i++)
+        if (i % 3)
+            free(blocks[i]);
+    pthread_barrier_wait(&barrier);
+    pause();
+    return NULL;
+}
+int main(void)
+{
+    static char out[4096], text[8192];
+    setvbuf(stdout, out, _IOFBF, sizeof(out));
+    pthread_barrier_init(&barrier, NULL, 5);
+    for (unsigned long i = 1; i <= 4; i++)
+        pthread_create(&(pthread_t){0}, NULL, work, (void *)i);
+    pthread_barrier_wait(&barrier);
+    MallocExtension_ReleaseToSystem(4 << 20);
+    MallocExtension_GetStats(text, sizeof(text));
+    char *end = strstr(text, "Bytes in malloc metadata");
+    while (end > text && end[-1] != '\\n')
+        end--;
+    printf("%ld", atol(end + strcspn(end, "0123456789")));
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t value = 0;
+        MallocExtension_GetNumericProperty(names[i], &value);
+        printf(" %zu", value);
+    }
+    puts("\\nready live=0 freed=0");
+    fflush(stdout);
+    return (int)read(0, out, 1);
+}
+"""
+
+
+def test_tcmalloc_is_read_as_it_says_itself(memtrace, tmp_path):
+    """Without a stop, to the byte."""
+    (tmp_path / "says.c").write_text(SAYS_TCMALLOC)
+    subprocess.run(["cc", "-O1", tmp_path / "says.c", "-o", tmp_path / "says", path_of("tcmalloc")], check=True,
+                   timeout=60)
+    with staged([str(tmp_path / "says")]) as stage:
+        arena = arenas_of(memtrace, stage.pid, "--no-stop")[0]
+    metadata, heap, free, unmapped, central, transfer, threads = map(int, stage.said[0].split())
+    assert unmapped and transfer and threads
+    said = {"metadata_bytes": metadata, "system_bytes": heap + metadata, "cached_bytes": transfer + threads,
+            "free_bytes": free + unmapped + central + transfer + threads}
+    assert {name: arena[name] for name in said} == said
+
+
 def test_what_cannot_be_read_of_jemalloc_is_asked(memtrace):
     """The allocator of huge pages has structures of its own."""
     with staged("peak", env={"LD_PRELOAD": path_of("jemalloc"), "MALLOC_CONF": "hpa:true"}) as stage:
@@ -239,7 +308,7 @@ def test_jemalloc_that_is_linked_into_the_program_is_read(memtrace, tmp_path, pr
         assert 'mallctl("arena.4096.purge") in process' in done.stdout
 
 
-def test_tcmalloc_that_is_linked_into_the_program_is_asked(memtrace, tmp_path):
+def test_tcmalloc_that_is_linked_into_the_program_is_read(memtrace, tmp_path):
     archive = os.path.join(FOLDER, "libtcmalloc_minimal.a")
     if not os.path.exists(archive):
         pytest.skip("no static tcmalloc")
