@@ -97,7 +97,7 @@ static _always_inline_ void *recorded_take(size_t size, struct recorded *ret)
 	const struct span *span;
 	void *block;
 
-	if (unlikely(!cache || size - 1 >= SIZECLASS_SHARED_MAX))
+	if (unlikely(!cache || size - 1 >= SIZECLASS_MAX))
 		return NULL;
 	ret->class = sizeclass_of(size);
 	bin = &cache->tagged[ret->class];

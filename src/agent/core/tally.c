@@ -118,6 +118,20 @@ _noinline_ void tally_change_site(struct thread *thread, struct thread_tally *ta
 	tally->is_own = sites_is_own(thread, site);
 }
 
+/* The thread's share of live bytes. It matters again when it is a part of all of them. */
+static void tally_flush_live(struct thread *thread)
+{
+	const int64_t variance =
+		thread->pending_variance ? tally_take(thread->pending_variance) : 0;
+	const int64_t live = tally_take(thread->pending_live);
+	const int64_t peak = thread->pending_peak ? tally_take(thread->pending_peak) : 0;
+
+	if (live || variance || peak)
+		tally_add_live(live, variance, peak);
+	thread->live_limit = MAX(__atomic_load_n(&tally_live, __ATOMIC_RELAXED) >> TALLY_LIVE_SHIFT,
+				 (int64_t)TALLY_LIVE_MIN);
+}
+
 static void tally_flush_header(struct thread *thread)
 {
 	struct sampler_account account = {
@@ -126,19 +140,13 @@ static void tally_flush_header(struct thread *thread)
 		.own_ns = tally_take(thread->pending_own_ns),
 	};
 	uint64_t freed = tally_take(thread->pending_freed);
-	int64_t live = tally_take(thread->pending_live);
-	int64_t variance = tally_take(thread->pending_variance);
-	int64_t peak = tally_take(thread->pending_peak);
 
 	__atomic_store_n(&thread->n_pending, 0, __ATOMIC_RELAXED);
 	if (account.samples)
 		__atomic_fetch_add(&writer.header->samples, account.samples, __ATOMIC_RELAXED);
 	if (freed)
 		__atomic_fetch_add(&writer.header->samples_freed, freed, __ATOMIC_RELAXED);
-	if (live || variance || peak)
-		tally_add_live(live, variance, peak);
-	live = __atomic_load_n(&tally_live, __ATOMIC_RELAXED) >> TALLY_LIVE_SHIFT;
-	thread->live_limit = MAX(live, (int64_t)TALLY_LIVE_MIN);
+	tally_flush_live(thread);
 	sampler_add(&account);
 	tally_write_own_bytes();
 }
@@ -159,16 +167,13 @@ static void tally_settle_own(struct thread *thread)
 
 _noinline_ void tally_flush_due(struct thread *thread)
 {
-	const uint32_t n_pending = thread->n_pending;
-
-	if (n_pending >= TALLY_BATCH) {
+	if (thread->n_pending >= TALLY_BATCH) {
 		tally_settle_own(thread);
 		tally_flush(thread);
 		return;
 	}
-	/* live bytes alone cannot wait; the others go on waiting */
-	tally_flush_header(thread);
-	__atomic_store_n(&thread->n_pending, n_pending, __ATOMIC_RELAXED);
+	/* live bytes alone cannot wait: where blocks are large they matter with each one */
+	tally_flush_live(thread);
 }
 
 /* At wide intervals samples are few, and each is worth much. */

@@ -80,7 +80,8 @@ void *slow_calloc_for(size_t n, size_t size, uintptr_t sp, uintptr_t fp, uintptr
 	void *block = NULL;
 	size_t total;
 
-	if (likely(!__builtin_mul_overflow(n, size, &total)))
+	/* larger ones are better off with fresh pages */
+	if (likely(!__builtin_mul_overflow(n, size, &total) && total <= SIZECLASS_SHARED_MAX))
 		block = slow_record(total, sp, fp, pc);
 	if (unlikely(!block))
 		return slow_calloc_unrecorded(n, size);
