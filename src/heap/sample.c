@@ -17,7 +17,7 @@
 
 /* Who allocates blocks of this size comes by for tidy_visit once in so many, not once in TIDY_BYTES. */
 #define LARGE        65536ul
-#define LARGE_BLOCKS 64ul
+#define LARGE_BLOCKS 256ul
 
 bool sample_count(struct threadcache *cache, size_t size)
 {
