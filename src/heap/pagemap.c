@@ -12,6 +12,11 @@
 #include "heap/central.h"
 #include "heap/os.h"
 
+/*
+ * Bytes of the first page that the classes of pages leave out. Programs that touch each page of large blocks do so at
+ * its beginning mostly: all these lines meet in a few sets of the processor's first cache, and push others out.
+ */
+#define SKIP     1536u
 /* The range grows by an eighth, within these bounds, so that system calls and page tables stay few. */
 #define STEP_MIN (1ul << 20)
 #define STEP_MAX (64ul << 20)
@@ -41,7 +46,7 @@ bool pagemap_init(void)
 	if (!area_init())
 		return false;
 	/* whoever comes second stores the same */
-	heap_published.class_of = (uintptr_t)area_start(AREA_CLASS_OF);
+	heap_published.class_of = (uintptr_t)area_start(AREA_CLASS_OF) + SKIP;
 	heap_published.span_of = (uintptr_t)area_start(AREA_SPAN_OF);
 	heap_published.spans = (uintptr_t)area_start(AREA_SPANS);
 	heap_published.tags = (uintptr_t)area_start(AREA_META);
@@ -55,7 +60,7 @@ static bool extend_tables(size_t size)
 {
 	const size_t n_pages = size >> HEAP_PAGE_SHIFT;
 
-	return area_grow(AREA_CLASS_OF, n_pages) &&
+	return area_grow(AREA_CLASS_OF, SKIP + n_pages) &&
 	       area_grow(AREA_SPAN_OF, n_pages * sizeof(uint32_t)) && span_reserve(n_pages);
 }
 
