@@ -38,6 +38,16 @@ def heed_the_keyboard():
         signal.signal(number, signal.SIG_DFL)
 
 
+def new_settings():
+    """Those of a terminal that nobody has changed yet; the program's own it may have changed as soon as it runs."""
+    ours, theirs = os.openpty()
+    try:
+        return termios.tcgetattr(theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 class Terminal:
     """Runs a command on a screen of columns by rows."""
 
@@ -48,7 +58,7 @@ class Terminal:
         self.process = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment, cwd=cwd,
                                      timeout=10, preexec_fn=heed_the_keyboard)
         self.process.delaybeforesend = None
-        self.settings = termios.tcgetattr(self.process.child_fd)
+        self.settings = new_settings()
 
     def read(self, seconds=0.05):
         """Takes what the program prints until it has been quiet for so long."""
