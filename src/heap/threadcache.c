@@ -243,8 +243,9 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 			  limit - bin->capacity));
 		return true;
 	}
-	/* to a thread that allocates, what it freed before is nearer */
-	if (bin->batch && sizeclass->size <= OUTBOX_SIZE && outbox_put(cache, class, block))
+	/* to a thread that allocates, what it freed before is nearer; nor is there anybody else to find it near */
+	if ((bin->batch || owners_count() == 1) && sizeclass->size <= OUTBOX_SIZE &&
+	    outbox_put(cache, class, block))
 		return false;
 	if (bin->capacity >= sizeclass->batch) {
 		give_batch(bin, class);
