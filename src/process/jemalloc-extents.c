@@ -116,7 +116,7 @@ static int visit_extent(void *tree_)
 	return tree->visit(&tree->extent, tree->userdata);
 }
 
-static const struct pagetree_form form = {"libjemalloc", 12, read_extent, visit_extent};
+static const struct pagetree_form form = {"libjemalloc", 12, 64, read_extent, visit_extent};
 
 int jemalloc_tree_open(const struct space *space, struct jemalloc_tree *tree)
 {

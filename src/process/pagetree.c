@@ -25,10 +25,13 @@ enum {
 	LEAF_BITS = 18,
 	LEAF_SIZE = 8 << LEAF_BITS,
 	ROOT_SIZE = 8 << 17,
-	/* of a candidate */
+	/* of a candidate; a program may have tables of pointers of its own */
 	ENTRIES_TRIED = 64,
-	LEAVES_TRIED = 1 << 16,
+	LEAVES_TRIED = 4096,
+	/* of a tree: more terabytes than a process has */
+	LEAVES_MAX = 4096,
 	TORN_MAX = 4, /* and one in 256 */
+	TORN_TOO_MUCH = 1 << 16,
 };
 
 int pagetree_init(struct pagetree *tree, const struct pagetree_form *form, void *owner,
@@ -84,7 +87,7 @@ static int try_word(uint64_t address, uint64_t word, void *search_)
 	struct pagetree *tree = search->tree;
 	int r;
 
-	if (!IS_ALIGNED(word, 8) || !statics_is_mapped(tree->space->maps, word))
+	if (!IS_ALIGNED(word, tree->form->alignment) || !statics_is_mapped(tree->space->maps, word))
 		return 0;
 	if (++search->n_leaves > LEAVES_TRIED)
 		return -ENOENT;
@@ -114,6 +117,7 @@ struct walk {
 	struct window leaves; /* the tree's window has the root */
 	uint64_t leaf, first; /* where the leaf is, and the first page that it is for */
 	uint64_t end;         /* of the last range */
+	unsigned n_leaves;
 };
 
 static int visit_entry(uint64_t address, uint64_t entry, void *walk_)
@@ -131,8 +135,7 @@ static int visit_entry(uint64_t address, uint64_t entry, void *walk_)
 	if (r == 0 || (r < 0 && r != -EBADMSG))
 		return r;
 	if (r < 0 || range.start != start) {
-		tree->torn++;
-		return 0;
+		return ++tree->torn == TORN_TOO_MUCH ? -EAGAIN : 0;
 	}
 	walk->end = start + range.size;
 	tree->n_ranges++;
@@ -143,6 +146,8 @@ static int visit_leaf(uint64_t address, uint64_t leaf, void *walk_)
 {
 	struct walk *walk = walk_;
 
+	if (++walk->n_leaves > LEAVES_MAX)
+		return -EBADMSG;
 	walk->leaf = leaf;
 	walk->first = (address - walk->tree->root) / sizeof(leaf) << LEAF_BITS;
 	return statics_range(&walk->leaves, leaf, leaf + LEAF_SIZE, visit_entry, walk);

@@ -20,6 +20,7 @@ struct pagetree_range {
 struct pagetree_form {
 	const char *library; /* see statics.h */
 	unsigned page_shift; /* a leaf is for 2^18 pages, the root for 2^17 leaves */
+	unsigned alignment;  /* of leaves */
 	/* 1: the entry leads to a range, of which the owner keeps what it needs. 0: it is empty. -EBADMSG: it leads nowhere. */
 	int (*read)(void *owner, uint64_t entry, struct pagetree_range *ret);
 	/* Of the range that was read last, in order of address; nonzero ends the walk and is returned. */

@@ -61,6 +61,7 @@ struct reader {
 	struct tcmalloc_sums sums;
 	uint32_t sizes[N_CLASSES];
 	uint32_t n_classes;
+	unsigned n_tried;
 	/* addresses */
 	uint64_t sizes_at, central_at, metadata_at, first_cache;
 	/* of the span that was read last */
@@ -118,7 +119,8 @@ static int visit_span(void *reader_)
 	return 0;
 }
 
-static const struct pagetree_form form = {"libtcmalloc", PAGE_SHIFT, read_span, visit_span};
+static const struct pagetree_form form = {"libtcmalloc", PAGE_SHIFT, MEMORY_PAGE_SIZE, read_span,
+					  visit_span};
 
 /* Takes the table of sizes from there, if it is one. */
 static int try_sizes(struct reader *reader, uint64_t address)
@@ -216,12 +218,18 @@ static int try_cache(uint64_t address, uint64_t word, void *reader_)
 {
 	struct reader *reader = reader_;
 	uint64_t bytes;
+	uint32_t size = 0;
 	int r;
 
 	(void)address;
-	if (!IS_ALIGNED(word, 8) || !statics_is_mapped(reader->pages.space->maps, word))
+	if (!IS_ALIGNED(word, 64) || !statics_is_mapped(reader->pages.space->maps, word))
 		return 0;
-	r = check_cache(reader, word, &bytes);
+	if (++reader->n_tried > CACHES_MAX)
+		return -EBADMSG;
+	r = read_at(reader, word + LIST_SIZE + LIST_BLOCK, &size, sizeof(size));
+	if (r == 0 && size != reader->sizes[1])
+		return 0;
+	r = r ?: check_cache(reader, word, &bytes);
 	if (r == -EBADMSG)
 		return 0;
 	if (r < 0 && r != -EAGAIN)
