@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """A core file gets the verdict that the living process had, with the same figures."""
 
+import os
+import resource
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 import leaks
 import smaps
+from cores import need_kernel_cores
 from figures import show
 from stages import assert_near, code, staged
 from test_foreign import path_of
@@ -97,3 +101,21 @@ def test_a_core_tells_of_other_allocators_what_the_process_did(tmp_path, name, a
     for promised, said in zip(same_but_for(alive, pid), same_but_for(dead, pid)):
         if promised:
             assert_near(promised, said, 0.01)
+
+
+@pytest.mark.parametrize("allocator", ["jemalloc", "tcmalloc"])
+def test_a_core_by_the_kernel_tells_of_other_allocators(tmp_path, allocator):
+    need_kernel_cores()
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        with staged("slabs", folder=tmp_path, env={"LD_PRELOAD": path_of(allocator)}) as stage:
+            alive = stage.report()
+            os.kill(stage.pid, signal.SIGABRT)
+            stage.process.wait(timeout=60)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    [core] = tmp_path.glob("core*")
+    dead = leaks.report(str(core))
+    assert code(dead) == code(alive) == "fragmentation"
+    assert_same_sums(alive, dead)
