@@ -2,7 +2,9 @@
 /*
  * map.c: a hash map with 64-bit keys and values, and a pool of strings.
  *
- * The map is open addressing with linear probing in a table of a power of two, at most 3/4 full.
+ * The map is open addressing with linear probing in a table of a power of two, at most 3/4 full. A key of 0
+ * is a free entry, so that an entry is 16 bytes and none is in two lines of the cache; the value of the key 0
+ * stands behind the table.
  * Removal moves later entries of the same run back instead of leaving tombstones, so that a lookup
  * never walks over what is gone.
  *
@@ -53,14 +55,21 @@ static struct map_entry *probe(struct map_entry *entries, size_t capacity, uint6
 {
 	size_t i = mix(key) & (capacity - 1);
 
-	while (entries[i].used && entries[i].key != key)
+	if (!key)
+		return &entries[capacity];
+	while (entries[i].key && entries[i].key != key)
 		i = (i + 1) & (capacity - 1);
 	return &entries[i];
 }
 
+static bool is_used(const struct map *map, const struct map_entry *entry)
+{
+	return entry->key || (map->has_zero && entry == &map->entries[map->capacity]);
+}
+
 static int map_resize(struct map *map, size_t capacity)
 {
-	struct map_entry *entries = calloc(capacity, sizeof(*entries));
+	struct map_entry *entries = calloc(capacity + 1, sizeof(*entries));
 
 	if (!entries)
 		return -ENOMEM;
@@ -90,7 +99,7 @@ uint64_t *map_find(const struct map *map, uint64_t key)
 	if (!map->capacity)
 		return NULL;
 	entry = probe(map->entries, map->capacity, key);
-	return entry->used ? &entry->value : NULL;
+	return is_used(map, entry) ? &entry->value : NULL;
 }
 
 uint64_t map_get(const struct map *map, uint64_t key, uint64_t or_else)
@@ -107,24 +116,26 @@ void *map_get_ptr(const struct map *map, uint64_t key)
 
 int map_add(struct map *map, uint64_t key, uint64_t value, uint64_t **ret_place)
 {
-	uint64_t *place = map_find(map, key);
-	struct map_entry *entry;
-	int r;
+	const size_t capacity = map->capacity;
+	struct map_entry *entry = NULL;
+	int r = 0;
 
-	if (!place) {
+	if (capacity > 0)
+		entry = probe(map->entries, capacity, key);
+	if (!entry || !is_used(map, entry)) {
 		r = map_reserve(map, 1);
 		if (r < 0)
 			return r;
-		entry = probe(map->entries, map->capacity, key);
-		*entry = (struct map_entry){.key = key, .value = value, .used = true};
+		if (map->capacity != capacity)
+			entry = probe(map->entries, map->capacity, key);
+		*entry = (struct map_entry){.key = key, .value = value};
+		map->has_zero |= !key;
 		map->n_entries++;
-		if (ret_place)
-			*ret_place = &entry->value;
-		return 1;
+		r = 1;
 	}
 	if (ret_place)
-		*ret_place = place;
-	return 0;
+		*ret_place = &entry->value;
+	return r;
 }
 
 int map_set(struct map *map, uint64_t key, uint64_t value)
@@ -139,26 +150,36 @@ int map_set(struct map *map, uint64_t key, uint64_t value)
 	return 0;
 }
 
-bool map_remove(struct map *map, uint64_t key)
+/* Moves entries back over the one that is taken out. */
+static void close_hole(struct map *map, size_t hole)
 {
-	size_t mask = map->capacity - 1, hole, i, home;
-	struct map_entry *entry;
+	const size_t mask = map->capacity - 1;
 
-	if (!map->capacity)
-		return false;
-	entry = probe(map->entries, map->capacity, key);
-	if (!entry->used)
-		return false;
-	hole = (size_t)(entry - map->entries);
-	for (i = (hole + 1) & mask; map->entries[i].used; i = (i + 1) & mask) {
-		home = mix(map->entries[i].key) & mask;
+	for (size_t i = (hole + 1) & mask; map->entries[i].key; i = (i + 1) & mask) {
+		size_t home = mix(map->entries[i].key) & mask;
+
 		/* it may move back if its home is not between the hole and itself */
 		if (((i - home) & mask) < ((i - hole) & mask))
 			continue;
 		map->entries[hole] = map->entries[i];
 		hole = i;
 	}
-	map->entries[hole].used = false;
+	map->entries[hole].key = 0;
+}
+
+bool map_remove(struct map *map, uint64_t key)
+{
+	struct map_entry *entry;
+
+	if (!map->capacity)
+		return false;
+	entry = probe(map->entries, map->capacity, key);
+	if (!is_used(map, entry))
+		return false;
+	if (key)
+		close_hole(map, (size_t)(entry - map->entries));
+	else
+		map->has_zero = false;
 	map->n_entries--;
 	return true;
 }

@@ -13,16 +13,16 @@
 #include "base/cleanup.h"
 
 struct map_entry {
-	uint64_t key;
+	uint64_t key;   /* 0: free */
 	uint64_t value; /* a pointer through (uintptr_t) */
-	bool used;
 };
 
 /* Zeroed is empty and holds no memory. Any key is fine, 0 too. */
 struct map {
-	struct map_entry *entries; /* open addressing */
+	struct map_entry *entries; /* open addressing; one more, behind capacity, for key 0 */
 	size_t capacity;           /* power of two, or 0 */
 	size_t n_entries;          /* used ones; at most 3/4 of capacity */
+	bool has_zero;             /* whether key 0 is there */
 };
 
 void map_deinit(struct map *map);
@@ -47,11 +47,11 @@ bool map_remove(struct map *map, uint64_t key);
 int map_reserve(struct map *map, size_t n);
 
 /* Entries in no order; the map must not change meanwhile. */
-#define map_for_each(entry, map)                                              \
-	for (struct map_entry * (entry) = (map)->entries;                     \
-	     (size_t)((entry) - (map)->entries) < (map)->capacity; (entry)++) \
-		if (!(entry)->used)                                           \
-			continue;                                             \
+#define map_for_each(entry, map)                                                                \
+	for (struct map_entry * (entry) = (map)->entries;                                       \
+	     (size_t)((entry) - (map)->entries) < (map)->capacity + (map)->has_zero; (entry)++) \
+		if (!(entry)->key && (size_t)((entry) - (map)->entries) < (map)->capacity)      \
+			continue;                                                               \
 		else
 
 /* A good mix of 64 bits, for whoever hashes something into a map. */
