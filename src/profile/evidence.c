@@ -7,6 +7,7 @@
 #include "profile/evidence.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "profile/ages.h"
@@ -16,6 +17,14 @@
 /* Less is not worth a verdict, whatever its share. */
 static const uint64_t MATERIAL_BYTES = 16 << 20;
 static const double MATERIAL_SHARE = 0.2; /* of what is resident */
+/* Watched for less, or less growth of RSS, is that of any program at work. */
+static const double GREW_S = 5, GREW_BYTES = 1 << 20, GREW_SHARE = 0.02;
+/* Of what it got a place freed less. */
+static const double NOTHING_FREED = 0.02;
+/* Of the time that it was watched: for so much blocks came, the last of them so long ago. */
+static const double SUSPECT_TIME = 0.3, SUSPECT_SINCE = 0.5;
+/* Fewer samples may be chance. */
+static const uint64_t SUSPECT_SAMPLES = 3;
 /* An arena that keeps less free memory is not worth a word. */
 static const uint64_t KEEPING_BYTES = 1 << 20;
 
@@ -24,6 +33,26 @@ bool evidence_is_material(const struct evidence *evidence, uint64_t bytes)
 	return bytes >= MATERIAL_BYTES && bytes != PROFILE_UNKNOWN &&
 	       (evidence->rss == PROFILE_UNKNOWN ||
 		(double)bytes >= MATERIAL_SHARE * (double)evidence->rss);
+}
+
+/* Of a process that has ended: what was resident when it was last looked at. */
+static uint64_t last_rss(const struct evidence *evidence)
+{
+	const struct profile *profile = evidence->profile;
+	uint64_t rss = evidence->rss;
+
+	for (size_t i = profile->n_moments; rss == PROFILE_UNKNOWN && i > 0; i--)
+		rss = profile->moments[i - 1].rss;
+	return rss;
+}
+
+bool evidence_rss_grew(const struct evidence *evidence)
+{
+	const struct growth *growth = &evidence->rss_growth;
+	const double bytes = growth->low * evidence->course_s / 2;
+
+	return evidence->course_s >= GREW_S && growth_is_certain(growth) && bytes >= GREW_BYTES &&
+	       bytes >= GREW_SHARE * (double)last_rss(evidence);
 }
 
 uint64_t evidence_owned(const struct evidence *evidence, enum ledger_owner owner)
@@ -152,11 +181,36 @@ static void add_gathering(struct evidence *evidence, const struct profile_site *
 	add_place(&evidence->managed, site);
 }
 
+/*
+ * RSS grows for certain. Whether this place can be why, though its samples are too few to be seen growing:
+ * nothing of it was freed, it came over time and up to lately, and it is no less than what RSS grew by.
+ */
+static bool is_suspect(const struct evidence *evidence, const struct profile_site *site)
+{
+	const struct growth *rss = &evidence->rss_growth;
+
+	return site->kind == MT_SITE_MALLOC && profile_site_is_counted(site) &&
+	       site->n_samples >= SUSPECT_SAMPLES && site->oldest_age_s >= 0 &&
+	       (double)site->freed_bytes <= NOTHING_FREED * (double)site->allocated_bytes &&
+	       site->oldest_age_s - site->youngest_age_s >= SUSPECT_TIME * evidence->watched_s &&
+	       site->youngest_age_s <= SUSPECT_SINCE * evidence->watched_s &&
+	       (double)site->live_bytes >= rss->low * evidence->course_s / 2 &&
+	       (isnan(site->growth) || site->growth_high >= rss->per_s / 2);
+}
+
+static void add_suspect(struct evidence *evidence, const struct profile_site *site)
+{
+	if (!evidence->suspect)
+		evidence->suspect = site;
+	add_place(&evidence->gathering, site);
+}
+
 static int gather_places(struct evidence *evidence)
 {
 	const struct profile *profile = evidence->profile;
 	_cleanup_free_ enum ages_kind *kinds = ages_judge(profile);
 	_cleanup_free_ enum ledger_owner *owners = kinds ? find_owners(evidence, kinds) : NULL;
+	const bool grew = evidence_rss_grew(evidence);
 
 	if (!owners)
 		return -ENOMEM;
@@ -168,6 +222,8 @@ static int gather_places(struct evidence *evidence)
 			add_gathering(evidence, site, owners[i]);
 		else if (kinds[i] == AGES_BOUNDED)
 			add_place(&evidence->bounded, site);
+		else if (grew && is_suspect(evidence, site))
+			add_suspect(evidence, site);
 	}
 	return 0;
 }

@@ -52,8 +52,13 @@ struct evidence {
 	double watched_s;        /* the part of it that the agent saw; all of it without one */
 	uint64_t rss, vsz, live; /* bytes; live: blocks of malloc, from the agent or the arenas */
 	struct evidence_heap heap;
-	/* agent: places whose blocks gather all through the run, and places that turn over */
+	/*
+	 * agent: places whose blocks gather all through the run, or that can be why RSS grows; and places
+	 * that turn over
+	 */
 	struct evidence_places gathering, bounded;
+	/* the heaviest of gathering that is there for the growth of RSS alone, or NULL */
+	const struct profile_site *suspect;
 	/* mappings that gather and are a runtime's, which manages them by itself; whose most of them are */
 	struct evidence_places managed;
 	enum ledger_owner manager;
@@ -69,6 +74,9 @@ int evidence_gather(const struct profile *profile, const struct ledger *ledger,
 
 /* Whether so many bytes are worth a verdict in a process of that RSS. */
 bool evidence_is_material(const struct evidence *evidence, uint64_t bytes);
+
+/* Whether what is resident grew for certain, and by more than any program at work does. */
+bool evidence_rss_grew(const struct evidence *evidence);
 
 /* What an owner has resident; 0 if there is no ledger. */
 uint64_t evidence_owned(const struct evidence *evidence, enum ledger_owner owner);

@@ -30,6 +30,14 @@ static bool was_seen_growing(const struct profile_site *site)
 	return !isnan(site->growth) && site->growth_low > 0;
 }
 
+/* Bytes a second: as it was seen; else blocks came evenly from the oldest one up to now. */
+static double rate_of(const struct profile_site *site)
+{
+	if (was_seen_growing(site))
+		return site->growth;
+	return site->oldest_age_s > 0 ? (double)site->live_bytes / site->oldest_age_s : 0;
+}
+
 /* Whether what is resident grows, and at least half of that by places that gather. */
 static bool is_what_grows(const struct evidence *evidence)
 {
@@ -37,9 +45,8 @@ static bool is_what_grows(const struct evidence *evidence)
 	double per_s = 0;
 
 	for (size_t i = 0; i < MIN(places->n, (size_t)EVIDENCE_HEAVIEST); i++)
-		if (was_seen_growing(places->heaviest[i]))
-			per_s += places->heaviest[i]->growth;
-	return verdict_rss_grew(evidence) && per_s >= evidence->rss_growth.per_s / 2;
+		per_s += rate_of(places->heaviest[i]);
+	return evidence_rss_grew(evidence) && per_s >= evidence->rss_growth.per_s / 2;
 }
 
 /* What grows is more trouble than what is large and stands still. */
@@ -127,26 +134,27 @@ static const char *rate(double per_s, bool slow, char buffer[static UNITS_MAX])
 	return units_format_bytes(estimate_round(slow ? per_s * 3600 : per_s), buffer);
 }
 
-/* As it was seen; else blocks came evenly from the oldest one up to now: that is a rate. */
+/* Its own growth, if that was seen; else that of RSS, which it explains, if that was; else what its ages say. */
 static int say_growth(const struct evidence *evidence, const struct profile_site *site,
 		      struct verdict *verdict)
 {
-	const bool seen = was_seen_growing(site);
-	double per_s = site->oldest_age_s > 0 ? (double)site->live_bytes / site->oldest_age_s : 0;
+	const double per_s = rate_of(site), rss_per_s = evidence->rss_growth.per_s;
+	const bool slow = per_s < SLOW_GROWTH;
 	char bytes[UNITS_MAX], low[UNITS_MAX], high[UNITS_MAX], watched[UNITS_MAX];
 
-	if (seen)
-		per_s = site->growth;
-	const bool slow = per_s < SLOW_GROWTH;
-
 	rate(per_s, slow, bytes);
-	if (seen) {
-		units_format_duration(evidence->course_s, watched);
+	units_format_duration(evidence->course_s, watched);
+	if (was_seen_growing(site))
 		return verdict_say(
 			verdict, "in the %s that it was watched it grew by %s each %s (%s to %s)",
 			watched, bytes, slow ? "hour" : "second", rate(site->growth_low, slow, low),
 			rate(site->growth_high, slow, high));
-	}
+	if (evidence_rss_grew(evidence) && per_s >= rss_per_s / 2)
+		return verdict_say(
+			verdict,
+			"RSS grew by %s each second in the later half of the %s that it was "
+			"watched: this place can be why",
+			units_format_bytes(estimate_round(rss_per_s), bytes), watched);
 	if (!evidence->running || per_s <= 0)
 		return 0;
 	return verdict_say(verdict, "that is %s more each %s, and goes on", bytes,
@@ -195,7 +203,8 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 	verdict->confidence = 0.5 + 0.2 * nothing_freed + 0.1 * (worst->n_samples >= 10) +
 			      0.1 * (evidence->watched_s >= LONG_LIFE_S) +
 			      0.1 * was_seen_growing(worst) - 0.2 * (worst->kind == MT_SITE_PAGES) -
-			      0.2 * (evidence->watched_s < SHORT_LIFE_S);
+			      0.2 * (evidence->watched_s < SHORT_LIFE_S) -
+			      0.2 * (worst == evidence->suspect);
 	if (worst->kind == MT_SITE_MMAP && evidence_is_material(evidence, worst->live_bytes))
 		verdict->confidence = MAX(verdict->confidence, NOT_MALLOCS);
 	verdict->confidence = MIN(verdict->confidence, MOST_SURE);
@@ -248,7 +257,7 @@ static int judge_cache(const struct evidence *evidence, struct verdict *verdict)
 	r = verdict_advise(verdict, place->live_bytes / 2,
 			   "if it is too much, bound what %s allocates to half of its %s",
 			   strbuf_text(&name), bytes);
-	if (r < 0 || !verdict_rss_grew(evidence))
+	if (r < 0 || !evidence_rss_grew(evidence))
 		return r;
 	/* what stands still is not what grows: a leak may be beside it that is too small for the samples */
 	verdict->confidence = 0.5;

@@ -23,8 +23,6 @@ static const uint64_t ARENA_RESERVATION = 64 << 20;
 static const uint64_t MUCH_MAPPED = 1 << 20;
 /* Of what is live: less growth is none. */
 static const double STANDING_SHARE = 0.05;
-/* Less growth of RSS is that of any program at work. */
-static const double GREW_BYTES = 1 << 20, GREW_SHARE = 0.02;
 /* Live blocks that are this part of RSS are what RSS is about. */
 static const double MOSTLY = 0.5;
 /* A place that gathered: so many blocks, for this part of the time; of what it got it freed less. */
@@ -69,26 +67,6 @@ static bool stood_still(const struct evidence *evidence)
 	return evidence->course_s >= SHORT_LIFE_S && !isnan(growth->per_s) &&
 	       growth->high * evidence->course_s / 2 < little &&
 	       evidence->profile->heap.live_stderr < little;
-}
-
-/* Of a process that has ended: what was resident when it was last looked at. */
-static uint64_t last_rss(const struct evidence *evidence)
-{
-	const struct profile *profile = evidence->profile;
-	uint64_t rss = evidence->rss;
-
-	for (size_t i = profile->n_moments; rss == PROFILE_UNKNOWN && i > 0; i--)
-		rss = profile->moments[i - 1].rss;
-	return rss;
-}
-
-bool verdict_rss_grew(const struct evidence *evidence)
-{
-	const struct growth *growth = &evidence->rss_growth;
-	const double bytes = growth->low * evidence->course_s / 2;
-
-	return evidence->course_s >= SHORT_LIFE_S / 2 && growth_is_certain(growth) &&
-	       bytes >= GREW_BYTES && bytes >= GREW_SHARE * (double)last_rss(evidence);
 }
 
 int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict)
@@ -184,7 +162,7 @@ static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
 		verdict_plural(evidence->n_live_sites), heap->live_blocks == 1 ? "was" : "were");
 	if (r >= 0)
 		r = say_unmapped(evidence, verdict);
-	return r < 0 || !verdict_rss_grew(evidence) ? r : verdict_say_growing(evidence, verdict);
+	return r < 0 || !evidence_rss_grew(evidence) ? r : verdict_say_growing(evidence, verdict);
 }
 
 static int judge_small(const struct evidence *evidence, struct verdict *verdict)
@@ -261,7 +239,7 @@ static int judge_watched(const struct evidence *evidence, struct verdict *verdic
 				   "it was watched for %s: too short to tell set-up from a leak",
 				   life);
 	/* RSS grows and no rule says by what: nobody is called healthy for that */
-	if (verdict_rss_grew(evidence))
+	if (evidence_rss_grew(evidence))
 		return verdict_say_growing(evidence, verdict);
 	verdict->code = VERDICT_HEALTHY;
 	verdict->confidence = stood_still(evidence) ? 0.7 : 0.5;

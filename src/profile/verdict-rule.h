@@ -32,9 +32,7 @@ int verdict_say(struct verdict *verdict, const char *format, ...) _printf_(2, 3)
 int verdict_advise(struct verdict *verdict, uint64_t expected_bytes, const char *format, ...)
 	_printf_(3, 4);
 
-/* Whether what is resident grew for certain, and by more than stands still is said of. */
-bool verdict_rss_grew(const struct evidence *evidence);
-/* That it did, that no recorded place explains it, and how to find out. 0 or -ENOMEM. */
+/* That what is resident grew (evidence_rss_grew), that no recorded place explains it, and how to find out. 0 or -ENOMEM. */
 int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict);
 
 /* Of a Java machine that has the option: to trim now and then by itself. 0 or -ENOMEM. */

@@ -353,6 +353,42 @@ static void growth_is_told_of_what_has_ended_too(void **state)
 	profile_free(profile);
 }
 
+/* Five samples, none of them of the last quarter: too few to be seen growing; but RSS grows, and nothing was freed. */
+static void the_one_place_that_can_be_why_rss_grows_is_named(void **state)
+{
+	struct profile *profile = make_even(100, 5, 2 << 20, 30, 95);
+	struct profile_site *site = &profile->sites[0];
+	struct verdict verdict;
+
+	watch(profile, 100, NAN, NAN, NAN);
+	let_rss_grow(profile, 8 << 20);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_LEAK);
+	assert_true(verdict.confidence < 0.65);
+	assert_non_null(strstr(verdict.because[2], "RSS grew by 81.9 KiB each second"));
+	assert_non_null(strstr(verdict.because[2], "this place can be why"));
+	verdict_deinit(&verdict);
+	/* not where it freed some, where nothing came lately, or where it holds less than RSS grew by */
+	site->freed_bytes = 1 << 20;
+	site->allocated_bytes += 1 << 20;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	verdict_deinit(&verdict);
+	site->freed_bytes = 0;
+	let_rss_grow(profile, 80 << 20);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	verdict_deinit(&verdict);
+	let_rss_grow(profile, 8 << 20);
+	for (size_t i = 0; i < profile->n_blocks; i++)
+		profile->blocks[i].age_s = 60 + (double)i;
+	set_ages(profile);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 /* A program that has ended, whose mappings stayed: not a word of malloc alone, and not healthy for it. */
 static void mappings_that_stayed_are_told_at_the_end(void **state)
 {
@@ -513,6 +549,7 @@ int main(void)
 		cmocka_unit_test(what_was_seen_to_stand_still_is_no_leak),
 		cmocka_unit_test(a_cache_does_not_hide_that_something_else_grows),
 		cmocka_unit_test(growth_is_told_of_what_has_ended_too),
+		cmocka_unit_test(the_one_place_that_can_be_why_rss_grows_is_named),
 		cmocka_unit_test(mappings_that_stayed_are_told_at_the_end),
 		cmocka_unit_test(growth_of_which_nobody_knows_the_place_is_not_called_healthy),
 		cmocka_unit_test(growth_that_was_seen_makes_surer_and_is_told),
