@@ -6,6 +6,7 @@ the recorder does, and what it recalls has to be what unwinding finds.
 """
 
 import glob
+import json
 import os
 import subprocess
 
@@ -109,3 +110,16 @@ def test_program_with_gaps_between_its_segments(tmp_path):
 def test_stacks_that_are_left_in_every_way(tmp_path, kind):
     # libunwind does not see where a coroutine begins
     count([os.path.join(leaks.BUILD, "tests", "victims", kind)], tmp_path, 3, 1000)
+
+
+def test_what_the_loader_sets_up_has_whole_stacks(tmp_path):
+    """The loader's first lines, from which it calls constructors of libraries, have no tables: there the stack ends."""
+    program = tmp_path / "empty"
+    subprocess.run(["g++", "-x", "c++", "-", "-o", program], input="#include <iostream>\nint main() { std::cout << 1; }", text=True, check=True)
+    session = tmp_path / "empty.memtrace"
+    subprocess.run([leaks.MEMTRACE, "run", "--quiet", "--sample=all", "-o", session, program], check=True)
+    report = json.loads(subprocess.run([leaks.MEMTRACE, "report", "--format=json", session], capture_output=True,
+                                       text=True, check=True).stdout)
+    # libstdc++'s memory for exceptions without memory
+    assert [site for site in report["sites"] if site["live_bytes"] > 70000]
+    assert not [site for site in report["sites"] if site["truncated"]]

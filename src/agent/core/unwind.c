@@ -163,10 +163,17 @@ static _noinline_ enum outcome step_tables(struct walk *w, uint32_t index)
 	return walk_enter_caller(w, sp, true, row.is_signal);
 }
 
-static enum outcome step_frame_pointer(struct walk *w)
+/*
+ * A frame pointer of zero marks the outermost frame, as the ABI has it: so the kernel starts a program, and the
+ * loader's first lines, from which libraries are set up, are without tables. Code that was made at run time
+ * may have anything in that register.
+ */
+static enum outcome step_frame_pointer(struct walk *w, bool is_of_module)
 {
 	uint64_t sp = w->regs.value[UNWIND_SP], fp = w->regs.value[UNWIND_FP];
 
+	if (is_of_module && fp == 0 && (w->regs.valid & UNWIND_BIT(UNWIND_FP)))
+		return WALK_END;
 	if (!(w->regs.valid & UNWIND_BIT(UNWIND_FP)) || fp < sp ||
 	    !unwind_memory_read(&w->memory, fp, &w->regs.value[UNWIND_FP]) ||
 	    !unwind_memory_read(&w->memory, fp + 8, &w->regs.value[UNWIND_PC]))
@@ -220,7 +227,7 @@ static _noinline_ enum outcome step(struct walk *w, struct rule rule)
 	case RULE_END:
 		return WALK_END;
 	case RULE_FRAME_POINTER:
-		return step_frame_pointer(w);
+		return step_frame_pointer(w, rule.module != MT_MODULE_NONE);
 	case RULE_SIGNAL:
 		return step_signal(w);
 	case RULE_COMPLEX:
