@@ -23,6 +23,7 @@
 
 #define _always_inline_ inline __attribute__((always_inline))
 #define _noinline_      __attribute__((noinline))
+#define _hot_           __attribute__((hot)) /* apart from the code of its file, with others of the kind */
 #define _hidden_        __attribute__((visibility("hidden")))
 #define _export_        __attribute__((visibility("default")))
 #define _unused_        __attribute__((unused))

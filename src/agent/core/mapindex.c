@@ -343,7 +343,7 @@ bool mapindex_is_valid(const struct mapindex *index)
 	return n_linked + n_free + 1 == index->n_used;
 }
 
-uint64_t mapindex_own_bytes(const struct mapindex *index)
+_hot_ uint64_t mapindex_own_bytes(const struct mapindex *index)
 {
 	return (uint64_t)index->n_used * sizeof(struct mapindex_node);
 }

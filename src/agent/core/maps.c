@@ -277,7 +277,7 @@ bool maps_after_fork(void)
 	return true;
 }
 
-uint64_t maps_own_bytes(void)
+_hot_ uint64_t maps_own_bytes(void)
 {
 	return mapindex_own_bytes(&maps_index);
 }

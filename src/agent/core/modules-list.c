@@ -46,7 +46,7 @@ void known_init(void)
 	}
 }
 
-uint64_t known_own_bytes(void)
+_hot_ uint64_t known_own_bytes(void)
 {
 	uint64_t n = __atomic_load_n(&list.next, __ATOMIC_RELAXED);
 	uint64_t paths = __atomic_load_n(&list.paths_used, __ATOMIC_RELAXED);

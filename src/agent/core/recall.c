@@ -81,7 +81,7 @@ void recall_forget(struct recall *recall)
 	recall->note = 0;
 }
 
-uint64_t recall_own_bytes(void)
+_hot_ uint64_t recall_own_bytes(void)
 {
 	return __atomic_load_n(&recall_bytes, __ATOMIC_RELAXED);
 }

@@ -5,7 +5,11 @@
  * While everything is recorded, most stacks are new: rules for their frames are looked up in the unwinding
  * tables of libc, which nobody else reads, and the kernel maps 16 pages for each that is touched. In a small
  * program that is a tenth of what is resident. Afterwards most rules are known, and what is wanted
- * again costs a minor page fault.
+ * again costs a minor page fault. The same goes for the recorder's own code and tables that were needed to
+ * begin, or are where everything is recorded.
+ *
+ * The kernel maps around a fault what is of the same mapping. MADV_RANDOM makes a mapping of its own of what is
+ * given back, so that it does not come back with its neighbours.
  *
  * MADV_DONTNEED loses what was written to a page. So the ranges are parts of libraries that are never
  * unloaded, in segments that may not be written to, of libraries without relocations there; and the kernel is
@@ -13,7 +17,7 @@
  * fork-guard.h has it, so a kernel that does not know it has no recording. Where memory stands in place of the
  * file (a program that was unpacked or checkpointed) it is left alone.
  *
- * Context: any thread, inside malloc, signal handlers. Two system calls for each range, once.
+ * Context: any thread, inside malloc, signal handlers. Three system calls for each range, once.
  */
 #include "agent/core/shed.h"
 
@@ -37,10 +41,14 @@ static void shed_range(void *start, size_t size)
 {
 	int r = sys_madvise(start, size, SYS_MADV_WIPEONFORK);
 
-	if (r == -SYS_EINVAL)
-		sys_madvise(start, size, SYS_MADV_DONTNEED);
-	else if (r == 0)
+	if (r == 0) {
 		sys_madvise(start, size, SYS_MADV_KEEPONFORK);
+		return;
+	}
+	if (r != -SYS_EINVAL)
+		return;
+	sys_madvise(start, size, SYS_MADV_RANDOM);
+	sys_madvise(start, size, SYS_MADV_DONTNEED);
 }
 
 void shed_pages(void)

@@ -40,6 +40,9 @@ enum boot_mode boot_mode;
 struct config boot_config;
 struct boot_range boot_own_code, boot_backend_code;
 
+/* Around the code of what is seldom run: seldom-begin.S, and the order in meson.build. */
+extern const char seldom_begin[] _hidden_, seldom_end[] _hidden_;
+
 static const struct link_map *self;
 static bool config_is_valid;
 
@@ -83,7 +86,7 @@ static enum boot_mode decide(void)
 struct modules_seen {
 	uint64_t adds, subs;
 	const struct link_map *backend, *libc;
-	struct core_range tables; /* of libc, from its .eh_frame_hdr on */
+	struct core_range libc_tables, own_tables; /* for unwinding */
 };
 
 static void code_range(const struct dl_phdr_info *info, struct boot_range *ret)
@@ -127,7 +130,9 @@ static int see_module(struct dl_phdr_info *info, size_t size, void *data)
 	seen->adds = info->dlpi_adds;
 	seen->subs = info->dlpi_subs;
 	if (seen->libc && info->dlpi_addr == seen->libc->l_addr)
-		tables_range(info, &seen->tables);
+		tables_range(info, &seen->libc_tables);
+	if (self && info->dlpi_addr == self->l_addr)
+		tables_range(info, &seen->own_tables);
 	if (self && info->dlpi_addr == self->l_addr)
 		code_range(info, &boot_own_code);
 	else if (seen->backend && info->dlpi_addr == seen->backend->l_addr)
@@ -177,7 +182,9 @@ static int start_core(void)
 	core.main_stack_end = info.stack_end;
 	core.text_start = boot_own_code.start;
 	core.text_end = boot_own_code.end;
-	core.seldom[0] = seen.tables;
+	core.seldom[0] = seen.libc_tables;
+	core.seldom[1] = seen.own_tables;
+	core.seldom[2] = (struct core_range){(uintptr_t)seldom_begin, (uintptr_t)seldom_end};
 	core.allocator = backend.kind;
 	if (boot_mode == BOOT_FAST) {
 		core.allocator = MT_ALLOCATOR_FAST;
