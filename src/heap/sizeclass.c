@@ -30,7 +30,7 @@
 			: (bytes) <= SIZECLASS_SHARED_MAX ? 4 : 2,                                 \
 	},
 #define TAGGED_PAGES(bytes, pages)                                                                 \
-	((bytes) <= 256 ? 1 : (bytes) > 1024 || (pages) < 2 ? (pages) : 2)
+	((bytes) <= 512 ? 1 : (bytes) > 1024 || (pages) < 2 ? (pages) : 2)
 #define TAGGED(bytes, pages) PLAIN(bytes, TAGGED_PAGES(bytes, pages))
 
 #define CLASSES(CLASS) \
