@@ -36,7 +36,7 @@ static unsigned tagged_batch(unsigned class)
 	const unsigned most =
 		MIN((unsigned)sizeclass->batch, MAX(TAGGED_LIST_BYTES / sizeclass->size, 1u));
 
-	return MIN(most, threadcache_part(class + SIZECLASS_TAGGED, TAGGED_SHARE));
+	return threadcache_part(class + SIZECLASS_TAGGED, TAGGED_SHARE, most);
 }
 
 static uint32_t *tagged_find(unsigned class, const void *block)

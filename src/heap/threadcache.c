@@ -141,16 +141,28 @@ uint64_t threadcache_share(void)
 {
 	const uint32_t n = owners_count();
 
-	return MAX(MIN(CACHES_MAX / n, CACHE_MAX), CACHE_MIN);
+	return n <= CACHES_MAX / CACHE_MAX ? CACHE_MAX : MAX(CACHES_MAX / n, CACHE_MIN);
 }
 
-unsigned threadcache_part(unsigned class, unsigned fraction)
+/* What a list's first refill asks for. */
+static unsigned first_blocks(const struct sizeclass *sizeclass)
 {
-	const uint64_t n_blocks = __atomic_load_n(&central_table[class].n_blocks, __ATOMIC_RELAXED);
-	const uint32_t n = owners_count();
-	const unsigned least = MAX(FIRST_BYTES / sizeclass_get(sizeclass_plain(class))->size, 1u);
+	return MAX(sizeclass_index(sizeclass, FIRST_BYTES), 1u);
+}
 
-	return (unsigned)MAX(n_blocks / (fraction * n), least);
+unsigned threadcache_part(unsigned class, unsigned fraction, unsigned most)
+{
+	const unsigned least = first_blocks(sizeclass_get(sizeclass_plain(class)));
+	uint64_t n_blocks, n_parts;
+
+	if (most <= least)
+		return most;
+	n_blocks = __atomic_load_n(&central_table[class].n_blocks, __ATOMIC_RELAXED);
+	n_parts = (uint64_t)fraction * owners_count();
+	/* mostly there is plenty, and nothing has to be divided */
+	if (most * n_parts <= n_blocks)
+		return most;
+	return (unsigned)MAX(n_blocks / n_parts, least);
 }
 
 /* Room for so many blocks more. */
@@ -167,7 +179,7 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	struct threadcache_bin *bin = &cache->bins[class];
-	unsigned want = MAX(bin->batch * 2u, MAX(FIRST_BYTES / sizeclass->size, 1u));
+	unsigned want = MAX(bin->batch * 2u, first_blocks(sizeclass));
 	void *block = bin->head;
 	unsigned n;
 
@@ -179,7 +191,7 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	visit(cache, class);
 	outbox_flush(cache, class);
 	/* what threads hold and do not use stays a fraction of what there is of the class */
-	want = MIN(want, MIN(threadcache_part(class, SHARE), sizeclass->batch));
+	want = threadcache_part(class, SHARE, MIN(want, sizeclass->batch));
 	n = central_take(class, want, &block);
 	if (!n)
 		return NULL;
@@ -224,7 +236,7 @@ static unsigned longest(const struct threadcache_bin *bin, unsigned class)
 	/* most lists never come to be so long that it has to be asked */
 	if (bin->capacity < least || owners_count() == 1)
 		return most;
-	return MIN(most, MAX(threadcache_part(class, HELD), least));
+	return MAX(threadcache_part(class, HELD, most), least);
 }
 
 /* Makes room in a full list. False if the block has found its way already. */
@@ -239,8 +251,7 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 	outbox_flush(cache, class);
 	if (bin->capacity < limit && cache->capacity_bytes < threadcache_share()) {
 		widen(cache, class,
-		      MIN(MAX(bin->capacity, MAX(FIRST_BYTES / sizeclass->size, 1u)),
-			  limit - bin->capacity));
+		      MIN(MAX(bin->capacity, first_blocks(sizeclass)), limit - bin->capacity));
 		return true;
 	}
 	/* to a thread that allocates, what it freed before is nearer; nor is there anybody else to find it near */

@@ -38,9 +38,9 @@ void threadcache_give(struct threadcache *cache, unsigned class, void *block);
 
 /*
  * Blocks: a thread's part of one in fraction of those that there are of the class, with tags or without; at least one,
- * and what a list's first refill asks for.
+ * and what a list's first refill asks for. No more than most.
  */
-unsigned threadcache_part(unsigned class, unsigned fraction);
+unsigned threadcache_part(unsigned class, unsigned fraction, unsigned most);
 
 /* Bytes that the lists of one thread may grow to hold. */
 uint64_t threadcache_share(void);
