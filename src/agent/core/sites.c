@@ -7,7 +7,10 @@
  *
  *	| upper half of the hash | site |
  *
- * and at most half full. Two stacks are taken for the same when all 64 bits of their hash are equal: with
+ * and at most half full. It is spread over two megabytes, of which a program with few sites is to touch little: an
+ * entry goes to the first page of it, if one of a few places there is empty, else to the first 8 pages, to the
+ * first 64, and only then anywhere. Entries are never taken out, so whoever looks for one tries the same
+ * places in the same order. Two stacks are taken for the same when all 64 bits of their hash are equal: with
  * a million stacks the chance that any two are is 3 in 100 million, and frames need not be compared.
  *
  * A new site is written whole, made visible to readers (n_frames), and only then put into the index by
@@ -35,7 +38,12 @@
 #include "agent/core/sys.h"
 #include "agent/core/writer.h"
 
-enum { SITES_OWN_MAX = 1 << 30 };
+enum {
+	SITES_OWN_MAX = 1 << 30,
+	SITES_FIRST = 512, /* places that are tried first: a page */
+	SITES_WINDOW = 4,  /* places that are tried in each part of the index */
+	SITES_PARTS = 3,
+};
 
 static uint64_t *sites_index;
 static uint32_t sites_mask;
@@ -149,6 +157,17 @@ static void sites_fill(const struct thread_spare_site *place, const struct sites
 	writer_raise32(&writer.header->n_sites, place->site + 1);
 }
 
+/* The k-th place where the entry may be. */
+static _always_inline_ uint32_t sites_place(uint64_t hash, unsigned k)
+{
+	const unsigned part = k / SITES_WINDOW;
+	uint32_t mask = sites_mask;
+
+	if (part < SITES_PARTS)
+		mask &= (SITES_FIRST << (3 * part)) - 1;
+	return ((uint32_t)hash + k) & mask;
+}
+
 static bool sites_is_at(uint64_t word, uint64_t hash)
 {
 	return word >> 32 == hash >> 32 &&
@@ -159,9 +178,10 @@ uint32_t sites_find(enum mt_site_kind kind, unsigned flags, uint64_t stack_hash)
 {
 	uint64_t hash = sites_hash(kind, flags, stack_hash);
 
-	for (uint32_t i = (uint32_t)hash & sites_mask;; i = (i + 1) & sites_mask) {
+	for (unsigned k = 0;; k++) {
 		/* acquire pairs with the release in sites_get */
-		uint64_t word = __atomic_load_n(&sites_index[i], __ATOMIC_ACQUIRE);
+		uint64_t word =
+			__atomic_load_n(&sites_index[sites_place(hash, k)], __ATOMIC_ACQUIRE);
 
 		if (word == 0 || sites_is_at(word, hash))
 			return (uint32_t)word;
@@ -174,9 +194,10 @@ uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags
 	uint64_t hash = sites_hash(kind, flags, stack_hash(frames, n_frames));
 	struct sites_key key = {hash, kind, flags, frames, n_frames};
 	struct thread_spare_site mine = {0};
-	uint32_t i = (uint32_t)hash & sites_mask;
+	uint32_t i;
 
-	for (;; i = (i + 1) & sites_mask) {
+	for (unsigned k = 0;; k++) {
+		i = sites_place(hash, k);
 		/* acquire pairs with the release below */
 		uint64_t word = __atomic_load_n(&sites_index[i], __ATOMIC_ACQUIRE);
 
@@ -313,7 +334,12 @@ uint64_t sites_n_frames_used(void)
 
 uint64_t sites_own_bytes(void)
 {
-	return MIN(((uint64_t)sites_mask + 1) * sizeof(uint64_t),
-		   (uint64_t)sites_n_used() * sys_page_size()) +
-	       ALIGN_UP((uint64_t)sites_n_used() * sizeof(uint32_t), sys_page_size());
+	const uint64_t n = sites_n_used();
+	uint64_t places = SITES_FIRST;
+
+	/* up to where entries are */
+	while (places < 2 * n && places <= sites_mask)
+		places *= 8;
+	return MIN(places, (uint64_t)sites_mask + 1) * sizeof(uint64_t) +
+	       ALIGN_UP(n * sizeof(uint32_t), sys_page_size());
 }
