@@ -12,6 +12,7 @@
 
 #include <dwarf.h>
 
+#include "base/macro.h"
 #include "symbolize/dwarf-walk.h"
 
 struct dwarf_index {
@@ -67,6 +68,23 @@ static int add_units(struct dwarf_index *index)
 	return rangemap_build(&index->file.builder, &index->map);
 }
 
+/*
+ * libdw unpacks all sections with debug information when it opens a file. Where variables are, macros, and
+ * indices that are not needed here can be a fifth of all.
+ */
+static Dwarf *open_dwarf(struct elffile *file)
+{
+	static const char *const unused[] = {
+		".debug_loclists", ".debug_loc",      ".debug_frame",
+		".debug_aranges",  ".debug_pubnames", ".zdebug_loclists",
+		".zdebug_loc",     ".debug_macinfo",  ".debug_macro",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(unused); i++)
+		elffile_hide(file, unused[i]);
+	return dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
+}
+
 static int add_alternate(struct dwarf_index *index, const struct debuginfo_places *places,
 			 const struct elffile *file)
 {
@@ -74,7 +92,7 @@ static int add_alternate(struct dwarf_index *index, const struct debuginfo_place
 
 	if (r < 0 || !index->alternate_file)
 		return r;
-	index->alternate = dwarf_begin_elf(index->alternate_file->elf, DWARF_C_READ, NULL);
+	index->alternate = open_dwarf(index->alternate_file);
 	if (index->alternate)
 		dwarf_setalt(index->dwarf, index->alternate);
 	/* what is not mapped stays readable through the descriptor, if detaching fails */
@@ -82,7 +100,7 @@ static int add_alternate(struct dwarf_index *index, const struct debuginfo_place
 	return 0;
 }
 
-int dwarf_index_new(const struct debuginfo_places *places, const struct elffile *file,
+int dwarf_index_new(const struct debuginfo_places *places, struct elffile *file,
 		    const struct elffile *code, struct dwarf_index **ret)
 {
 	_cleanup_(dwarf_index_freep) struct dwarf_index *index = calloc(1, sizeof(*index));
@@ -90,7 +108,7 @@ int dwarf_index_new(const struct debuginfo_places *places, const struct elffile 
 
 	if (!index)
 		return -ENOMEM;
-	index->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
+	index->dwarf = open_dwarf(file);
 	if (!index->dwarf)
 		return -ENOENT;
 	index->file.code = code;

@@ -181,6 +181,18 @@ Elf_Scn *elffile_section_by_type(const struct elffile *file, uint32_t type, GElf
 	return NULL;
 }
 
+void elffile_hide(struct elffile *file, const char *name)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = elffile_section(file, name, &header);
+
+	if (!section)
+		return;
+	/* libelf's copy of the header: nothing is written to the file */
+	header.sh_type = SHT_NOBITS;
+	(void)gelf_update_shdr(section, &header);
+}
+
 struct bytes elffile_bytes(const struct elffile *file, const char *name, const char *packed)
 {
 	GElf_Shdr header;

@@ -59,6 +59,9 @@ struct bytes elffile_bytes(const struct elffile *file, const char *name, const c
 /* The first section of that type. */
 Elf_Scn *elffile_section_by_type(const struct elffile *file, uint32_t type, GElf_Shdr *ret_header);
 
+/* From now on, as if the section of that name had no content. */
+void elffile_hide(struct elffile *file, const char *name);
+
 /* Whether an executable segment covers it; true for every address if the file tells no segments. */
 bool elffile_is_code(const struct elffile *file, uint64_t address);
 

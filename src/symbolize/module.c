@@ -102,7 +102,7 @@ static int load_symtab(struct module *module)
 
 static int load(struct module *module, const struct debuginfo_places *places)
 {
-	const struct elffile *with_dwarf;
+	struct elffile *with_dwarf;
 	int r;
 
 	if (module->is_loaded)

@@ -121,7 +121,7 @@ static void step_through_all(const struct elffile *file)
 }
 
 /* Names of addresses as small programs have them. */
-static void look_up(const struct elffile *file)
+static void look_up(struct elffile *file)
 {
 	static const struct debuginfo_places places = {.root = ""};
 	_cleanup_(dwarf_index_freep) struct dwarf_index *index = NULL;
