@@ -34,8 +34,15 @@ struct sequence {
 	size_t first, n; /* of its rows */
 };
 
+/* What a special opcode adds to the registers. */
+struct step {
+	uint16_t address;
+	int16_t line;
+};
+
 struct machine {
 	struct dwarf_line_head head;
+	struct step steps[UINT8_MAX + 1]; /* by opcode */
 	const struct elffile *code;
 	struct dwarf_line_row *rows;
 	size_t n_rows;
@@ -89,8 +96,15 @@ static int add_row(struct machine *machine, uint32_t file, uint64_t line)
 	return 0;
 }
 
-static int add_line(struct machine *machine)
+static inline int add_line(struct machine *machine)
 {
+	if (machine->n_rows > machine->open.first) {
+		const struct dwarf_line_row *last = &machine->rows[machine->n_rows - 1];
+
+		/* as most often */
+		if (last->line == machine->line && last->file == machine->file)
+			return 0;
+	}
 	return add_row(machine, (uint32_t)MIN(machine->file, (uint64_t)DWARF_LINES_GAP - 1),
 		       machine->line);
 }
@@ -145,11 +159,8 @@ static void advance(struct machine *machine, uint64_t instructions)
 	machine->address += instructions * machine->head.min_instruction;
 }
 
-static int run_standard(struct machine *machine, uint8_t opcode)
+static inline int run_standard(struct machine *machine, uint8_t opcode, struct bytes *program)
 {
-	const struct dwarf_line_head *head = &machine->head;
-	struct bytes *program = &machine->head.program;
-
 	switch (opcode) {
 	case DW_LNS_copy:
 		return add_line(machine);
@@ -163,45 +174,57 @@ static int run_standard(struct machine *machine, uint8_t opcode)
 		machine->file = bytes_uleb(program);
 		return 0;
 	case DW_LNS_const_add_pc:
-		advance(machine, (255U - head->opcode_base) / head->line_range);
+		machine->address += machine->steps[UINT8_MAX].address;
 		return 0;
 	case DW_LNS_fixed_advance_pc:
 		machine->address += bytes_number(program, 2);
 		return 0;
 	default:
 		/* columns, marks, and what is not known */
-		for (uint8_t i = 0; i < head->lengths[opcode - 1]; i++)
+		for (uint8_t i = 0; i < machine->head.lengths[opcode - 1]; i++)
 			(void)bytes_uleb(program);
 		return 0;
 	}
 }
 
-static int run_special(struct machine *machine, uint8_t opcode)
+/* Divides once for all: a step for the first opcode, and for each that follows a line more or an instruction. */
+static void prepare(struct machine *machine)
 {
-	unsigned int step = opcode - machine->head.opcode_base;
-	int up = machine->head.line_base + (int)(step % machine->head.line_range);
+	const struct dwarf_line_head *head = &machine->head;
+	struct step step = {.line = head->line_base};
 
-	advance(machine, step / machine->head.line_range);
-	machine->line += (uint64_t)(int64_t)up;
-	return add_line(machine);
+	for (unsigned int opcode = head->opcode_base; opcode <= UINT8_MAX; opcode++) {
+		machine->steps[opcode] = step;
+		if (++step.line == head->line_base + head->line_range) {
+			step.line = head->line_base;
+			step.address = (uint16_t)(step.address + head->min_instruction);
+		}
+	}
 }
 
 static int run(struct machine *machine)
 {
-	while (bytes_left(&machine->head.program) > 0) {
-		uint8_t opcode = bytes_u8(&machine->head.program);
-		int r;
+	const uint8_t opcode_base = machine->head.opcode_base;
+	/* a copy, which can stay in registers */
+	struct bytes program = machine->head.program;
+	int r = 0;
 
-		if (opcode >= machine->head.opcode_base)
-			r = run_special(machine, opcode);
-		else if (opcode == 0)
+	while (r >= 0 && bytes_left(&program) > 0) {
+		const uint8_t opcode = bytes_u8(&program);
+
+		if (opcode >= opcode_base) {
+			machine->address += machine->steps[opcode].address;
+			machine->line += (uint64_t)machine->steps[opcode].line;
+			r = add_line(machine);
+		} else if (opcode == 0) {
+			machine->head.program = program;
 			r = run_extended(machine);
-		else
-			r = run_standard(machine, opcode);
-		if (r < 0)
-			return r;
+			program = machine->head.program;
+		} else {
+			r = run_standard(machine, opcode, &program);
+		}
 	}
-	return 0;
+	return r;
 }
 
 static int compare_sequences(const void *a, const void *b)
@@ -307,6 +330,7 @@ int dwarf_lines_load(struct dwarf_lines *lines, const struct dwarf_line_sections
 	if (r < 0)
 		return r == -EBADMSG ? 0 : r;
 	reset(&machine);
+	prepare(&machine);
 	r = run(&machine);
 	if (r >= 0)
 		r = order_rows(&machine, lines);
