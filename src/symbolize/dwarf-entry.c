@@ -223,6 +223,24 @@ int dwarf_entry_read(struct dwarf_shapes *shapes, const uint8_t *at, struct dwar
 	return from.failed ? -EBADMSG : 0;
 }
 
+const uint8_t *dwarf_entry_pass(const struct dwarf_shapes *shapes, const uint8_t *at)
+{
+	/* compilers write codes of one byte or two */
+	while (shapes->end - at >= 2) {
+		const bool is_long = at[0] & 0x80;
+		const size_t code = (at[0] & 0x7fU) | (is_long ? (size_t)at[1] << 7 : 0);
+		const struct dwarf_shape *shape;
+
+		if (code >= shapes->n_shapes || (is_long && (at[1] & 0x80)))
+			break;
+		shape = &shapes->shapes[code];
+		if (!shape->is_plain || shape->size > (size_t)(shapes->end - at) - 1 - is_long)
+			break;
+		at += 1 + is_long + shape->size;
+	}
+	return at;
+}
+
 int dwarf_entry_skip(struct dwarf_shapes *shapes, const struct dwarf_entry *entry,
 		     const uint8_t **ret)
 {
@@ -235,7 +253,7 @@ int dwarf_entry_skip(struct dwarf_shapes *shapes, const struct dwarf_entry *entr
 		return 0;
 	}
 	while (depth > 0) {
-		int r = dwarf_entry_read(shapes, at, &child);
+		int r = dwarf_entry_read(shapes, dwarf_entry_pass(shapes, at), &child);
 
 		if (r < 0)
 			return r;

@@ -105,7 +105,7 @@ static int walk(struct unit_scopes *unit, struct dwarf_shapes *shapes, const uin
 	struct dwarf_entry entry;
 	int r;
 
-	while ((r = dwarf_entry_read(shapes, *at, &entry)) >= 0) {
+	while ((r = dwarf_entry_read(shapes, dwarf_entry_pass(shapes, *at), &entry)) >= 0) {
 		int index = parent;
 
 		*at = entry.behind;

@@ -254,6 +254,7 @@ static int keep_attributes(struct dwarf_shapes *shapes, struct dwarf_shape *shap
 	r = keep_skipped(shapes, shape, &skipped);
 	if (r < 0)
 		return r;
+	shape->is_plain = shape->is_fixed && shape->n_fields == 0 && !shape->has_children;
 	shape->is_usable = true;
 	return 0;
 }

@@ -25,6 +25,7 @@ struct dwarf_field {
 struct dwarf_shape {
 	uint16_t tag;
 	bool is_known, is_usable, has_children;
+	bool is_plain; /* of fixed size without fields and children, so that there is nothing to see in it */
 	bool is_fixed; /* fields are only those that are looked for, the rest is skipped by size */
 	uint32_t size; /* of all attributes, if that is fixed */
 	uint32_t fields; /* index of the first */

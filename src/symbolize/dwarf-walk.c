@@ -117,9 +117,10 @@ static int add_ranges(struct walk *walk, struct target *target, const struct dwa
 /* 1: the next entry, behind which the walk stands; 0: the end of the list. */
 static int next(struct walk *walk, struct dwarf_entry *ret)
 {
+	struct dwarf_shapes *shapes = &walk->unit->shapes;
 	int r = walk->n_ranges > MAX_RANGES_UNIT
 			? -EBADMSG
-			: dwarf_entry_read(&walk->unit->shapes, walk->at, ret);
+			: dwarf_entry_read(shapes, dwarf_entry_pass(shapes, walk->at), ret);
 
 	if (r < 0)
 		return r;
@@ -249,13 +250,13 @@ static int walk_inlines(struct walk *walk, int parent, int n_around, int depth)
 static int walk_within(struct walk *walk, const void *address)
 {
 	struct dwarf_entry entry;
-	int r;
+	int r = dwarf_entry_read(&walk->unit->shapes, address, &entry);
 
-	walk->at = address;
-	r = next(walk, &entry);
-	if (r > 0 && entry.has_children)
+	if (r >= 0 && entry.has_children) {
+		walk->at = entry.behind;
 		r = walk->function ? walk_inlines(walk, DWARF_NO_PARENT, 0, 0)
 				   : walk_functions(walk, 0);
+	}
 	return r == -EBADMSG ? 0 : MIN(r, 0);
 }
 
