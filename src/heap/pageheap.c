@@ -22,7 +22,7 @@
 
 #define WINDOW_NS      400000000ull
 #define RETRY_NS       1000000000ull
-#define SLACK_MIN      32ul /* pages that may stay above the most that was used */
+#define SLACK_MIN      8ul  /* pages that may stay above the most that was used */
 #define SLACK_FRACTION 16u  /* of the most */
 #define PIECE_MIN      64ul /* pages: what is given back at once, at least */
 
