@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/macro.h"
 #include "cli/allocators.h"
+#include "process/areas-beside.h"
 #include "process/images.h"
 #include "process/runtimes.h"
 #include "process/threads.h"
@@ -106,6 +107,20 @@ static int add_areas(const struct space *space, const struct mt_header *header,
 	return 0;
 }
 
+/* What is known of the areas of an allocator by elimination gives way to its ranges. */
+static int leave_ranges(const struct space *space, struct profile *profile)
+{
+	struct areas areas = {profile->areas, profile->n_areas};
+	int r;
+
+	if (!profile->arenas || !profile->arenas->n_ranges)
+		return 0;
+	r = areas_leave_ranges(&areas, profile->arenas, space->memory);
+	profile->areas = areas.areas;
+	profile->n_areas = areas.n_areas;
+	return r == -ENOMEM ? r : 0;
+}
+
 int inspect_space(const struct space *space, const struct mt_header *header,
 		  struct profile *profile)
 {
@@ -116,7 +131,7 @@ int inspect_space(const struct space *space, const struct mt_header *header,
 	if (!profile->arenas)
 		r = allocators_read(space, header ? header->heap_root : 0, 0, &profile->arenas);
 	profile_count_before_attach(profile);
-	return r == -ENOMEM ? r : 0;
+	return r == -ENOMEM ? r : leave_ranges(space, profile);
 }
 
 /* smaps as it is: the profile keeps the text. */
@@ -188,7 +203,7 @@ static int read_arenas(struct profile *profile, bool may_stop)
 	free(profile->arenas);
 	profile->arenas = arenas;
 	profile_count_before_attach(profile);
-	return 0;
+	return leave_ranges(&space, profile);
 }
 
 /* Whether a second reading may be better. memtrace's own allocator does not need it. */

@@ -40,6 +40,23 @@ struct arena_range *arenas_add_range(struct arenas *arenas)
 	return &arenas->ranges[arenas->n_ranges++];
 }
 
+void arenas_sum_ranges(struct arenas *arenas, uint32_t arena)
+{
+	struct arena *sum = &arenas->arenas[arena];
+
+	sum->in_use_resident = sum->free_resident = sum->metadata_resident = 0;
+	for (size_t i = 0; i < arenas->n_ranges; i++) {
+		const struct arena_range *range = &arenas->ranges[i];
+
+		if (range->arena != arena)
+			continue;
+		sum->in_use_resident += range->in_use_resident;
+		sum->free_resident += range->free_resident;
+		sum->metadata_resident += range->metadata_resident;
+	}
+	sum->resident = sum->in_use_resident + sum->free_resident + sum->metadata_resident;
+}
+
 static int compare_ranges(const void *a, const void *b)
 {
 	const struct arena_range *one = a, *other = b;

@@ -116,6 +116,8 @@ void arenas_deinit(struct arenas *arenas);
 /* New, zeroed entries at the end; NULL if there is no memory. */
 struct arena *arenas_add(struct arenas *arenas);
 struct arena_range *arenas_add_range(struct arenas *arenas);
+/* Has an arena's resident bytes be those of its ranges. */
+void arenas_sum_ranges(struct arenas *arenas, uint32_t arena);
 /* Puts ranges in order. */
 void arenas_sort(struct arenas *arenas);
 /* The range that holds address, or NULL. */

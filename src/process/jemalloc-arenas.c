@@ -21,10 +21,10 @@
 #include "base/macro.h"
 #include "process/jemalloc-extents.h"
 #include "process/jemalloc-sums.h"
+#include "process/jemalloc-tally.h"
 #include "process/statics.h"
 
 enum {
-	N_ARENAS = 4096,
 	/* offsets in an arena */
 	INTERNAL = 0x38,
 	CACHES = 0x28a0,
@@ -33,16 +33,17 @@ enum {
 	BASE = 0x13458,
 	/* in a base */
 	BASE_NUMBER = 0x10,
+	BASE_BLOCKS = 0xa0,
 	BASE_ALLOCATED = 0xf28,
+	BLOCKS_MAX = 4096,
 	/* of a cache's bin */
 	BIN_SIZE = 24,
 	BIN_EMPTY = 20,
 	/* blocks of 8 MiB are the largest that a cache can be told to take */
 	N_CACHED = 73,
 	CACHES_MAX = 1 << 16,
-	TRIES = 3,
+	TRIES = 5,
 	PLACES_TRIED = 1 << 16,
-	SMALLEST_LARGE = 36, /* size class of the smallest block that is in no slab */
 };
 
 struct place {
@@ -56,18 +57,14 @@ struct reader {
 	size_t n_places;
 	unsigned n_tried;
 	uint64_t table;
-	struct jemalloc_sums *sums; /* of each arena; owned */
-	bool *is_there;             /* an arena has extents; owned */
-	struct arena_sizes sizes;
-	bool has_huge_pages;
+	struct jemalloc_tally tally;
 };
 
 static void reader_deinit(struct reader *reader)
 {
 	jemalloc_tree_close(&reader->tree);
 	free(reader->places);
-	free(reader->sums);
-	free(reader->is_there);
+	jemalloc_tally_deinit(&reader->tally);
 }
 
 static int read_word(struct reader *reader, uint64_t address, uint64_t *ret)
@@ -127,7 +124,7 @@ static int try_word(uint64_t address, uint64_t word, void *reader_)
 	if (++reader->n_tried > PLACES_TRIED)
 		return -EBADMSG;
 	r = read_number(reader, word + NUMBER, &number);
-	if (r == 0 && number < N_ARENAS)
+	if (r == 0 && number < JEMALLOC_ARENAS)
 		r = read_base(reader, word, number, &base, &allocated);
 	else
 		r = r ?: -EBADMSG;
@@ -151,38 +148,23 @@ static int find_table(struct reader *reader)
 	return most ? 0 : -EBADMSG;
 }
 
-static void add_slab(struct reader *reader, struct jemalloc_sums *sums,
-		     const struct jemalloc_extent *extent)
+/* A base's blocks: their size, and the next one, at the beginning of each. */
+static int add_base(struct reader *reader, uint32_t number, uint64_t base)
 {
-	const uint64_t size = jemalloc_size(extent->size_class);
-	const uint64_t n = extent->size / size - extent->free_blocks;
-	struct arena_sizes_count *count = &reader->sizes.in_use[arena_sizes_class(size)];
+	uint64_t at, block[2] = {};
+	int r = read_word(reader, base + BASE_BLOCKS, &at);
 
-	sums->small += n * size;
-	count->blocks += n;
-	count->bytes += n * size;
-}
-
-static int add_extent(const struct jemalloc_extent *extent, void *reader_)
-{
-	struct reader *reader = reader_;
-	struct jemalloc_sums *sums = &reader->sums[extent->arena];
-	uint64_t *const by_state[] = {
-		[JEMALLOC_ACTIVE] = &sums->active,
-		[JEMALLOC_DIRTY] = &sums->dirty,
-		[JEMALLOC_MUZZY] = &sums->muzzy,
-		[JEMALLOC_RETAINED] = &sums->retained,
-	};
-
-	reader->is_there[extent->arena] = true;
-	reader->has_huge_pages |= extent->is_huge_page;
-	*by_state[extent->state] += extent->size;
-	if (extent->is_slab)
-		add_slab(reader, sums, extent);
-	else if (extent->state == JEMALLOC_ACTIVE)
-		/* a small one that was sampled has pages of its own */
-		sums->large += jemalloc_size(MAX(extent->size_class, (uint32_t)SMALLEST_LARGE));
-	return 0;
+	for (unsigned i = 0; r == 0 && at; i++) {
+		r = i == BLOCKS_MAX
+			    ? -EBADMSG
+			    : pagecache_read(&reader->tree.pages.cache, at, block, sizeof(block));
+		if (r == 0 &&
+		    (!block[0] || block[0] >> 40 || !IS_ALIGNED(block[0] | at, MEMORY_PAGE_SIZE)))
+			r = -EBADMSG;
+		r = r ?: jemalloc_tally_base(&reader->tally, number, at, block[0]);
+		at = block[1];
+	}
+	return r;
 }
 
 /* Bytes of the blocks in one cache: bins up to the first one that was never set up. */
@@ -238,13 +220,14 @@ static bool is_settled(uint64_t counted, uint64_t said)
 /* 1: the arena's words are there; 0: no such arena. */
 static int complete(struct reader *reader, uint32_t number)
 {
-	struct jemalloc_sums *sums = &reader->sums[number];
+	struct jemalloc_sums *sums = &reader->tally.arenas[number].sums;
 	uint64_t arena, base, n_active = 0;
 	int r = read_word(reader, reader->table + number * sizeof(arena), &arena);
 
-	if ((r == -EFAULT || (r == 0 && !arena)) && !reader->is_there[number])
+	if ((r == -EFAULT || (r == 0 && !arena)) && !reader->tally.arenas[number].is_there)
 		return 0;
 	r = r ?: read_base(reader, arena, number, &base, &sums->base);
+	r = r ?: add_base(reader, number, base);
 	r = r ?: read_word(reader, arena + INTERNAL, &sums->internal);
 	r = r ?: read_word(reader, arena + N_ACTIVE, &n_active);
 	r = r ?: add_caches(reader, arena, &sums->cached);
@@ -253,64 +236,48 @@ static int complete(struct reader *reader, uint32_t number)
 	return is_settled(sums->active, n_active * MEMORY_PAGE_SIZE) ? 1 : -EAGAIN;
 }
 
-static void forget(struct reader *reader)
-{
-	memset(reader->sums, 0, N_ARENAS * sizeof(*reader->sums));
-	memset(reader->is_there, 0, N_ARENAS * sizeof(*reader->is_there));
-	reader->sizes = (struct arena_sizes){};
-	reader->has_huge_pages = false;
-}
-
 static int read_once(struct reader *reader, bool *there)
 {
 	int r;
 
-	forget(reader);
-	r = jemalloc_tree_walk(&reader->tree, add_extent, reader);
+	jemalloc_tally_forget(&reader->tally);
+	r = jemalloc_tree_walk(&reader->tree, jemalloc_tally_extent, &reader->tally);
 	/* its extents are laid out in another way, too */
-	if ((r >= 0 || r == -EAGAIN) && reader->has_huge_pages)
+	if ((r >= 0 || r == -EAGAIN) && reader->tally.has_huge_pages)
 		r = -EBADMSG;
-	for (uint32_t i = 0; r >= 0 && i < N_ARENAS; i++) {
+	for (uint32_t i = 0; r >= 0 && i < JEMALLOC_ARENAS; i++) {
 		r = complete(reader, i);
 		there[i] = r > 0;
 	}
 	return r;
 }
 
-static int add_arenas(const struct reader *reader, const bool *there, struct arenas *ret)
+static int tell(const struct jemalloc_tally *tally, const bool *there, struct arenas *ret)
 {
-	for (uint32_t i = 0; i < N_ARENAS; i++) {
-		struct arena *arena = there[i] ? arenas_add(ret) : NULL;
+	int r = 0;
 
-		if (arena)
-			*arena = jemalloc_arena(i, &reader->sums[i]);
-		else if (there[i])
-			return -ENOMEM;
-	}
-	for (size_t i = 0; i < ARENA_SIZES_CLASSES; i++) {
-		ret->sizes.in_use[i].blocks += reader->sizes.in_use[i].blocks;
-		ret->sizes.in_use[i].bytes += reader->sizes.in_use[i].bytes;
-	}
-	return 0;
+	for (uint32_t i = 0; r >= 0 && i < JEMALLOC_ARENAS; i++)
+		if (there[i])
+			r = jemalloc_tally_tell(tally, i, ret);
+	jemalloc_tally_tell_sizes(tally, ret);
+	arenas_sort(ret);
+	return r;
 }
 
 int jemalloc_read(const struct space *space, struct arenas *ret)
 {
 	_cleanup_(reader_deinit) struct reader reader = {};
-	bool there[N_ARENAS] = {};
+	bool there[JEMALLOC_ARENAS] = {};
 	int r = jemalloc_tree_open(space, &reader.tree);
 
 	if (r < 0)
 		return r;
-	reader.sums = calloc(N_ARENAS, sizeof(*reader.sums));
-	reader.is_there = calloc(N_ARENAS, sizeof(*reader.is_there));
-	if (!reader.sums || !reader.is_there)
-		return -ENOMEM;
-	r = find_table(&reader);
+	r = jemalloc_tally_init(&reader.tally, space->memory);
+	r = r ?: find_table(&reader);
 	for (int i = 0; r >= 0 && i < TRIES; i++) {
 		r = read_once(&reader, there);
 		if (r >= 0)
-			return add_arenas(&reader, there, ret);
+			return tell(&reader.tally, there, ret);
 		if (r == -EAGAIN && i + 1 < TRIES)
 			r = 0;
 	}

@@ -7,7 +7,7 @@
  * what was asked for; where the agent knows what was asked for, the share of blocks is divided in that
  * proportion, the same everywhere, because which of them are resident is not known block by block.
  *
- * An allocator that tells its sums, but not where they lie, has the areas that nobody else has; they are
+ * What an allocator tells in sums, and not where it lies, has the areas that nobody else has; they are
  * divided like the sums. If these are less than what is resident there, something else is in it, too.
  */
 #include "profile/ledger-claims.h"
@@ -126,7 +126,11 @@ static void name_arena(const struct arena *arena, struct ledger_claim *claim)
 	const char *form = forms[arena->kind];
 	char *at = claim->label;
 
-	if (arena->kind == ARENA_THREAD)
+	if (arena->allocator == ARENAS_JEMALLOC)
+		snprintf(at, sizeof(claim->label), "jemalloc's arena %u", arena->id);
+	else if (arena->allocator > ARENAS_FAST)
+		snprintf(at, sizeof(claim->label), "%s", arenas_allocator_name(arena->allocator));
+	else if (arena->kind == ARENA_THREAD)
 		snprintf(at, sizeof(claim->label), "arena %u", arena->id);
 	else
 		snprintf(at, sizeof(claim->label), "%s", form);
@@ -146,10 +150,28 @@ static void claim_range(const struct arenas *arenas, const struct area *piece,
 		name_arena(&arenas->arenas[range->arena], claim);
 }
 
-/* What allocators without ranges have resident; whole is that, or what their areas have, if that is more. */
+/* What allocators have resident beside their ranges; whole is that, or what their areas have, if that is more. */
 struct told {
 	uint64_t in_use, free, metadata, whole;
 };
+
+static bool is_told(const struct arena *arena)
+{
+	return arena->allocator == ARENAS_JEMALLOC || arena->allocator == ARENAS_TCMALLOC;
+}
+
+static void take_ranges(const struct arenas *arenas, struct told *told)
+{
+	for (size_t i = 0; i < arenas->n_ranges; i++) {
+		const struct arena_range *range = &arenas->ranges[i];
+
+		if (range->arena >= arenas->n_arenas || !is_told(&arenas->arenas[range->arena]))
+			continue;
+		told->in_use -= MIN(told->in_use, range->in_use_resident);
+		told->free -= MIN(told->free, range->free_resident);
+		told->metadata -= MIN(told->metadata, range->metadata_resident);
+	}
+}
 
 static struct told find_told(const struct profile *profile, const struct areas *areas)
 {
@@ -160,12 +182,14 @@ static struct told find_told(const struct profile *profile, const struct areas *
 	for (size_t i = 0; arenas && i < arenas->n_arenas; i++) {
 		const struct arena *arena = &arenas->arenas[i];
 
-		if (arena->allocator != ARENAS_JEMALLOC && arena->allocator != ARENAS_TCMALLOC)
+		if (!is_told(arena))
 			continue;
 		told.in_use += arena->in_use_resident;
 		told.free += arena->free_resident;
 		told.metadata += arena->metadata_resident;
 	}
+	if (arenas)
+		take_ranges(arenas, &told);
 	for (size_t i = 0; i < areas->n_areas; i++)
 		resident += areas->areas[i].kind == AREA_HEAP ? areas->areas[i].resident : 0;
 	told.whole = MAX(told.in_use + told.free + told.metadata, resident);
@@ -250,7 +274,7 @@ int ledger_claims_collect(const struct profile *profile, struct ledger_claims *r
 		claim->end = areas.areas[i].end;
 		if (profile->arenas && areas.areas[i].kind >= KIND_RANGE)
 			claim_range(profile->arenas, &areas.areas[i], &claims.division, claim);
-		else if (areas.areas[i].kind == AREA_HEAP && told.in_use)
+		else if (areas.areas[i].kind == AREA_HEAP && told.in_use + told.metadata)
 			claim_told(&areas.areas[i], &told, &claims.division, claim);
 		else
 			claim_area(&areas.areas[i], claim);

@@ -83,6 +83,43 @@ def test_what_they_keep_goes_back_as_promised(memtrace, name):
     assert advises(report, "memtrace trim --yes") == (name != "mimalloc")
 
 
+PARTLY = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+    static char *blocks[40000];
+    for (int i = 0; i < 40000; i++)
+        *(blocks[i] = malloc(16000)) = 1;
+    for (int i = 0; i < 40000; i++)
+        if (i % 4)
+            free(blocks[i]);
+    puts("ready live=160000000 freed=480000000");
+    fflush(stdout);
+    getchar();
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["jemalloc", "tcmalloc"])
+def test_pages_that_nobody_wrote_to_are_not_promised(memtrace, tmp_path, name):
+    """One page in four is there, and blocks in use have no larger share of them than free ones."""
+    (tmp_path / "partly.c").write_text(PARTLY)
+    subprocess.run(["cc", "-O1", "-fno-builtin", tmp_path / "partly.c", "-o", tmp_path / "partly"], check=True,
+                   timeout=60)
+    with under(name, [str(tmp_path / "partly")]) as stage:
+        report = stage.report()
+        before = read_rss(stage.pid)
+        assert memtrace("trim", "--yes", stage.pid).returncode == 0
+        gained = before - read_rss(stage.pid)
+    smaps.assert_explained(report)
+    # a page of metadata or two is written to while that is done
+    assert abs(gained - total(report["arenas"], "trimmable_bytes")) <= gained // 100 + 64 * 4096
+    assert gained > 50 * MIB
+    assert smaps.owners(report)["heap.free"] >= gained * 0.98
+    assert smaps.owners(report).get("heap.other", 0) < 2 * MIB
+
+
 def test_an_allocator_that_is_loaded_and_not_used_is_not_asked(memtrace):
     with staged("peak", env={"LD_PRELOAD": f"libc.so.6 {path_of('jemalloc')}"}) as stage:
         report = stage.report()

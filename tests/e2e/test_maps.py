@@ -144,16 +144,30 @@ def test_interpreters(name):
         assert smaps.owners(report)[owner] >= at_least, smaps.owners(report)
 
 
-@pytest.mark.parametrize("library,name", [("libjemalloc.so.2", "jemalloc"), ("libtcmalloc_minimal.so.4", "tcmalloc")])
-def test_allocators_that_have_to_be_asked_are_named(library, name):
+@pytest.mark.parametrize("library,label", [
+    ("libjemalloc.so.2", "jemalloc's arena"), ("libtcmalloc_minimal.so.4", "tcmalloc")])
+def test_memory_of_other_allocators_is_known(library, label):
     path = f"/usr/lib/x86_64-linux-gnu/{library}"
     if not os.path.exists(path):
         pytest.skip(f"{library} is not installed")
-    with staged("leak", env={"LD_PRELOAD": path}) as stage:
+    with staged("peak", env={"LD_PRELOAD": path}) as stage:
+        report = smaps.read_maps(stage.pid)
+        smaps.assert_explained(report)
+        assert smaps.owners(report)["heap.live"] >= stage.live
+        assert smaps.owners(report).get("heap.other", 0) < 1 * MIB
+        assert any(m["label"].startswith(label) for m in report["mappings"] if m["owner"].startswith("heap."))
+
+
+def test_an_allocator_that_would_have_to_be_asked_is_named():
+    path = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+    if not os.path.exists(path):
+        pytest.skip("libjemalloc.so.2 is not installed")
+    # what it has of huge pages is not read
+    with staged("leak", env={"LD_PRELOAD": path, "MALLOC_CONF": "hpa:true"}) as stage:
         report = smaps.read_maps(stage.pid)
         smaps.assert_explained(report)
         assert smaps.owners(report)["heap.other"] >= stage.live
-        assert name in {m["label"] for m in report["mappings"] if m["owner"] == "heap.other"}
+        assert "jemalloc" in {m["label"] for m in report["mappings"] if m["owner"] == "heap.other"}
 
 
 def test_a_session_without_mappings_says_so(memtrace, tmp_path):

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/macro.h"
+#include "process/areas-beside.h"
 #include "test.h"
 
 static void add(struct areas *areas, uint64_t start, uint64_t end, enum area_kind kind)
@@ -57,6 +58,34 @@ static void nothing_settles_to_nothing(void **state)
 	areas_deinit(&areas);
 }
 
+static void what_is_known_by_elimination_leaves_ranges_and_is_measured_again(void **state)
+{
+	static const uint8_t bytes[0x1000];
+	/* of the first area, one page is there */
+	const struct memory_piece piece = {0x4000, sizeof(bytes), bytes};
+	struct memory *memory = memory_new_pieces(&piece, 1);
+	struct arena_range ranges[] = {{.start = 0x2000, .end = 0x4000},
+				       {.start = 0x9000, .end = 0xb000}};
+	const struct arenas arenas = {.ranges = ranges, .n_ranges = ARRAY_SIZE(ranges)};
+	struct areas areas = {};
+
+	add(&areas, 0x1000, 0x6000, AREA_HEAP);
+	areas.areas[0].resident = 0x3000;
+	add(&areas, 0x8000, 0xa000, AREA_STACK);
+	areas.areas[1].resident = 0x1000;
+	assert_int_equal(areas_leave_ranges(&areas, &arenas, memory), 0);
+	assert_int_equal(areas.n_areas, 3);
+	assert_int_equal(areas.areas[0].end, 0x2000);
+	assert_int_equal(areas.areas[0].resident, 0);
+	assert_int_equal(areas.areas[1].start, 0x4000);
+	assert_int_equal(areas.areas[1].resident, 0x1000);
+	/* what was seen there stays */
+	assert_int_equal(areas.areas[2].end, 0xa000);
+	assert_int_equal(areas.areas[2].resident, 0x1000);
+	areas_deinit(&areas);
+	memory_free(memory);
+}
+
 static void resident_pages_are_counted_and_absent_ones_stay_absent(void **state)
 {
 	const size_t page = MEMORY_PAGE_SIZE, n = 5000;
@@ -85,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_area_that_was_added_first_keeps_all_of_it),
 		cmocka_unit_test(nothing_settles_to_nothing),
+		cmocka_unit_test(what_is_known_by_elimination_leaves_ranges_and_is_measured_again),
 		cmocka_unit_test(resident_pages_are_counted_and_absent_ones_stay_absent),
 	};
 

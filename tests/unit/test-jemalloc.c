@@ -26,8 +26,10 @@ enum {
 	BASE = ARENA + 0x14000,
 	CACHE = BASE + 2 * PAGE,
 	BINS = CACHE + 64,
+	BLOCK = 2 * LEAF_SIZE - PAGE, /* of the base */
 	HEAP_SIZE = 2 * LEAF_SIZE,
-	NUMBER = 5, /* of the arena */
+	N_RESIDENT = 111, /* pages of extents; the rest is absent */
+	NUMBER = 5,       /* of the arena */
 };
 
 static const uint64_t data_at = 0x7f0000000000, heap_at = 0x7f1000000000, at = 0x7f2040000000;
@@ -73,6 +75,8 @@ static void put_arena(struct image *image, uint64_t n_active)
 	put(image->heap, ARENA + 0x13450, NUMBER);
 	put(image->heap, ARENA + 0x13458, heap_at + BASE);
 	put(image->heap, BASE + 0x10, NUMBER);
+	put(image->heap, BASE + 0xa0, heap_at + BLOCK);
+	put(image->heap, BLOCK, PAGE);
 	put(image->heap, BASE + 0xf28, 7000);
 	put(image->heap, BASE + 0xf30, 8192);
 	put(image->heap, BASE + 0xf38, LEAF_SIZE);
@@ -123,8 +127,10 @@ static void finish(struct image *image)
 
 static int read_image(struct image *image, struct arenas *ret)
 {
+	static const uint8_t blocks[N_RESIDENT * PAGE];
 	const struct memory_piece pieces[] = {{data_at, DATA_SIZE, image->data},
-					      {heap_at, HEAP_SIZE, image->heap}};
+					      {heap_at, HEAP_SIZE, image->heap},
+					      {at, sizeof(blocks), blocks}};
 
 	memory_free(image->memory);
 	image->memory = memory_new_pieces(pieces, ARRAY_SIZE(pieces));
@@ -165,6 +171,13 @@ static void jemalloc_is_read_by_its_tree(void **state)
 	assert_int_equal(arena->free, arena->free_resident + 50 * PAGE);
 	assert_int_equal(arena->system, 161 * PAGE + 7000);
 	assert_int_equal(arena_sizes_total(arenas.sizes.in_use).blocks, 500);
+	assert_int_equal(arenas.n_ranges, 3);
+	assert_int_equal(arenas.ranges[0].start, heap_at + BLOCK);
+	assert_int_equal(arenas.ranges[0].metadata_resident, PAGE);
+	assert_int_equal(arenas.ranges[1].end, at + N_RESIDENT * PAGE);
+	assert_int_equal(arena->in_use_resident, arena->in_use);
+	assert_int_equal(arena->metadata_resident, PAGE + 500);
+	assert_int_equal(arena->resident, (N_RESIDENT + 1) * PAGE);
 	arenas_deinit(&arenas);
 	finish(&image);
 }
