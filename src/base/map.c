@@ -126,7 +126,7 @@ int map_add(struct map *map, uint64_t key, uint64_t value, uint64_t **ret_place)
 		r = map_reserve(map, 1);
 		if (r < 0)
 			return r;
-		if (map->capacity != capacity)
+		if (!entry || map->capacity != capacity)
 			entry = probe(map->entries, map->capacity, key);
 		*entry = (struct map_entry){.key = key, .value = value};
 		map->has_zero |= !key;

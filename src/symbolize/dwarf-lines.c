@@ -191,12 +191,13 @@ static inline int run_standard(struct machine *machine, uint8_t opcode, struct b
 static void prepare(struct machine *machine)
 {
 	const struct dwarf_line_head *head = &machine->head;
-	struct step step = {.line = head->line_base};
+	const struct step first = {.line = head->line_base};
+	struct step step = first;
 
 	for (unsigned int opcode = head->opcode_base; opcode <= UINT8_MAX; opcode++) {
 		machine->steps[opcode] = step;
-		if (++step.line == head->line_base + head->line_range) {
-			step.line = head->line_base;
+		if (++step.line == first.line + head->line_range) {
+			step.line = first.line;
 			step.address = (uint16_t)(step.address + head->min_instruction);
 		}
 	}
