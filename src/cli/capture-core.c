@@ -51,10 +51,10 @@ static int read_region(const struct space *space, struct region_snapshot *ret)
 	return -ENODATA;
 }
 
-/* CLOCK_MONOTONIC when the core was written. */
+/* CLOCK_MONOTONIC when the core was taken. */
 static uint64_t core_moment(const struct core *core, const struct mt_header *header)
 {
-	double since = core_written_at(core) - (double)header->start_realtime_ns / 1e9;
+	double since = core_taken_at(core) - (double)header->start_realtime_ns / 1e9;
 
 	return header->start_ns + (since > 0 ? (uint64_t)(since * 1e9) : 0);
 }
@@ -93,7 +93,7 @@ static int build_plain(const struct space *space, struct profile **ret)
 
 	if (!profile)
 		return -ENOMEM;
-	r = subject_describe_plain(space->info, core_written_at(space->core), profile);
+	r = subject_describe_plain(space->info, core_taken_at(space->core), profile);
 	if (r < 0)
 		profile_free(profile);
 	else
@@ -129,7 +129,7 @@ static int build(const struct space *space, const struct region_snapshot *snapsh
 	process->state = PROFILE_CORE;
 	process->signal = core_signal(space->core);
 	process->started_at = snapshot ? (double)snapshot->header.start_realtime_ns / 1e9 : 0;
-	process->captured_at = MAX(process->started_at, core_written_at(space->core));
+	process->captured_at = MAX(process->started_at, core_taken_at(space->core));
 	r = maps_format(space->maps, &profile->maps_text);
 	if (r >= 0)
 		r = inspect_space(space, snapshot ? &snapshot->header : NULL, profile);

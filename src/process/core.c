@@ -26,6 +26,9 @@
 
 enum { NOTES_MAX = 256 << 20 };
 
+/* No core takes longer to write; of a large one, so many bytes come each second. */
+static const double WRITING_S = 60, WRITING_BYTES_PER_S = 20 << 20;
+
 struct core {
 	struct core_image image;
 	struct core_notes notes;
@@ -190,13 +193,25 @@ int core_signal(const struct core *core)
 	return core->notes.signal == SIGSTOP ? 0 : core->notes.signal;
 }
 
-double core_written_at(const struct core *core)
+static double seconds_of(const struct statx_timestamp *time)
 {
-	struct stat st;
+	return (double)time->tv_sec + (double)time->tv_nsec / 1e9;
+}
 
-	if (fstat(core->image.fd, &st) < 0)
+double core_taken_at(const struct core *core)
+{
+	struct statx st;
+	double created, written;
+
+	if (statx(core->image.fd, "", AT_EMPTY_PATH, STATX_MTIME | STATX_BTIME | STATX_SIZE, &st) <
+	    0)
 		return 0;
-	return (double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec / 1e9;
+	written = seconds_of(&st.stx_mtime);
+	created = seconds_of(&st.stx_btime);
+	if (!(st.stx_mask & STATX_BTIME) || created > written ||
+	    written - created > MAX(WRITING_S, (double)st.stx_size / WRITING_BYTES_PER_S))
+		return written;
+	return created;
 }
 
 void core_damage(const struct core *core, struct core_damage *ret)

@@ -53,8 +53,12 @@ const struct maps *core_maps(const struct core *core);
 const struct core_thread *core_threads(const struct core *core, size_t *ret_n);
 /* What ended the process; 0 if nothing did. */
 int core_signal(const struct core *core);
-/* When the file was written: seconds since the epoch. */
-double core_written_at(const struct core *core);
+/*
+ * When the process stood still for it, seconds since the epoch: when the file was begun, where the file system
+ * knows that and it is not another file's that was overwritten (then it is too long ago for the time that
+ * writing takes), or a copy's; else when it was written to the end.
+ */
+double core_taken_at(const struct core *core);
 /* An entry of the auxiliary vector, AT_*; or_else if it is not there. */
 uint64_t core_auxv(const struct core *core, uint64_t type, uint64_t or_else);
 void core_damage(const struct core *core, struct core_damage *ret);

@@ -7,10 +7,13 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -73,6 +76,46 @@ static void says_which_process_it_was_and_why_it_ended(void **state)
 	assert_int_equal(threads[0].sp, stack + 64);
 	assert_int_equal(threads[1].tid, 4711);
 	core_free(core);
+}
+
+/* Seconds since the epoch, of a core whose file was written to the end so long after it was begun. */
+static double taken_at(double writing_s, double *ret_begun)
+{
+	char path[] = "/tmp/memtrace-test-core-XXXXXX";
+	_cleanup_close_ int fd = mkstemp(path);
+	struct core_maker maker = {};
+	struct timespec now, times[2];
+	struct core *core;
+	struct statx st;
+	double taken;
+
+	assert_true(fd >= 0);
+	unlink(path);
+	add_heap(&maker);
+	_cleanup_close_ int made = core_maker_finish(&maker);
+	core_maker_deinit(&maker);
+	assert_true(sendfile(fd, made, &(off_t){0}, 1 << 20) > 0);
+	assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+	times[0] = times[1] = (struct timespec){.tv_sec = now.tv_sec + (time_t)writing_s};
+	assert_int_equal(futimens(fd, times), 0);
+	assert_int_equal(statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st), 0);
+	*ret_begun = st.stx_mask & STATX_BTIME ? (double)st.stx_btime.tv_sec : NAN;
+	assert_int_equal(core_open_fd(fd, NULL, &core), 0);
+	taken = core_taken_at(core);
+	core_free(core);
+	return taken;
+}
+
+static void was_taken_when_it_was_begun(void **state)
+{
+	double begun, taken = taken_at(5, &begun);
+
+	if (isnan(begun))
+		skip();
+	assert_true(taken >= begun && taken < begun + 2);
+	/* the file was there before, with something else in it */
+	taken = taken_at(100000, &begun);
+	assert_true(taken > begun + 99000);
 }
 
 static void reads_what_was_dumped_and_nothing_else(void **state)
@@ -343,6 +386,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_which_process_it_was_and_why_it_ended),
+		cmocka_unit_test(was_taken_when_it_was_begun),
 		cmocka_unit_test(reads_what_was_dumped_and_nothing_else),
 		cmocka_unit_test(counts_pages_with_contents_as_resident_and_zeros_apart),
 		cmocka_unit_test(takes_what_was_not_dumped_from_the_file_that_was_mapped),
