@@ -15,11 +15,11 @@
 #include "cli/stream.h"
 #include "cli/verb.h"
 
-static const char *const formats[] = {"text",  "json", "csv",        "folded",
-				      "pprof", "html", "flamegraph", NULL};
+static const char *const formats[] = {"text", "json",       "csv",    "folded", "pprof",
+				      "html", "flamegraph", "massif", NULL};
 static int (*const renderers[])(const struct profile *, const struct render_options *, FILE *) = {
 	render_text,  render_json, render_csv,        render_folded,
-	render_pprof, render_html, render_flamegraph,
+	render_pprof, render_html, render_flamegraph, render_massif,
 };
 static const char *const bys[] = {"site", "function", "module", "thread",
 				  "size", "age",      "tag",    NULL};
@@ -35,7 +35,7 @@ enum { TOP_DEFAULT = 10 };
 
 const struct option_spec print_options[] = {
 	{"format", 0, "FORMAT", AT(format), &option_choice,
-	 "text (default), json, csv, folded, pprof, html or flamegraph (SVG)", formats},
+	 "text (default), json, csv, folded, pprof, html, flamegraph (SVG) or massif", formats},
 	{"by", 0, "KEY", AT(by), &option_choice,
 	 "group by site (default), function, module, thread, size, age or tag", bys},
 	{"sort", 0, "KEY", AT(sort), &option_choice,

@@ -59,6 +59,8 @@ int render_pprof(const struct profile *profile, const struct render_options *opt
 /* A flame graph of what is outstanding, as an SVG image. */
 int render_flamegraph(const struct profile *profile, const struct render_options *options,
 		      FILE *out);
+/* Live bytes over time and the tree of callers, in massif's form: for ms_print and massif-visualizer. */
+int render_massif(const struct profile *profile, const struct render_options *options, FILE *out);
 /* A page that needs no network: verdict, ledger, flame graph and sites, the heaviest 2,000 unless top says. */
 int render_html(const struct profile *profile, const struct render_options *options, FILE *out);
 

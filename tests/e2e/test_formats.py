@@ -160,3 +160,25 @@ def test_page_is_drawn_by_a_browser(session, tmp_path):
     assert site["stack"][0]["function"] in done.stdout
     assert "Who allocated it" in done.stdout
     assert "memtrace: leak-threads, pid" in done.stdout
+
+
+@pytest.mark.long
+def test_massif_is_read_by_ms_print(session, tmp_path):
+    done = subprocess.run([leaks.MEMTRACE, "report", "--format=json", session], capture_output=True, check=True)
+    sites = [site for site in json.loads(done.stdout)["sites"] if site["kind"] != "mmap" and site["live_bytes"]]
+    path = tmp_path / "massif.out"
+    path.write_bytes(report(session, "massif"))
+    printed = subprocess.run(["ms_print", "--threshold=0", path], capture_output=True, text=True, check=True, cwd=tmp_path,
+                             timeout=60).stdout
+    total = sum(site["live_bytes"] for site in sites)
+    assert f"100.00% ({total:,}B) (heap allocation functions)" in printed
+    # whoever called malloc comes first, with what it and all that came to it hold, and its place
+    innermost = {}
+    for site in sites:
+        frame = site["stack"][0]
+        if frame["function"]:
+            name = (frame["function"], frame["line"])
+            innermost[name] = innermost.get(name, 0) + site["live_bytes"]
+    assert len(innermost) > 2
+    for (function, line), size in innermost.items():
+        assert re.search(rf"^->\d+\.\d+% \({size:,}B\) 0x[0-9a-f]+: {re.escape(function)} \(.*:{line}\)$", printed, re.M)
