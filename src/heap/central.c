@@ -60,6 +60,7 @@ static struct span *new_span(struct central *central, unsigned class)
 	__atomic_store_n(&span->class, (uint8_t) class, __ATOMIC_RELEASE);
 	pagemap_set_class(span, class);
 	central->n_spans++;
+	central->n_made++;
 	partial_count(central, sizeclass->n_blocks);
 	central->n_free += sizeclass->n_blocks;
 	partial_settle(central, span, sizeclass->n_blocks);
@@ -210,22 +211,29 @@ bool central_tidy(unsigned class)
 	return any;
 }
 
-void central_retire(unsigned class)
+/* Spans without a block in use, the lock held. */
+static void retire(struct central *central, unsigned class, uint32_t *empties)
 {
-	struct central *central = &central_table[class];
 	const unsigned n_blocks = sizeclass_get(class)->n_blocks;
-	uint32_t empties = 0;
 
-	if (!__atomic_load_n(&central->n_blocks, __ATOMIC_RELAXED))
-		return;
-	lock_take(&central->lock);
 	for (uint32_t i = central->partial[CENTRAL_LISTS - 1]; i;) {
 		struct span *span = span_at(i);
 
 		i = span->next;
 		if (span->n_free == n_blocks)
-			putback_retire(central, span, &empties);
+			putback_retire(central, span, empties);
 	}
+}
+
+void central_retire(unsigned class)
+{
+	struct central *central = &central_table[class];
+	uint32_t empties = 0;
+
+	if (!__atomic_load_n(&central->n_blocks, __ATOMIC_RELAXED))
+		return;
+	lock_take(&central->lock);
+	retire(central, class, &empties);
 	lock_drop(&central->lock);
 	free_empties(empties);
 }
@@ -260,6 +268,10 @@ void central_age(unsigned class)
 	if (idle * sizeclass->size > AGE_BYTES && idle * AGE_FRACTION > central->n_blocks)
 		discard(central, sizeclass, idle);
 	central->n_idle = central->n_free;
+	/* the last one that was kept because spans were made over and over, which they are no more */
+	if (sizeclass_is_tagged(class) && central->n_spans == 1 && central->n_made == 0)
+		retire(central, class, &empties);
+	central->n_made = 0;
 	lock_drop(&central->lock);
 	free_empties(empties);
 }

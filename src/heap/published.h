@@ -139,7 +139,7 @@ struct central {
 	uint64_t n_blocks;               /* in all spans of the class */
 	uint64_t n_free;                 /* of them with their bit set */
 	uint32_t n_spans;
-	uint32_t reserved;
+	uint32_t n_made; /* spans, since the last visit */
 	uint64_t n_idle; /* blocks with their bit set all the time since the last visit */
 } __attribute__((aligned(64)));
 assert_size(struct central, 64);

@@ -15,6 +15,8 @@
 #include "heap/partial.h"
 
 #define KEEP_PAGES 8u
+#define KEEP_MADE \
+	128u /* spans made since the last visit: from then on making them costs more than keeping one */
 
 /* What putting blocks back needs to know about the class. */
 struct facts {
@@ -25,8 +27,11 @@ struct facts {
 	uint16_t limits[CENTRAL_LISTS + 1];
 };
 
-/* A tagged block that comes alone was one of few that are recorded: nobody waits for its span. */
-static struct facts facts_of(unsigned class, unsigned n_given)
+/*
+ * A tagged block that comes alone was one of few that are recorded: nobody waits for its span, unless they are
+ * made over and over.
+ */
+static struct facts facts_of(const struct central *central, unsigned class, unsigned n_given)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	const unsigned n = sizeclass->n_blocks;
@@ -34,7 +39,10 @@ static struct facts facts_of(unsigned class, unsigned n_given)
 	return (struct facts){
 		.sizeclass = sizeclass,
 		.class = class,
-		.keep_pages = sizeclass_is_tagged(class) && n_given == 1 ? 0 : KEEP_PAGES,
+		.keep_pages =
+			sizeclass_is_tagged(class) && n_given == 1 && central->n_made < KEEP_MADE
+				? 0
+				: KEEP_PAGES,
 		.limits = {1, (uint16_t)(n / 4 + 1), (uint16_t)(n / 2 + 1),
 			   (uint16_t)(n * 3 / 4 + 1), (uint16_t)n},
 	};
@@ -199,7 +207,7 @@ static _noinline_ unsigned mark_before(struct span *span, const struct sizeclass
 int putback(struct central *central, unsigned class, void *const *blocks, unsigned n,
 	    unsigned *ret_n_done, uint32_t *empties)
 {
-	const struct facts facts = facts_of(class, n);
+	const struct facts facts = facts_of(central, class, n);
 	struct spot spots[PUTBACK_MAX];
 	unsigned n_located, n_spots, n_done = 0;
 	int error = -1;
