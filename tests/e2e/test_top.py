@@ -37,7 +37,8 @@ def find_line(lines, text):
 def test_the_first_screen_says_what_is_wrong_and_who_did_it(grow, top):
     screen = top()
     grow.step()
-    text = screen.wait_for("leak (victims/grow.c", "1000")
+    # growth is known from the second look on
+    text = screen.wait_for("leak (victims/grow.c", "1000", "  growth ")
     lines = text.splitlines()
     assert re.match(rf"grow \(pid {grow.pid}\)  up .* own ", lines[0])
     assert re.search(r"rss .* live 1\.1 MiB .* kept .* growth ", lines[1])
