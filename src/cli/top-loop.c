@@ -12,9 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/macro.h"
 #include "base/strbuf.h"
 #include "cli/screen.h"
 #include "cli/verb.h"
+
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 static volatile sig_atomic_t was_ended;
 
@@ -110,17 +113,30 @@ static int draw_all(struct top_loop *loop)
 	return 0;
 }
 
-/* Waits for a key, a shot or a signal. */
-static void wait_for_news(struct top *top)
+/*
+ * Waits for a key, a shot or a signal; returns the key, if one came. Signals are let in only while it waits, so that
+ * none comes after the last look at what it changes, and nothing else wakes us.
+ */
+static int wait_for_news(const struct top *top)
 {
 	struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {top_source_fd(top->source), POLLIN, 0}};
+	sigset_t blocked, before;
+	int key, r = 0;
 
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+		sigaddset(&blocked, ending[i]);
+	sigaddset(&blocked, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &blocked, &before);
 	/* a resize comes as a signal, which ncurses turns into a key */
-	if (poll(fds, 2, -1) < 0)
-		return;
+	key = screen_read_key();
+	if (key == SCREEN_NONE && !was_ended)
+		r = ppoll(fds, 2, NULL, &before);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	/* the terminal has gone */
-	if (fds[0].revents & (POLLHUP | POLLERR))
+	if (r > 0 && fds[0].revents & (POLLHUP | POLLERR))
 		was_ended = SIGHUP;
+	return key == SCREEN_NONE ? screen_read_key() : key;
 }
 
 int top_was_ended(void)
@@ -136,7 +152,6 @@ void top_forget_end(void)
 void top_catch_signals(void)
 {
 	const struct sigaction action = {.sa_handler = note_end};
-	static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
 		sigaction(ending[i], &action, NULL);
@@ -155,12 +170,14 @@ int top_loop(struct top *top)
 			r = draw_all(&loop);
 		if (r < 0)
 			break;
-		wait_for_news(top);
-		while (!loop.quit && (key = screen_read_key()) != SCREEN_NONE)
+		key = wait_for_news(top);
+		while (key != SCREEN_NONE) {
 			if (top->shot)
 				top_loop_press(&loop, key);
 			else
 				loop.quit = key == 'q';
+			key = loop.quit ? SCREEN_NONE : screen_read_key();
+		}
 	}
 	top_pane_deinit(&loop.pane);
 	return r < 0 ? STATUS_FAILED : STATUS_DONE;

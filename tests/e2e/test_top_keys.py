@@ -61,3 +61,44 @@ def test_moving_by_lines_and_pages(grow, tmp_path):
     press(PAGE_UP * 3, lambda lines: lines[0] == head)
     press(PAGE_DOWN + UP * 8, lambda lines: below in lines and lines[0] != below)
     assert screen.close() == 0
+
+
+SIGNAL_BEFORE_WAITING = """
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* What comes when all was looked at, and nothing is waited for yet. */
+static void raise_once(int timeout)
+{
+	static int is_told;
+
+	if (timeout < 0 && !is_told && access("tell", F_OK) == 0) {
+		is_told = 1;
+		raise(SIGTERM);
+	}
+}
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	raise_once(timeout);
+	return (int)syscall(SYS_poll, fds, n, timeout);
+}
+int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+	raise_once(timeout ? 0 : -1);
+	return (int)syscall(SYS_ppoll, fds, n, timeout, mask, 8);
+}
+"""
+
+
+def test_a_signal_just_before_it_waits_ends_it(compile_c, memtrace, tmp_path):
+    """Where nothing else would wake it: a session does not change."""
+    shim = compile_c(SIGNAL_BEFORE_WAITING, "-shared", "-fPIC", name="shim.so")
+    assert memtrace("run", "-q", "-o", "s.memtrace", "--", f"{leaks.VICTIMS}/leak-malloc").returncode == 0
+    screen = Terminal([leaks.MEMTRACE, "top", "s.memtrace"], cwd=tmp_path, env={"LD_PRELOAD": str(shim)})
+    screen.wait_for("[Sites]", "q leaves")
+    (tmp_path / "tell").touch()
+    screen.press("3")
+    screen.wait_for("[Ledger]")
+    assert screen.close(key=None) == 0
