@@ -25,7 +25,7 @@ def running(*command, code=0, env=None):
             yield process
             assert process.poll() is None, process.stderr.read()
             process.terminate()
-            assert process.wait(timeout=30) == code, process.stderr.read()
+            assert process.wait(timeout=180) == code, process.stderr.read()
         finally:
             process.kill()
 
@@ -42,7 +42,7 @@ def attached(pid, folder, *options, name="a.memtrace"):
             yield tool
             tool.send_signal(signal.SIGINT)
             tool.rest = tool.stderr.read()
-            assert tool.wait(timeout=30) == 0, tool.rest
+            assert tool.wait(timeout=180) == 0, tool.rest
         finally:
             tool.kill()
 
@@ -77,7 +77,7 @@ def swift_rounds(process, n, tmp_path):
             first = tool.stderr.readline()
             tool.kill()
         done = subprocess.run([leaks.MEMTRACE, "detach", str(process.pid)], capture_output=True, text=True, check=False,
-                              timeout=120)
+                              timeout=180)
         pauses = re.findall(r"for (\d+\.\d+) ms", first + done.stderr)
         assert len(pauses) == 2, f"round {number}: {first}{done.stderr}"
         assert process.poll() is None, f"round {number}: it has ended"

@@ -25,7 +25,7 @@ def own_state(tmp_path_factory, monkeypatch):
 def memtrace(tmp_path):
     """memtrace(ARGUMENT…, **options of subprocess.run): runs the tool in the test's own folder."""
     def call(*arguments, **options):
-        options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60,
+        options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 180,
                    "stdin": subprocess.DEVNULL} | options
         if "input" in options:
             del options["stdin"]
@@ -60,7 +60,7 @@ class Grow:
 
     def end(self):
         self.process.stdin.close()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=180)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def compile_c(tmp_path):
         source = tmp_path / f"{name}.c"
         source.write_text(text)
         path = tmp_path / name
-        subprocess.run([compiler, "-o", path, source, *options], check=True, timeout=60)
+        subprocess.run([compiler, "-o", path, source, *options], check=True, timeout=180)
         return path
     return call
 

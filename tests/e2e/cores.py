@@ -48,7 +48,7 @@ def standing(command, directory, tool=()):
                     victim = child_of(process.pid)
             with contextlib.suppress(OSError):
                 os.kill(victim, signal.SIGKILL)
-            process.wait(timeout=30)
+            process.wait(timeout=180)
 
 
 def resident(pid):
@@ -69,7 +69,7 @@ def resident(pid):
 def gcore(pid, directory):
     """Writes a core file of a process that goes on; returns its path."""
     done = subprocess.run(["gcore", "-o", "core", str(pid)], cwd=directory, capture_output=True, text=True,
-                          timeout=60, check=False)
+                          timeout=180, check=False)
     path = os.path.join(directory, f"core.{pid}")
     assert os.path.exists(path), done.stderr
     return path
@@ -83,7 +83,7 @@ def kernel_core(command, directory, tool=()):
         resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
 
     subprocess.run([*map(str, tool), *map(str, command)], cwd=directory, stdin=subprocess.DEVNULL,
-                   capture_output=True, timeout=60, check=False, preexec_fn=allow)
+                   capture_output=True, timeout=180, check=False, preexec_fn=allow)
     new = [name for name in set(os.listdir(directory)) - before if name.startswith("core")]
     assert new, "the kernel wrote no core file"
     return os.path.join(directory, new[0])

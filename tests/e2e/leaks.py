@@ -42,7 +42,7 @@ def run(command, directory, *options, check=0, env=None):
     """memtrace run; returns the sessions that it wrote, the program's own one first."""
     session = os.path.join(directory, "session.memtrace")
     done = subprocess.run([MEMTRACE, "run", "--quiet", "-o", session, *options, "--", *command], cwd=directory,
-                          capture_output=True, text=True, timeout=120, env=env)
+                          capture_output=True, text=True, timeout=180, env=env)
     assert done.returncode == check, done.stderr
     others = sorted(path for path in glob.glob(os.path.join(directory, "*.memtrace")) if path != session)
     return done, [session, *others]
@@ -51,7 +51,7 @@ def run(command, directory, *options, check=0, env=None):
 def report(session, *options):
     """A session's report, parsed."""
     done = subprocess.run([MEMTRACE, "report", "--format=json", *options, session],
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

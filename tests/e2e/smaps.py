@@ -27,7 +27,7 @@ def read_smaps(pid):
 
 
 def read_maps(pid, tool=leaks.MEMTRACE, env=None):
-    done = subprocess.run([tool, "maps", "--format=json", str(pid)], capture_output=True, text=True, timeout=120,
+    done = subprocess.run([tool, "maps", "--format=json", str(pid)], capture_output=True, text=True, timeout=180,
                           check=False, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

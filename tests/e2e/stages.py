@@ -45,14 +45,14 @@ class Stage:
     def report(self):
         """memtrace report PID."""
         done = subprocess.run([leaks.MEMTRACE, "report", "--format=json", str(self.pid)], capture_output=True,
-                              text=True, timeout=60, check=False)
+                              text=True, timeout=180, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def text(self):
         """The same for people."""
         done = subprocess.run([leaks.MEMTRACE, "report", str(self.pid)], capture_output=True, text=True,
-                              timeout=60, check=False, env=os.environ | {"COLUMNS": "100"})
+                              timeout=180, check=False, env=os.environ | {"COLUMNS": "100"})
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -80,7 +80,7 @@ def staged(name, *args, run=None, env=None, folder=None, settle=0.0):
         finally:
             process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=20)
+                process.wait(timeout=180)
             if process.returncode is None:
                 process.kill()
 

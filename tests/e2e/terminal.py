@@ -10,6 +10,9 @@ import time
 import pexpect
 import pyte
 
+# No machine is so slow that what comes at all takes longer.
+PATIENCE_S = 120
+
 
 class Screen(pyte.Screen):
     """With what ncurses uses and pyte does not know: lines between the margins move up or down."""
@@ -56,7 +59,7 @@ class Terminal:
         self.stream = Stream(self.screen)
         environment = os.environ | {"TERM": "screen-256color", "LC_ALL": "C.UTF-8"} | (env or {})
         self.process = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment, cwd=cwd,
-                                     timeout=10, preexec_fn=heed_the_keyboard)
+                                     timeout=PATIENCE_S, preexec_fn=heed_the_keyboard)
         self.process.delaybeforesend = None
         self.settings = new_settings()
 
@@ -82,7 +85,7 @@ class Terminal:
     def text(self):
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 
-    def wait_for(self, *words, seconds=15, gone=()):
+    def wait_for(self, *words, seconds=PATIENCE_S, gone=()):
         """Waits until all words are on the screen, and none of those that should be gone."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -94,7 +97,7 @@ class Terminal:
                 break
         raise AssertionError(f"{words} did not come, or {gone} did not go:\n{self.text()}")
 
-    def wait_until(self, is_done, seconds=15):
+    def wait_until(self, is_done, seconds=PATIENCE_S):
         """Waits until is_done() of what is on the screen."""
         end = time.monotonic() + seconds
         while not is_done():
@@ -114,7 +117,7 @@ class Terminal:
         """Presses a key that ends it; returns the exit status."""
         if key:
             self.press(key)
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_S
         while self.read():
             assert time.monotonic() < end, f"it did not end:\n{self.text()}"
         self.process.wait()

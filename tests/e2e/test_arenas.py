@@ -277,7 +277,7 @@ def test_a_main_arena_whose_bins_change_all_the_time_is_found(memtrace, compile_
 
 
 def jcmd(pid, request):
-    done = subprocess.run(["jcmd", str(pid), request], check=True, timeout=60, capture_output=True, text=True)
+    done = subprocess.run(["jcmd", str(pid), request], check=True, timeout=180, capture_output=True, text=True)
     return done.stdout
 
 

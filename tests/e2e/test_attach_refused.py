@@ -84,7 +84,7 @@ def test_threads_of_the_kernel(memtrace):
 def test_processes_of_other_users(as_nobody, compile_c):
     _, tool, options = as_nobody
     with running(compile_c(WAITS % ""), code=-signal.SIGTERM) as process, untouched(process):
-        done = subprocess.run([tool, "attach", str(process.pid)], capture_output=True, text=True, timeout=60, check=False, **options)
+        done = subprocess.run([tool, "attach", str(process.pid)], capture_output=True, text=True, timeout=180, check=False, **options)
         refused(done, "another user", "uid 0", "as root")
 
 
@@ -95,7 +95,7 @@ def test_processes_that_keep_tracers_out(as_nobody, compile_c):
         try:
             assert process.stdout.readline() == "ready\n"
             with untouched(process):
-                done = subprocess.run([tool, "attach", str(process.pid)], capture_output=True, text=True, timeout=60, check=False,
+                done = subprocess.run([tool, "attach", str(process.pid)], capture_output=True, text=True, timeout=180, check=False,
                                       **options)
                 refused(done, "undumpable", "as root")
         finally:
@@ -110,7 +110,7 @@ def test_processes_of_ones_own_are_not(as_nobody, compile_c):
         try:
             assert process.stdout.readline() == "ready\n"
             done = subprocess.run([tool, "attach", "--duration=1ms", "-o", "a.memtrace", str(process.pid)], capture_output=True,
-                                  text=True, timeout=60, check=False, **options)
+                                  text=True, timeout=180, check=False, **options)
             scope = "/proc/sys/kernel/yama/ptrace_scope"
             if os.path.exists(scope) and open(scope, encoding="ascii").read().strip() != "0":
                 refused(done, "kernel.yama.ptrace_scope", "as root")

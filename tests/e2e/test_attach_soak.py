@@ -143,7 +143,7 @@ def test_redis(tmp_path, record):
     with subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", tmp_path],
                           stdout=subprocess.DEVNULL) as process:
         try:
-            end = time.monotonic() + 20
+            end = time.monotonic() + 180
             while subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True, check=False).returncode:
                 assert time.monotonic() < end
                 time.sleep(0.05)

@@ -16,7 +16,7 @@ SITES, DEPTH = 3000, 30
 @pytest.fixture(scope="module", name="session")
 def make_session(tmp_path_factory):
     path = tmp_path_factory.mktemp("big") / "big.memtrace"
-    subprocess.run([os.path.join(leaks.BUILD, "bench", "session"), path, str(SITES), str(DEPTH)], check=True, timeout=60)
+    subprocess.run([os.path.join(leaks.BUILD, "bench", "session"), path, str(SITES), str(DEPTH)], check=True, timeout=180)
     return path
 
 

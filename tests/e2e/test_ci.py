@@ -106,7 +106,7 @@ def test_github(memtrace, program, tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", [("/bin/true",), ("/bin/ls", "/"), ("/usr/bin/python3", "-S", "-c", "print(1)"),
                                      ("/usr/bin/sort", "/dev/null"), ("/usr/bin/meson", "--version")])
 def test_programs_that_are_well(memtrace, command):
-    done = memtrace(*JUDGE[:3], "--no-follow", *JUDGE[3:], "--", *command, timeout=120)
+    done = memtrace(*JUDGE[:3], "--no-follow", *JUDGE[3:], "--", *command, timeout=180)
     assert done.returncode in (0, 99), done.stderr
     kept = re.search(r"([\d.]+) (B|KiB|MiB) outstanding", done.stderr)
     assert kept[2] != "MiB", done.stderr

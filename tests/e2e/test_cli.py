@@ -12,7 +12,7 @@ import leaks
 from conftest import NOBODY
 
 VERBS = re.findall(r"^  ([a-z]+) ", subprocess.run([leaks.MEMTRACE, "help"], capture_output=True, text=True, check=True,
-                                                   timeout=60).stdout.split("Options:")[0], re.M)
+                                                   timeout=180).stdout.split("Options:")[0], re.M)
 HELLO = "int main(void) { return 0; }\n"
 
 
@@ -246,7 +246,7 @@ def test_hostile_region(memtrace, script, content):
                 assert_refused(done, str(process.pid))
         assert str(process.pid) in memtrace("ps").stdout
         process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=180) == 0
 
 
 HANDS_OVER = """

@@ -22,7 +22,7 @@ def complete(*words, cwd=None):
     """
     path = os.path.dirname(leaks.MEMTRACE) + ":" + os.environ["PATH"]
     done = subprocess.run(["bash", "--norc", "-c", script, "bash", "memtrace", *words], capture_output=True, text=True,
-                          check=True, timeout=60, cwd=cwd, env=os.environ | {"PATH": path})
+                          check=True, timeout=180, cwd=cwd, env=os.environ | {"PATH": path})
     assert done.stderr == ""
     return set(done.stdout.split())
 
@@ -59,4 +59,4 @@ def test_processes_and_sessions(tmp_path):
 def test_zsh_takes_the_script():
     if not shutil.which("zsh"):
         pytest.skip("zsh is not installed")
-    subprocess.run(["zsh", "-n", os.path.join(SCRIPTS, "_memtrace")], check=True, timeout=60)
+    subprocess.run(["zsh", "-n", os.path.join(SCRIPTS, "_memtrace")], check=True, timeout=180)

@@ -68,7 +68,7 @@ int main(void)
 def session(tmp_path_factory):
     folder = tmp_path_factory.mktemp("course")
     (folder / "p.c").write_text(PROGRAM)
-    leaks.subprocess.run(["cc", "-g", "-O1", "-o", folder / "p", folder / "p.c"], check=True, timeout=60)
+    leaks.subprocess.run(["cc", "-g", "-O1", "-o", folder / "p", folder / "p.c"], check=True, timeout=180)
     return leaks.run([folder / "p"], folder)[1][0]
 
 
@@ -141,7 +141,7 @@ def test_without_a_series_there_is_no_moment(memtrace, tmp_path, compile_c):
             assert "is known of sessions" in memtrace("report", "--sort=growth", pid).stderr
         finally:
             leaks.subprocess.run(["kill", pid], check=True)
-            tool.wait(timeout=20)
+            tool.wait(timeout=180)
 
 
 def test_the_page_has_a_timeline(session, tmp_path):
@@ -150,10 +150,10 @@ def test_the_page_has_a_timeline(session, tmp_path):
         pytest.skip("chromium is not installed")
     page = tmp_path / "report.html"
     with page.open("wb") as out:
-        leaks.subprocess.run([leaks.MEMTRACE, "report", "--format=html", session], stdout=out, check=True, timeout=60)
+        leaks.subprocess.run([leaks.MEMTRACE, "report", "--format=html", session], stdout=out, check=True, timeout=180)
     done = leaks.subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu",
                                  f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=4000", "--dump-dom",
-                                 page.as_uri()], capture_output=True, text=True, check=True, timeout=60)
+                                 page.as_uri()], capture_output=True, text=True, check=True, timeout=180)
     assert 'class="line rss" d="M' in done.stdout
     assert 'class="line live" d="M' in done.stdout
     assert "grew by" in done.stdout

@@ -69,7 +69,7 @@ def watched(memtrace, tmp_path):
                     assert not mappings(process.pid) - maps, "something was put into the process"
                     tool.send_signal(signal.SIGINT)
                     rest = tool.stderr.read()
-                    assert tool.wait(timeout=30) == 0, rest
+                    assert tool.wait(timeout=180) == 0, rest
             finally:
                 process.kill()
         done = memtrace("report", "--format=json", "f.memtrace")
@@ -131,7 +131,7 @@ func main() {
 }
 """)
     environment = os.environ | {"HOME": str(tmp_path), "GOFLAGS": "-mod=mod", "GOCACHE": str(tmp_path / "cache")}
-    subprocess.run(["go", "build", "-o", "grows", "grows.go"], cwd=tmp_path, env=environment, check=True, timeout=120)
+    subprocess.run(["go", "build", "-o", "grows", "grows.go"], cwd=tmp_path, env=environment, check=True, timeout=180)
     report = watched(str(tmp_path / "grows"))
     assert live_of(report, "main.remember") > 2_500_000
     assert all("main.main" in functions(site) for site in report["sites"] if "main.remember" in functions(site))

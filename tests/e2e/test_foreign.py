@@ -106,7 +106,7 @@ def test_pages_that_nobody_wrote_to_are_not_promised(memtrace, tmp_path, name):
     """One page in four is there, and blocks in use have no larger share of them than free ones."""
     (tmp_path / "partly.c").write_text(PARTLY)
     subprocess.run(["cc", "-O1", "-fno-builtin", tmp_path / "partly.c", "-o", tmp_path / "partly"], check=True,
-                   timeout=60)
+                   timeout=180)
     with under(name, [str(tmp_path / "partly")]) as stage:
         report = stage.report()
         before = read_rss(stage.pid)
@@ -211,7 +211,7 @@ def test_jemalloc_is_read_as_it_says_itself(memtrace, tmp_path):
     """Without a stop, to the byte, in each of its arenas."""
     (tmp_path / "says.c").write_text(SAYS_JEMALLOC)
     subprocess.run(["cc", "-O1", tmp_path / "says.c", "-o", tmp_path / "says", path_of("jemalloc")], check=True,
-                   timeout=60)
+                   timeout=180)
     with staged([str(tmp_path / "says")]) as stage:
         arenas = arenas_of(memtrace, stage.pid, "--no-stop")
     said = {}
@@ -284,7 +284,7 @@ def test_tcmalloc_is_read_as_it_says_itself(memtrace, tmp_path):
     """Without a stop, to the byte."""
     (tmp_path / "says.c").write_text(SAYS_TCMALLOC)
     subprocess.run(["cc", "-O1", tmp_path / "says.c", "-o", tmp_path / "says", path_of("tcmalloc")], check=True,
-                   timeout=60)
+                   timeout=180)
     with staged([str(tmp_path / "says")]) as stage:
         arena = arenas_of(memtrace, stage.pid, "--no-stop")[0]
     metadata, heap, free, unmapped, central, transfer, threads = map(int, stage.said[0].split())
@@ -323,12 +323,12 @@ def test_jemalloc_that_is_linked_into_the_program_is_read(memtrace, tmp_path, pr
     names = ["malloc", "free", "calloc", "realloc", "mallctl", "posix_memalign", "aligned_alloc", "memalign", "valloc",
              "malloc_usable_size", "malloc_stats_print", "mallctlnametomib", "mallctlbymib", "pvalloc"]
     renamed = [f"--redefine-sym={name}={prefix}{name}" for name in names] if prefix else []
-    subprocess.run(["objcopy", *renamed, archive, tmp_path / "libjemalloc.a"], check=True, timeout=60)
+    subprocess.run(["objcopy", *renamed, archive, tmp_path / "libjemalloc.a"], check=True, timeout=180)
     program = tmp_path / "program"
     calls = [f"-D{name}={prefix}{name}" for name in ("malloc", "free")] if prefix else []
     (tmp_path / "program.c").write_text(PROGRAM)
     subprocess.run(["cc", "-O1", *calls, tmp_path / "program.c", "-o", program, tmp_path / "libjemalloc.a", "-lm",
-                    "-lpthread", "-lstdc++"], check=True, timeout=60)
+                    "-lpthread", "-lstdc++"], check=True, timeout=180)
     with staged([str(program)]) as stage:
         arenas = [arena for arena in arenas_of(memtrace, stage.pid) if arena["allocator"] == "jemalloc"]
         owners = smaps.owners(stage.report())
@@ -351,7 +351,7 @@ def test_tcmalloc_that_is_linked_into_the_program_is_read(memtrace, tmp_path):
         pytest.skip("no static tcmalloc")
     (tmp_path / "program.c").write_text(PROGRAM)
     subprocess.run(["cc", "-O1", tmp_path / "program.c", "-o", tmp_path / "program", archive, "-lm", "-lpthread",
-                    "-lstdc++"], check=True, timeout=60)
+                    "-lstdc++"], check=True, timeout=180)
     with staged([str(tmp_path / "program")]) as stage:
         report = stage.report()
         before = read_rss(stage.pid)

@@ -25,7 +25,7 @@ def make_session(tmp_path_factory):
 
 def report(session, form, *options):
     done = subprocess.run([leaks.MEMTRACE, "report", f"--format={form}", *options, session], capture_output=True,
-                          check=True, timeout=60)
+                          check=True, timeout=180)
     return done.stdout
 
 
@@ -98,7 +98,7 @@ def test_pprof_is_read_by_go(session, tmp_path):
     file = tmp_path / "heap.pb.gz"
     file.write_bytes(report(session, "pprof"))
     done = subprocess.run(["go", "tool", "pprof", "-top", "-lines", "-unit=b", str(file)], capture_output=True, text=True,
-                          check=True, timeout=60, env=os.environ | {"HOME": str(tmp_path), "PPROF_TMPDIR": str(tmp_path)})
+                          check=True, timeout=180, env=os.environ | {"HOME": str(tmp_path), "PPROF_TMPDIR": str(tmp_path)})
     site = json.loads(report(session, "json"))["sites"][0]
     frame = site["stack"][0]
     line = next(line for line in done.stdout.splitlines() if f":{frame['line']}" in line and frame["function"] in line)
@@ -109,7 +109,7 @@ def test_pprof_is_read_by_go(session, tmp_path):
 def test_pprof_is_not_printed_on_a_terminal(session):
     controller, terminal = os.openpty()
     done = subprocess.run([leaks.MEMTRACE, "report", "--format=pprof", session], stdout=terminal, stderr=subprocess.PIPE,
-                          text=True, timeout=60, check=False)
+                          text=True, timeout=180, check=False)
     os.close(terminal)
     os.close(controller)
     assert done.returncode == 2
@@ -154,7 +154,7 @@ def test_page_is_drawn_by_a_browser(session, tmp_path):
     page.write_bytes(report(session, "html"))
     done = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile",
                            "--virtual-time-budget=4000", "--dump-dom", page.as_uri()], capture_output=True, text=True,
-                          check=True, timeout=60)
+                          check=True, timeout=180)
     site = json.loads(report(session, "json"))["sites"][0]
     assert 'class="frame"' in done.stdout
     assert site["stack"][0]["function"] in done.stdout
@@ -169,7 +169,7 @@ def test_massif_is_read_by_ms_print(session, tmp_path):
     path = tmp_path / "massif.out"
     path.write_bytes(report(session, "massif"))
     printed = subprocess.run(["ms_print", "--threshold=0", path], capture_output=True, text=True, check=True, cwd=tmp_path,
-                             timeout=60).stdout
+                             timeout=180).stdout
     total = sum(site["live_bytes"] for site in sites)
     assert f"100.00% ({total:,}B) (heap allocation functions)" in printed
     # whoever called malloc comes first, with what it and all that came to it hold, and its place

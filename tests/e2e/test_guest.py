@@ -20,7 +20,7 @@ def command(case):
 @pytest.mark.parametrize("allocator", ["fast", "system"])
 @pytest.mark.parametrize("case", CASES)
 def test_guest(case, allocator, tmp_path):
-    plain = subprocess.run(command(case), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    plain = subprocess.run(command(case), cwd=tmp_path, capture_output=True, text=True, timeout=180)
     assert (plain.returncode, plain.stdout, plain.stderr) == (0, "ok\n", ""), "the case itself fails here"
     done, sessions = leaks.run(command(case), tmp_path, "--sample=all", f"--allocator={allocator}")
     assert (done.stdout, done.stderr) == ("ok\n", "")

@@ -53,14 +53,14 @@ def run(line, folder, stage):
     if words[0] == "kill":
         subprocess.run(words, check=True)
         # who started it under memtrace is done when the session is there
-        stage.process.wait(timeout=60)
+        stage.process.wait(timeout=180)
         return ""
     if words[0] == "gcore":
-        subprocess.run(words, check=True, cwd=folder, capture_output=True, timeout=60)
+        subprocess.run(words, check=True, cwd=folder, capture_output=True, timeout=180)
         return ""
     words = [os.path.join(leaks.BUILD, word) if re.match("(examples|tests/victims)/", word) else word for word in words]
     assert words[0] == "memtrace"
-    done = subprocess.run([leaks.MEMTRACE, *words[1:]], capture_output=True, text=True, check=False, timeout=60,
+    done = subprocess.run([leaks.MEMTRACE, *words[1:]], capture_output=True, text=True, check=False, timeout=180,
                           cwd=folder, stdin=subprocess.DEVNULL, env=os.environ | {"COLUMNS": "200"})
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

@@ -45,7 +45,7 @@ def places(site):
 def test_java_and_c_stand_in_one_stack(tmp_path, mode, allocator):
     session = tmp_path / "session.memtrace"
     subprocess.run([leaks.MEMTRACE, "run", "--quiet", "--sample=16K", f"--allocator={allocator}", "-o", session, "--",
-                    *java(*MODES[mode])], check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+                    *java(*MODES[mode])], check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=180)
     sites = [site for site in leaks.report(session)["sites"]
              if site["stack"][0]["function"] == "keep_block" and site["live_bytes"] > 1 << 20]
     assert sites
@@ -72,7 +72,7 @@ def test_a_machine_that_runs_already_is_read_the_same_way(tmp_path):
         try:
             session = tmp_path / "session.memtrace"
             done = subprocess.run([leaks.MEMTRACE, "attach", "--duration=1500ms", "--sample=16K", "-o", session,
-                                   str(process.pid)], capture_output=True, text=True, timeout=60, check=False)
+                                   str(process.pid)], capture_output=True, text=True, timeout=180, check=False)
             assert done.returncode == 0, done.stderr
             sites = [site for site in leaks.report(session)["sites"] if site["stack"][0]["function"] == "keep_block"]
             assert sites
@@ -149,7 +149,7 @@ def test_threads_have_the_names_that_java_gave_them(tmp_path):
                 System.in.read();
             }
         }""")
-    subprocess.run(["javac", "-d", str(tmp_path), str(tmp_path / "Named.java")], check=True, timeout=60)
+    subprocess.run(["javac", "-d", str(tmp_path), str(tmp_path / "Named.java")], check=True, timeout=180)
     with staged(["java", "-Xmx64m", "-cp", str(tmp_path), "Named"], run=["--sample=all"], folder=tmp_path) as stage:
         report = stage.report()
     names = {thread["name"] for site in report["sites"] for thread in site["threads"]
@@ -193,7 +193,7 @@ def test_a_machine_that_does_not_answer_costs_a_second(tmp_path):
 def test_an_openj9_is_not_asked_and_told(tmp_path):
     """A library of its name is what it is known by."""
     library = tmp_path / "libj9vm29.so"
-    subprocess.run(["cc", "-shared", "-x", "c", "/dev/null", "-o", str(library)], check=True, timeout=60)
+    subprocess.run(["cc", "-shared", "-x", "c", "/dev/null", "-o", str(library)], check=True, timeout=180)
     with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env=os.environ | {"LD_PRELOAD": str(library)}) as process:
         process.stdin.write(b"ready\n")
@@ -201,7 +201,7 @@ def test_an_openj9_is_not_asked_and_told(tmp_path):
         process.stdout.readline()
         report, _ = report_of(process.pid)
         process.stdin.close()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=180) == 0
     assert any("OpenJ9" in text for text in report["java"]["missing"])
     assert report["memory"]["rss_bytes"] > 0
 
@@ -217,7 +217,7 @@ def test_another_user_s_machine_answers_root(tmp_path):
 
 def compiled(folder, name, text):
     (folder / f"{name}.java").write_text(text)
-    subprocess.run(["javac", "-nowarn", "-d", str(folder), str(folder / f"{name}.java")], check=True, timeout=60,
+    subprocess.run(["javac", "-nowarn", "-d", str(folder), str(folder / f"{name}.java")], check=True, timeout=180,
                    capture_output=True)
     return ["java", "-Xmx128m", "-XX:+UseSerialGC", "-cp", str(folder), name]
 
@@ -264,7 +264,7 @@ def test_memory_of_unsafe_is_the_program_s_own_place(tmp_path):
         }""")
     session = tmp_path / "session.memtrace"
     subprocess.run([leaks.MEMTRACE, "run", "--quiet", "--sample=64K", "-o", session, "--", *command], check=True,
-                   stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+                   stdin=subprocess.DEVNULL, capture_output=True, timeout=180)
     report = leaks.report(session)
     assert code(report) == "leak"
     assert says(report, "for Off.store (Off.java:5)")

@@ -47,7 +47,7 @@ def assert_kept(stage, report):
     arenas = [arena for arena in report["arenas"] if arena["kind"] in ("main", "thread")]
     assert says(report, f"of {len(arenas)} arenas")
     before = read_rss(stage.pid)
-    subprocess.run([leaks.MEMTRACE, "trim", "--yes", str(stage.pid)], check=True, capture_output=True, timeout=60)
+    subprocess.run([leaks.MEMTRACE, "trim", "--yes", str(stage.pid)], check=True, capture_output=True, timeout=180)
     gained = before - read_rss(stage.pid)
     promised = promise(report, "malloc_trim")
     print(f"{len(arenas)} arenas, {promised / MIB:.1f} MiB promised, {gained / MIB:.1f} MiB given back")

@@ -27,7 +27,7 @@ def kill_once(directory, delay, allocator):
         time.sleep(0.001)
     time.sleep(delay)
     os.kill(int(pids[0]), signal.SIGKILL)
-    _, errors = tool.communicate(timeout=60)
+    _, errors = tool.communicate(timeout=180)
     assert tool.returncode == 128 + signal.SIGKILL, errors
     leaked, = struct.unpack("Q", counter.read_bytes())
     if leaked == 0 and not session.exists():

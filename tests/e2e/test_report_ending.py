@@ -29,7 +29,7 @@ def report_of(process, after):
             time.sleep(after)
             process.send_signal(signal.SIGKILL)
             process.wait()
-        stdout, stderr = report.communicate(timeout=60)
+        stdout, stderr = report.communicate(timeout=180)
     return report.returncode, stdout, stderr, time.monotonic() - began
 
 

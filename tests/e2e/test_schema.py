@@ -63,7 +63,7 @@ def test_of_a_process_and_of_its_session(memtrace, tmp_path, compile_c, allocato
         live = json.loads(memtrace("report", "--format=json", pid).stdout)
         check(live)
         assert live["memory"]["ledger"] and live["mappings"] and live["course"] is None
-        tool.communicate("\n", timeout=30)
+        tool.communicate("\n", timeout=180)
     ended = leaks.report(tmp_path / "s.memtrace")
     check(ended)
     assert ended["course"]["moments"] and ended["sites"][0]["growth_bytes_per_s"] is not None

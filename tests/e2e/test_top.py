@@ -188,7 +188,7 @@ def test_the_agent_goes_in_and_out_by_keys(tmp_path):
         screen.wait_for("recording has ended")
         assert screen.close() == 0
         plain.stdin.close()
-        assert plain.wait(timeout=30) == 0
+        assert plain.wait(timeout=180) == 0
 
 
 def test_saving_writes_a_session(grow, top, memtrace, tmp_path):

@@ -72,7 +72,7 @@ def test_what_another_allocator_keeps_is_told_in_its_terms(tmp_path, library, wo
     assert says(report, f"free, but in pages that live blocks share ({words})")
     # it says what returns the pages that are whole then
     with staged("slabs", "apart", run=other(library), folder=tmp_path) as stage:
-        subprocess.run([leaks.MEMTRACE, "trim", "--yes", str(stage.pid)], check=True, capture_output=True, timeout=60)
+        subprocess.run([leaks.MEMTRACE, "trim", "--yes", str(stage.pid)], check=True, capture_output=True, timeout=180)
         assert_near(promise(report, "apart from what goes"), kept - read_rss(stage.pid))
 
 

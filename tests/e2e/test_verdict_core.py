@@ -56,7 +56,7 @@ def test_a_core_gets_the_same_verdict(tmp_path, name, run):
         alive = stage.report()
         core = tmp_path / f"core.{stage.pid}"
         subprocess.run(["gcore", "-o", str(tmp_path / "core"), str(stage.pid)], check=True, capture_output=True,
-                       timeout=60)
+                       timeout=180)
         pid = stage.pid
     dead = leaks.report(str(core))
     assert code(dead) == code(alive)
@@ -93,7 +93,7 @@ def test_a_core_tells_of_other_allocators_what_the_process_did(tmp_path, name, a
         alive = stage.report()
         core = tmp_path / f"core.{stage.pid}"
         subprocess.run(["gcore", "-o", str(tmp_path / "core"), str(stage.pid)], check=True, capture_output=True,
-                       timeout=60)
+                       timeout=180)
         pid = stage.pid
     dead = leaks.report(str(core))
     assert code(dead) == code(alive)
@@ -112,7 +112,7 @@ def test_a_core_by_the_kernel_tells_of_other_allocators(tmp_path, allocator):
         with staged("slabs", folder=tmp_path, env={"LD_PRELOAD": path_of(allocator)}) as stage:
             alive = stage.report()
             os.kill(stage.pid, signal.SIGABRT)
-            stage.process.wait(timeout=60)
+            stage.process.wait(timeout=180)
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     [core] = tmp_path.glob("core*")

@@ -101,7 +101,7 @@ class Server:
         self.log = open(session + ".log", "w+b")
         self.process = subprocess.Popen(memtrace.command(command, session, *options), cwd=cwd, stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log, env={**memtrace.environment, **(env or {})})
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not ready():
             assert self.process.poll() is None, self.output()
             assert time.monotonic() < deadline, "the server is not ready: " + self.output()
@@ -120,7 +120,7 @@ class Server:
     def stop(self, number=signal.SIGTERM, status=None):
         if self.process.poll() is None:
             os.kill(self.child(), number)
-        code = self.process.wait(timeout=120)
+        code = self.process.wait(timeout=180)
         if status is not None:
             assert code == status, self.output()
         return self.memtrace.report(self.session)
@@ -142,7 +142,7 @@ def server(memtrace, tmp_path):
                 os.kill(one.child(), signal.SIGKILL)
             except (OSError, IndexError):
                 one.process.kill()
-            one.process.wait(timeout=30)
+            one.process.wait(timeout=180)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 
 def until(condition, what):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.1)
@@ -38,7 +38,7 @@ def start():
     for process in started:
         process.terminate()
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=180)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -63,7 +63,7 @@ def mariadb(start, tmp_path):
     user = owned_by_nobody(data)
     subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}",
                     "--auth-root-authentication-method=normal"], check=True,
-                   capture_output=True, timeout=120, cwd=data, **user)
+                   capture_output=True, timeout=180, cwd=data, **user)
     pid = start(["mariadbd", "--no-defaults", f"--datadir={data}", "--skip-networking", f"--socket={data}/sock"],
                 (data / "sock").exists, cwd=data, **user)
     return collections.namedtuple("Mariadb", "pid socket")(pid, data / "sock")

@@ -63,7 +63,7 @@ def library(tmp_path):
         source.write_text(text)
         path = tmp_path / f"{name}.so"
         subprocess.run(["cc", "-g", "-O1", "-shared", "-fPIC", f"-DBLOCKS={BLOCKS}", "-o", path, source, *options],
-                       check=True, timeout=60)
+                       check=True, timeout=180)
         return path
     return call
 
@@ -78,7 +78,7 @@ def attached(memtrace, pid, session):
             yield
             tool.send_signal(signal.SIGINT)
             rest = tool.stderr.read()
-            assert tool.wait(timeout=120) == 0, rest
+            assert tool.wait(timeout=180) == 0, rest
         finally:
             tool.kill()
 
@@ -116,14 +116,14 @@ def test_redis_module(memtrace, library, port, tmp_path):
     module = library("leaky", REDIS)
     with running("redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--enable-module-command",
                  "yes", "--dir", str(tmp_path)) as process:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 180
         while not listening(port)():
             assert time.monotonic() < end
             time.sleep(0.05)
 
         def ask(*words):
             return subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, check=True,
-                                  timeout=30).stdout.strip()
+                                  timeout=180).stdout.strip()
         with attached(memtrace, process.pid, str(tmp_path / "redis.memtrace")):
             # it comes when recording is on, so that nobody has looked at its slots
             assert ask("module", "load", str(module)) == "OK"
@@ -164,7 +164,7 @@ def test_java_native_code(memtrace, library, tmp_path):
                 }
             }
         }""")
-    subprocess.run(["javac", "-d", tmp_path, tmp_path / "Leaky.java"], check=True, timeout=120)
+    subprocess.run(["javac", "-d", tmp_path, tmp_path / "Leaky.java"], check=True, timeout=180)
     with running("java", "-Xmx64m", "-cp", str(tmp_path), "Leaky", str(path)) as process:
         assert process.stdout.readline() == "done\n"
         with attached(memtrace, process.pid, str(tmp_path / "java.memtrace")):

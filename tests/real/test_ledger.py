@@ -33,13 +33,13 @@ def test_redis(memtrace, start, tmp_path):
     pid = start(["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes"],
                 lambda: os.path.exists(path))
     subprocess.run(["redis-cli", "-s", path, "debug", "populate", "50000", "key", "100"], check=True,
-                   capture_output=True, timeout=60)
+                   capture_output=True, timeout=180)
     # its jemalloc is read without being asked
     assert explained(memtrace, pid)["heap.live"] > 5 * MIB
     # jemalloc tells memtrace what it tells redis
     report = memtrace.report(str(pid))
     said = subprocess.run(["redis-cli", "-s", path, "info", "memory"], check=True, capture_output=True, text=True,
-                          timeout=60).stdout
+                          timeout=180).stdout
     allocated = int(re.search(r"^allocator_allocated:(\d+)", said, re.M)[1])
     smaps.assert_explained(report)
     in_use = sum(arena["in_use_bytes"] for arena in report["arenas"])
@@ -84,7 +84,7 @@ def test_postgres(memtrace, start, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     user = owned_by_nobody(data)
-    subprocess.run([f"{programs[0]}/initdb", "-D", data, "-A", "trust"], check=True, capture_output=True, timeout=120,
+    subprocess.run([f"{programs[0]}/initdb", "-D", data, "-A", "trust"], check=True, capture_output=True, timeout=180,
                    cwd=data, **user)
     pid = start([f"{programs[0]}/postgres", "-D", str(data), "-c", "listen_addresses=", "-k", str(data)],
                 (data / ".s.PGSQL.5432").exists, cwd=data, **user)

@@ -41,7 +41,7 @@ def said_and_read(memtrace, pid, folder):
         f"shell {memtrace.program} arenas --no-stop --format=json {pid} > {read}",
         "call ((int (*)(int, void *))malloc_info)(0, $f)", "call ((int (*)(void *))fclose)($f)", "detach"]
     done = subprocess.run(["gdb", "-nx", "-batch", "-p", str(pid), *(word for line in commands for word in ("-ex", line))],
-                          capture_output=True, text=True, timeout=100, check=False)
+                          capture_output=True, text=True, timeout=180, check=False)
     said = text.read_text()
     assert said.count("<malloc ") == 2, done.stdout + done.stderr
     return xml.etree.ElementTree.fromstring(said[said.rindex("<malloc "):]), json.loads(read.read_text())
@@ -75,13 +75,13 @@ def anonymous(pid):
 
 def assert_trims(memtrace, pid):
     done = subprocess.run([memtrace.program, "arenas", "--format=json", str(pid)], env=memtrace.environment,
-                          capture_output=True, text=True, timeout=60, check=False)
+                          capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     predicted = sum(arena["trimmable_bytes"] for arena in json.loads(done.stdout)["arenas"]
                     if arena["allocator"] == "glibc")
     before = anonymous(pid)
     subprocess.run([memtrace.program, "trim", "--yes", str(pid)], env=memtrace.environment, check=True,
-                   capture_output=True, text=True, timeout=60)
+                   capture_output=True, text=True, timeout=180)
     gained = before - anonymous(pid)
     show_promise(f"malloc_trim, anonymous memory, {json.loads(done.stdout)['process']['comm']}", predicted, gained)
     assert abs(predicted - gained) <= gained // 100 + 64 * 4096, (predicted, gained)
@@ -92,7 +92,7 @@ def test_mariadb_with_many_threads(memtrace, mariadb):
             "seq_1_to_5000; select count(distinct s) from t; select length(group_concat(s order by n)) from t")
     clients = [subprocess.Popen(["mariadb", "--no-defaults", "-uroot", "-S", mariadb.socket, "-e", work.format(i)],
                                 stdout=subprocess.DEVNULL) for i in range(8)]
-    assert [client.wait(timeout=60) for client in clients] == [0] * 8
+    assert [client.wait(timeout=180) for client in clients] == [0] * 8
     time.sleep(1)
     assert_same(memtrace, mariadb.pid, mariadb.socket.parent, 4)
     assert_trims(memtrace, mariadb.pid)
@@ -105,9 +105,9 @@ def test_redis_on_libc_s_malloc(memtrace, start, tmp_path):
     pid = start(["redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes"],
                 lambda: os.path.exists(path), env=os.environ | {"LD_PRELOAD": LIBC[0]})
     subprocess.run(["redis-cli", "-s", path, "debug", "populate", "50000", "key", "1000"], check=True,
-                   capture_output=True, timeout=60)
+                   capture_output=True, timeout=180)
     subprocess.run(["redis-cli", "-s", path, "del", *(f"key:{i}" for i in range(40000) if i % 400)], check=True,
-                   capture_output=True, timeout=60)
+                   capture_output=True, timeout=180)
     # its timer shrinks the table of keys
     time.sleep(2)
     assert_same(memtrace, pid, tmp_path, 1)

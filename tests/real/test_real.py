@@ -179,7 +179,7 @@ def test_nginx_with_workers(server, port, allocator, tmp_path):
     nginx = server(["nginx", "-c", str(configuration), "-e", f"{tmp_path}/error.log"], f"--allocator={allocator}",
                    ready=listening(port), cwd=str(tmp_path))
     done = subprocess.run(["ab", "-q", "-n", "5000", "-c", "20", "-H", "Accept-Encoding: gzip",
-                           f"http://127.0.0.1:{port}/index.html"], capture_output=True, text=True, timeout=120)
+                           f"http://127.0.0.1:{port}/index.html"], capture_output=True, text=True, timeout=180)
     assert "Failed requests:        0" in done.stdout, done.stdout + done.stderr
     sane(nginx.stop(signal.SIGQUIT, status=0))
     workers = [path for path in os.listdir(tmp_path) if path.endswith(".memtrace") and "nginx" in path]
@@ -207,10 +207,10 @@ def test_postgres_with_pgbench(server, port, allocator, tmp_path):
              "postgres"]
     ready = None
     for _ in range(50):
-        ready = subprocess.run([*bench, "-i", "-s", "2", "postgres"], capture_output=True, text=True, timeout=120)
+        ready = subprocess.run([*bench, "-i", "-s", "2", "postgres"], capture_output=True, text=True, timeout=180)
         if ready.returncode == 0:
             break
     assert ready.returncode == 0, ready.stderr
-    done = subprocess.run([*bench, "-c", "4", "-T", "5", "postgres"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*bench, "-c", "4", "-T", "5", "postgres"], capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     sane(postgres.stop(signal.SIGINT, status=0))

@@ -60,7 +60,7 @@ static struct child start(void)
 	assert_int_equal(pipe(ends), 0);
 	child.pid = fork();
 	if (child.pid == 0) {
-		alarm(60);
+		alarm(180);
 		fill(ends[1]);
 	}
 	close(ends[1]);

@@ -297,10 +297,10 @@ static uint32_t report_the_next_too(void *block, size_t size, int64_t *ret_next)
 	return 1;
 }
 
-/* Allocates a little until the heap has no more than max bytes to spare, or five seconds are over. */
+/* Allocates a little until the heap has no more than max bytes to spare, or a minute is over. */
 static bool shrinks_to(size_t max)
 {
-	const time_t deadline = time(NULL) + 5;
+	const time_t deadline = time(NULL) + 60;
 	struct heap_stats stats;
 
 	do {

@@ -25,7 +25,7 @@ static int run_child(void (*work)(size_t), size_t arg)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		alarm(30);
+		alarm(180);
 		work(arg);
 		_exit(0);
 	}

@@ -69,7 +69,7 @@ static int begin(void **state)
 		return -1;
 	child = fork();
 	if (child == 0) {
-		alarm(60);
+		alarm(180);
 		fill(ends[1]);
 	}
 	return read(ends[0], &byte, 1) == 1 ? 0 : -1;

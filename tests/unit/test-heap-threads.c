@@ -156,7 +156,7 @@ static void live_as_a_child(void)
 {
 	uint64_t seed = 99;
 
-	alarm(20);
+	alarm(180);
 	for (unsigned i = 0; i < 2000; i++) {
 		uint64_t *block = make(&seed);
 
@@ -233,7 +233,7 @@ static pid_t raw_fork_for_pages(void)
 
 	if (pid != 0)
 		return pid;
-	alarm(20);
+	alarm(180);
 	for (unsigned i = 0; i < 60; i++)
 		swap_pages(blocks, 64, &seed);
 	_exit(0);
