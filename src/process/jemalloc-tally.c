@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/scale.h"
 
 enum { SMALLEST_LARGE = 36 }; /* size class of the smallest block that is in no slab */
 
@@ -110,11 +111,11 @@ static void move_shares(const struct jemalloc_arena_tally *tally, const struct a
 	const uint64_t allocated = arena->in_use + arena->cached;
 	const uint64_t beside = tally->sums.active - MIN(allocated, tally->sums.active);
 	const uint64_t internal = arena->metadata - tally->sums.base;
-	const uint64_t own = beside ? runs_share(tally->waste_resident, internal, beside) : 0;
+	const uint64_t own = beside ? scale(tally->waste_resident, internal, beside) : 0;
 	const uint64_t to_metadata =
-		free_resident ? runs_share(range->free_resident, own, free_resident) : 0;
+		free_resident ? scale(range->free_resident, own, free_resident) : 0;
 	const uint64_t to_free =
-		allocated ? runs_share(range->in_use_resident, arena->cached, allocated) : 0;
+		allocated ? scale(range->in_use_resident, arena->cached, allocated) : 0;
 
 	range->in_use_resident -= to_free;
 	range->free_resident += to_free - to_metadata;

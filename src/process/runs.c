@@ -66,13 +66,6 @@ struct arena_range *runs_add(struct runs *runs, uint32_t arena, uint64_t start, 
 	return last;
 }
 
-uint64_t runs_share(uint64_t value, uint64_t part, uint64_t whole)
-{
-	if (whole == 0 || part >= whole)
-		return value;
-	return (uint64_t)((__uint128_t)value * part / whole);
-}
-
 int runs_hand_over(const struct runs *runs, uint32_t from, struct arenas *arenas, uint32_t arena)
 {
 	for (size_t i = 0; i < runs->n_ranges; i++) {

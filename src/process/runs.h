@@ -30,9 +30,6 @@ int runs_resident(struct runs *runs, uint64_t start, uint64_t end, uint64_t *ret
 /* The range that [start, end) of an arena is in now; the caller adds what is resident there. NULL: no memory. */
 struct arena_range *runs_add(struct runs *runs, uint32_t arena, uint64_t start, uint64_t end);
 
-/* Part of a whole; all of it if whole is 0 or part is more. */
-uint64_t runs_share(uint64_t value, uint64_t part, uint64_t whole);
-
 /* Has the ranges of arena number from be those of arenas->arenas[arena], and that one's resident bytes be their sum. */
 int runs_hand_over(const struct runs *runs, uint32_t from, struct arenas *arenas, uint32_t arena);
 

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
+#include "base/scale.h"
 #include "process/pagetree.h"
 #include "process/runs.h"
 #include "process/tcmalloc-sums.h"
@@ -159,8 +160,8 @@ static int tell(const struct reader *reader, struct arenas *ret)
 	r = runs_hand_over(&reader->runs, 0, ret, index);
 	for (size_t i = first; i < ret->n_ranges; i++) {
 		struct arena_range *range = &ret->ranges[i];
-		const uint64_t cached = runs_share(range->in_use_resident, arena->cached,
-						   arena->in_use + arena->cached);
+		const uint64_t cached =
+			scale(range->in_use_resident, arena->cached, arena->in_use + arena->cached);
 
 		range->in_use_resident -= cached;
 		range->free_resident += cached;

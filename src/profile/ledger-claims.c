@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scale.h"
+
 /* In the kind of an area while they are put in order: from here on, an index of a range. */
 enum { KIND_RANGE = AREA_N_KINDS };
 
@@ -88,14 +90,6 @@ static int list_areas(const struct profile *profile, struct areas *ret)
 		if (profile->areas[i].kind < AREA_N_KINDS && add_area(ret, &profile->areas[i]) < 0)
 			return -ENOMEM;
 	return areas_settle(ret);
-}
-
-/* part / whole of value, without overflow. */
-static uint64_t scale(uint64_t value, uint64_t part, uint64_t whole)
-{
-	if (whole == 0 || part >= whole)
-		return value;
-	return (uint64_t)((__uint128_t)value * part / whole);
 }
 
 static void add_share(struct ledger_claim *claim, enum ledger_owner owner, uint64_t resident)

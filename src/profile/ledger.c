@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "base/scale.h"
 #include "profile/ledger-claims.h"
 #include "profile/ledger-owner.h"
 
@@ -74,7 +75,7 @@ static uint64_t overlap_resident(const struct ledger_claim *claim, const struct 
 	const uint64_t size = claim->end - claim->start;
 
 	/* a claim over several mappings: its bytes are taken to be spread evenly */
-	return (uint64_t)((__uint128_t)resident * (overlap->end - overlap->start) / size);
+	return scale(resident, overlap->end - overlap->start, size);
 }
 
 /* Bytes of one share, when the overlap has resident bytes in all. */
@@ -82,7 +83,7 @@ static uint64_t share_resident(const struct ledger_claim *claim, unsigned i, uin
 {
 	if (claim->resident == 0)
 		return i == claim->n_shares - 1 ? resident : 0;
-	return (uint64_t)((__uint128_t)resident * claim->shares[i].resident / claim->resident);
+	return scale(resident, claim->shares[i].resident, claim->resident);
 }
 
 static int add_claim(struct builder *builder, uint32_t mapping, const struct ledger_claim *claim,
@@ -178,8 +179,7 @@ static void settle(struct ledger *ledger, enum ledger_owner from, enum ledger_ow
 			    front->mapping != part->mapping)
 				continue;
 			/* evenly, and what the rounding leaves from the first that has it */
-			some = MIN(left, left == before ? (uint64_t)((__uint128_t)bytes *
-								     part->usage.resident / whole)
+			some = MIN(left, left == before ? scale(bytes, part->usage.resident, whole)
 							: part->usage.resident);
 			some = MIN(some, part->usage.resident);
 			front->usage.resident += some;
