@@ -209,14 +209,6 @@ static int add_caches(struct reader *reader, uint64_t arena, uint64_t *ret)
 	return r == -EFAULT ? -EBADMSG : r;
 }
 
-/* Of a process that stands still both are the same. */
-static bool is_settled(uint64_t counted, uint64_t said)
-{
-	const uint64_t by = counted > said ? counted - said : said - counted;
-
-	return by <= MAX(said / 256, 64ull * MEMORY_PAGE_SIZE);
-}
-
 /* 1: the arena's words are there; 0: no such arena. */
 static int complete(struct reader *reader, uint32_t number)
 {
@@ -233,7 +225,7 @@ static int complete(struct reader *reader, uint32_t number)
 	r = r ?: add_caches(reader, arena, &sums->cached);
 	if (r < 0)
 		return r == -EFAULT ? -EBADMSG : r;
-	return is_settled(sums->active, n_active * MEMORY_PAGE_SIZE) ? 1 : -EAGAIN;
+	return runs_settled(sums->active, n_active * MEMORY_PAGE_SIZE) ? 1 : -EAGAIN;
 }
 
 static int read_once(struct reader *reader, bool *there)

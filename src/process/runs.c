@@ -10,7 +10,7 @@
 #include "base/grow.h"
 #include "base/macro.h"
 
-static const uint64_t at_once = 64 << 20;
+static const uint64_t at_once = 64 << 20, settled_within = 256 << 10;
 
 void runs_deinit(struct runs *runs)
 {
@@ -64,6 +64,13 @@ struct arena_range *runs_add(struct runs *runs, uint32_t arena, uint64_t start, 
 	last = &runs->ranges[runs->n_ranges++];
 	*last = (struct arena_range){.start = start, .end = end, .arena = arena};
 	return last;
+}
+
+bool runs_settled(uint64_t counted, uint64_t said)
+{
+	const uint64_t by = counted > said ? counted - said : said - counted;
+
+	return by <= MAX(said / 256, settled_within);
 }
 
 int runs_hand_over(const struct runs *runs, uint32_t from, struct arenas *arenas, uint32_t arena)

@@ -6,6 +6,7 @@
 #ifndef PROCESS_RUNS_H
 #define PROCESS_RUNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,12 @@ int runs_resident(struct runs *runs, uint64_t start, uint64_t end, uint64_t *ret
 
 /* The range that [start, end) of an arena is in now; the caller adds what is resident there. NULL: no memory. */
 struct arena_range *runs_add(struct runs *runs, uint32_t arena, uint64_t start, uint64_t end);
+
+/*
+ * Whether bytes that were counted run by run are those that the allocator says, but for a little: of a process that
+ * stands still both are the same.
+ */
+bool runs_settled(uint64_t counted, uint64_t said);
 
 /* Has the ranges of arena number from be those of arenas->arenas[arena], and that one's resident bytes be their sum. */
 int runs_hand_over(const struct runs *runs, uint32_t from, struct arenas *arenas, uint32_t arena);

@@ -119,13 +119,6 @@ static int visit_span(void *reader_)
 static const struct pagetree_form form = {TCMALLOC_LIBRARY, PAGE_SHIFT, MEMORY_PAGE_SIZE, read_span,
 					  visit_span};
 
-static bool is_settled(uint64_t counted, uint64_t said)
-{
-	const uint64_t by = counted > said ? counted - said : said - counted;
-
-	return by <= MAX(said / 256, 32ull << PAGE_SHIFT);
-}
-
 static int read_once(struct reader *reader)
 {
 	struct tcmalloc_sums *sums = &reader->sums;
@@ -140,8 +133,8 @@ static int read_once(struct reader *reader)
 	r = r ?: tcmalloc_tables_sum(&reader->tables, sums);
 	if (r < 0)
 		return r;
-	return is_settled(sums->heap, said[0]) && is_settled(sums->free, said[1]) &&
-			       is_settled(sums->unmapped, said[2])
+	return runs_settled(sums->heap, said[0]) && runs_settled(sums->free, said[1]) &&
+			       runs_settled(sums->unmapped, said[2])
 		       ? 0
 		       : -EAGAIN;
 }
