@@ -30,6 +30,20 @@ static const struct {
 	{"tcmalloc", tcmalloc_ask, tcmalloc_understand, tcmalloc_read},
 };
 
+struct arena foreign_arena(enum arenas_allocator allocator, enum arena_kind kind)
+{
+	return (struct arena){
+		.allocator = allocator,
+		.kind = kind,
+		.n_heaps = 1,
+		.in_use_blocks = ARENAS_UNKNOWN,
+		.free_blocks = ARENAS_UNKNOWN,
+		.largest_free = ARENAS_UNKNOWN,
+		.top = ARENAS_UNKNOWN,
+		.peak_system = ARENAS_UNKNOWN,
+	};
+}
+
 uint32_t foreign_room(struct inject_calls *calls, size_t size)
 {
 	size_t at = ALIGN_UP(calls->data_size, (size_t)8);

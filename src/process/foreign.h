@@ -28,6 +28,9 @@ int jemalloc_understand(const struct inject_calls *calls, struct arenas *ret);
 int tcmalloc_ask(struct inject_calls *calls);
 int tcmalloc_understand(const struct inject_calls *calls, struct arenas *ret);
 
+/* One arena with all figures 0 or unknown. */
+struct arena foreign_arena(enum arenas_allocator allocator, enum arena_kind kind);
+
 /* A call with the first argument a text. -E2BIG if there is no room. */
 struct inject_call *foreign_call(struct inject_calls *calls, const char *function,
 				 const char *text);

@@ -139,18 +139,9 @@ struct arena jemalloc_arena(uint32_t id, const struct jemalloc_sums *sums)
 	const uint64_t allocated = MIN(sums->small + sums->large, sums->active);
 	const uint64_t internal = MIN(sums->internal, sums->active - allocated);
 	const uint64_t waste = sums->active - allocated - internal;
-	struct arena ret = {
-		.id = id,
-		.allocator = ARENAS_JEMALLOC,
-		.kind = ARENA_THREAD,
-		.n_heaps = 1,
-		.in_use_blocks = ARENAS_UNKNOWN,
-		.free_blocks = ARENAS_UNKNOWN,
-		.largest_free = ARENAS_UNKNOWN,
-		.top = ARENAS_UNKNOWN,
-		.peak_system = ARENAS_UNKNOWN,
-	};
+	struct arena ret = foreign_arena(ARENAS_JEMALLOC, ARENA_THREAD);
 
+	ret.id = id;
 	ret.metadata = sums->base + internal;
 	ret.in_use = allocated - MIN(sums->cached, allocated);
 	ret.cached = allocated - ret.in_use;

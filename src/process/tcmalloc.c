@@ -65,16 +65,7 @@ static uint64_t find_metadata(const char *text)
 
 struct arena tcmalloc_arena(const struct tcmalloc_sums *sums)
 {
-	struct arena ret = {
-		.allocator = ARENAS_TCMALLOC,
-		.kind = ARENA_MAIN,
-		.n_heaps = 1,
-		.in_use_blocks = ARENAS_UNKNOWN,
-		.free_blocks = ARENAS_UNKNOWN,
-		.largest_free = ARENAS_UNKNOWN,
-		.top = ARENAS_UNKNOWN,
-		.peak_system = ARENAS_UNKNOWN,
-	};
+	struct arena ret = foreign_arena(ARENAS_TCMALLOC, ARENA_MAIN);
 
 	ret.cached = sums->transfer + sums->threads;
 	ret.trimmable = sums->free;
