@@ -178,7 +178,7 @@ static int add_cache(struct reader *reader, uint64_t bins, uint64_t *ret)
 				       sizeof(bin));
 
 		if (r < 0)
-			return r == -EFAULT ? -EBADMSG : r;
+			return r;
 		memcpy(&top, bin, sizeof(top));
 		memcpy(&empty, bin + BIN_EMPTY, sizeof(empty));
 		if (!top)
@@ -206,7 +206,7 @@ static int add_caches(struct reader *reader, uint64_t arena, uint64_t *ret)
 		previous = at;
 		at = link[0] == first ? 0 : link[0];
 	}
-	return r == -EFAULT ? -EBADMSG : r;
+	return r;
 }
 
 /* 1: the arena's words are there; 0: no such arena. */

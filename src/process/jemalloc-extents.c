@@ -89,9 +89,9 @@ static int read_extent(void *tree_, uint64_t entry, struct pagetree_range *ret)
 
 	if (!address)
 		return 0;
-	r = pagecache_read(&tree->pages.cache, address, words, sizeof(words));
+	r = pagecache_follow(&tree->pages.cache, address, words, sizeof(words));
 	if (r < 0)
-		return r == -EFAULT ? -EBADMSG : r;
+		return r;
 	*extent = (struct jemalloc_extent){
 		.address = ALIGN_DOWN(words[1], (uint64_t)MEMORY_PAGE_SIZE),
 		.size = ALIGN_DOWN(words[2], (uint64_t)MEMORY_PAGE_SIZE),

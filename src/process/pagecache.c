@@ -69,3 +69,10 @@ int pagecache_read(struct pagecache *cache, uint64_t address, void *buffer, size
 	}
 	return 0;
 }
+
+int pagecache_follow(struct pagecache *cache, uint64_t address, void *buffer, size_t size)
+{
+	int r = pagecache_read(cache, address, buffer, size);
+
+	return r == -EFAULT ? -EBADMSG : r;
+}

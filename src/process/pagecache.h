@@ -26,5 +26,7 @@ void pagecache_forget(struct pagecache *cache);
 
 /* 0; -EFAULT if a part of it is not there, other errors as those of memory_read. */
 int pagecache_read(struct pagecache *cache, uint64_t address, void *buffer, size_t size);
+/* The same where a structure leads to: -EBADMSG if a part of it is not there. */
+int pagecache_follow(struct pagecache *cache, uint64_t address, void *buffer, size_t size);
 
 #endif

@@ -42,13 +42,6 @@ struct reader {
 	enum where where;
 };
 
-static int read_at(struct reader *reader, uint64_t address, void *buffer, size_t size)
-{
-	int r = pagecache_read(&reader->pages.cache, address, buffer, size);
-
-	return r == -EFAULT ? -EBADMSG : r;
-}
-
 /* See pagetree.h. */
 static int read_span(void *reader_, uint64_t entry, struct pagetree_range *ret)
 {
@@ -58,7 +51,7 @@ static int read_span(void *reader_, uint64_t entry, struct pagetree_range *ret)
 
 	if (!IS_ALIGNED(entry, 8))
 		return -EBADMSG;
-	r = read_at(reader, entry, words, sizeof(words));
+	r = pagecache_follow(&reader->pages.cache, entry, words, sizeof(words));
 	if (r < 0)
 		return r;
 	reader->start = words[0] << PAGE_SHIFT;
@@ -129,7 +122,9 @@ static int read_once(struct reader *reader)
 	reader->free_resident = 0;
 	runs_forget(&reader->runs);
 	r = pagetree_walk(&reader->pages);
-	r = r ?: read_at(reader, reader->pages.root + STATS, said, sizeof(said));
+	if (r == 0)
+		r = pagecache_follow(&reader->pages.cache, reader->pages.root + STATS, said,
+				     sizeof(said));
 	r = r ?: tcmalloc_tables_sum(&reader->tables, sums);
 	if (r < 0)
 		return r;

@@ -40,18 +40,12 @@ enum {
 	LEAF_SIZE = 2 << 20,
 };
 
-static int read_at(struct tcmalloc_tables *tables, uint64_t address, void *buffer, size_t size)
-{
-	int r = pagecache_read(tables->cache, address, buffer, size);
-
-	return r == -EFAULT ? -EBADMSG : r;
-}
-
 /* Takes the table of sizes from there, if it is one. */
 static int try_sizes(struct tcmalloc_tables *tables, uint64_t address)
 {
 	uint32_t sizes[TCMALLOC_CLASSES] = {}, n = 1;
-	int r = tables->sizes_at ? -EBADMSG : read_at(tables, address, sizes, sizeof(sizes));
+	int r = tables->sizes_at ? -EBADMSG
+				 : pagecache_follow(tables->cache, address, sizes, sizeof(sizes));
 
 	if (r < 0)
 		return r == -EBADMSG ? 0 : r;
@@ -69,7 +63,8 @@ static int try_central(struct tcmalloc_tables *tables, uint64_t address)
 {
 	for (uint64_t i = 1; i < CLASSES_MIN; i++) {
 		uint64_t words[5] = {}; /* size class, and the head of the first list */
-		int r = read_at(tables, address + (i - 1) * CENTRAL_SIZE, words, sizeof(words));
+		int r = pagecache_follow(tables->cache, address + (i - 1) * CENTRAL_SIZE, words,
+					 sizeof(words));
 
 		if (r < 0)
 			return r == -EBADMSG ? 0 : r;
@@ -84,7 +79,7 @@ static int try_central(struct tcmalloc_tables *tables, uint64_t address)
 static int try_metadata(struct tcmalloc_tables *tables, uint64_t address)
 {
 	uint64_t words[3] = {};
-	int r = read_at(tables, address - 8, words, sizeof(words));
+	int r = pagecache_follow(tables->cache, address - 8, words, sizeof(words));
 
 	if (r < 0)
 		return r == -EBADMSG ? 0 : r;
@@ -121,9 +116,9 @@ static int check_cache(struct tcmalloc_tables *tables, uint64_t cache, uint64_t 
 	uint64_t sum = 0;
 	uint64_t said = 0;
 	uint32_t bytes = 0;
-	int r = read_at(tables, cache, lists, sizeof(lists));
+	int r = pagecache_follow(tables->cache, cache, lists, sizeof(lists));
 
-	r = r ?: read_at(tables, cache + CACHE_BYTES, &bytes, sizeof(bytes));
+	r = r ?: pagecache_follow(tables->cache, cache + CACHE_BYTES, &bytes, sizeof(bytes));
 	for (size_t i = 1; r >= 0 && i < tables->n_classes; i++) {
 		uint32_t length, size;
 
@@ -153,7 +148,7 @@ static int try_cache(uint64_t address, uint64_t word, void *tables_)
 		return 0;
 	if (++tables->n_tried > CACHES_MAX)
 		return -EBADMSG;
-	r = read_at(tables, word + LIST_SIZE + LIST_BLOCK, &size, sizeof(size));
+	r = pagecache_follow(tables->cache, word + LIST_SIZE + LIST_BLOCK, &size, sizeof(size));
 	if (r == 0 && size != tables->sizes[1])
 		return 0;
 	r = r ?: check_cache(tables, word, &bytes);
@@ -170,8 +165,8 @@ static int go_to_first(struct tcmalloc_tables *tables)
 {
 	for (unsigned i = 0; i < CACHES_MAX; i++) {
 		uint64_t previous = 0;
-		int r = read_at(tables, tables->first_cache + CACHE_NEXT + 8, &previous,
-				sizeof(previous));
+		int r = pagecache_follow(tables->cache, tables->first_cache + CACHE_NEXT + 8,
+					 &previous, sizeof(previous));
 
 		if (r < 0 || !previous)
 			return r;
@@ -201,7 +196,7 @@ static int add_threads(struct tcmalloc_tables *tables, struct tcmalloc_sums *sum
 	at = tables->first_cache;
 	for (unsigned i = 0; r == 0 && at; i++) {
 		r = i == CACHES_MAX ? -EBADMSG : check_cache(tables, at, &bytes);
-		r = r ?: read_at(tables, at + CACHE_NEXT, &next, sizeof(next));
+		r = r ?: pagecache_follow(tables->cache, at + CACHE_NEXT, &next, sizeof(next));
 		if (r == 0) {
 			sums->threads += bytes;
 			at = next;
@@ -213,15 +208,13 @@ static int add_threads(struct tcmalloc_tables *tables, struct tcmalloc_sums *sum
 static int add_transfer(struct tcmalloc_tables *tables, struct tcmalloc_sums *sums)
 {
 	for (uint32_t i = 1; i < tables->n_classes; i++) {
+		const uint64_t used_at =
+			tables->central_at + (i - 1ull) * CENTRAL_SIZE + CENTRAL_USED;
+		const uint64_t moved_at = tables->sizes_at - MOVED + 4ull * i;
 		uint32_t used = 0, moved = 0;
-		int r = read_at(tables,
-				tables->central_at + (uint64_t)(i - 1) * CENTRAL_SIZE +
-					CENTRAL_USED,
-				&used, sizeof(used));
+		int r = pagecache_follow(tables->cache, used_at, &used, sizeof(used));
 
-		r = r
-			    ?: read_at(tables, tables->sizes_at - MOVED + 4ull * i, &moved,
-				       sizeof(moved));
+		r = r ?: pagecache_follow(tables->cache, moved_at, &moved, sizeof(moved));
 		if (r < 0)
 			return r;
 		if (used > SLOTS_MAX || moved < 2 || moved > MOVED_MAX)
@@ -233,7 +226,8 @@ static int add_transfer(struct tcmalloc_tables *tables, struct tcmalloc_sums *su
 
 int tcmalloc_tables_sum(struct tcmalloc_tables *tables, struct tcmalloc_sums *sums)
 {
-	int r = read_at(tables, tables->metadata_at, &sums->metadata, sizeof(sums->metadata));
+	int r = pagecache_follow(tables->cache, tables->metadata_at, &sums->metadata,
+				 sizeof(sums->metadata));
 
 	r = r ?: add_transfer(tables, sums);
 	return r ?: add_threads(tables, sums);
