@@ -101,6 +101,11 @@ const struct profile_site *evidence_heaviest(const struct evidence *evidence, ui
 	return NULL;
 }
 
+bool evidence_freed_nothing(const struct profile_site *site)
+{
+	return (double)site->freed_bytes <= NOTHING_FREED * (double)site->allocated_bytes;
+}
+
 static void add_place(struct evidence_places *places, const struct profile_site *site)
 {
 	if (places->n < EVIDENCE_HEAVIEST)
@@ -191,7 +196,7 @@ static bool is_suspect(const struct evidence *evidence, const struct profile_sit
 
 	return site->kind == MT_SITE_MALLOC && profile_site_is_counted(site) &&
 	       site->n_samples >= SUSPECT_SAMPLES && site->oldest_age_s >= 0 &&
-	       (double)site->freed_bytes <= NOTHING_FREED * (double)site->allocated_bytes &&
+	       evidence_freed_nothing(site) &&
 	       site->oldest_age_s - site->youngest_age_s >= SUSPECT_TIME * evidence->watched_s &&
 	       site->youngest_age_s <= SUSPECT_SINCE * evidence->watched_s &&
 	       (double)site->live_bytes >= rss->low * evidence->course_s / 2 &&

@@ -88,6 +88,9 @@ uint64_t evidence_heap_resident(const struct evidence *evidence);
 const struct profile_block *evidence_find_block(const struct evidence *evidence, uint64_t address,
 						uint64_t size);
 
+/* Whether a place freed nothing of what it allocated, or as good as nothing. */
+bool evidence_freed_nothing(const struct profile_site *site);
+
 /* The heaviest site of a kind (enum mt_site_kind) that is counted and holds something, or NULL. */
 const struct profile_site *evidence_heaviest(const struct evidence *evidence, uint32_t kind);
 

@@ -16,8 +16,6 @@
 /* A process younger than this has done little but start. */
 static const double SHORT_LIFE_S = 10;
 static const double LONG_LIFE_S = 600;
-/* A place that freed less of what it allocated freed nothing. */
-static const double NOTHING_FREED = 0.02;
 /* Whoever should unmap it: that it is not malloc's is known. */
 static const double NOT_MALLOCS = 0.8;
 /* Nobody but who wrote the program knows what it needs. */
@@ -194,8 +192,7 @@ static int say_holding(const struct evidence *evidence, const struct profile_sit
 static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_site *worst = evidence->gathering.heaviest[0];
-	bool nothing_freed =
-		(double)worst->freed_bytes <= NOTHING_FREED * (double)worst->allocated_bytes;
+	const bool nothing_freed = evidence_freed_nothing(worst);
 	char bytes[UNITS_MAX];
 	int r;
 

@@ -25,9 +25,9 @@ static const uint64_t MUCH_MAPPED = 1 << 20;
 static const double STANDING_SHARE = 0.05;
 /* Live blocks that are this part of RSS are what RSS is about. */
 static const double MOSTLY = 0.5;
-/* A place that gathered: so many blocks, for this part of the time; of what it got it freed less. */
+/* A place that gathered: so many blocks, for this part of the time. */
 static const uint64_t HOARD_BLOCKS = 100;
-static const double HOARD_SHARE = 0.1, NOTHING_FREED = 0.02;
+static const double HOARD_SHARE = 0.1;
 /* Of the bytes in use, in blocks of one size, to be worth a word. */
 static const double ONE_SIZE_SHARE = 0.25;
 static const uint64_t ONE_SIZE_BLOCKS = 10;
@@ -188,7 +188,7 @@ static const struct profile_site *find_hoard(const struct evidence *evidence)
 
 	if (!site || !evidence_is_material(evidence, site->live_bytes) ||
 	    site->live_blocks < HOARD_BLOCKS || site->oldest_age_s < 0 ||
-	    (double)site->freed_bytes > NOTHING_FREED * (double)site->allocated_bytes ||
+	    !evidence_freed_nothing(site) ||
 	    site->oldest_age_s - site->youngest_age_s < HOARD_SHARE * evidence->watched_s)
 		return NULL;
 	return site;
