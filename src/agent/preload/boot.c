@@ -131,12 +131,12 @@ static int see_module(struct dl_phdr_info *info, size_t size, void *data)
 	seen->subs = info->dlpi_subs;
 	if (seen->libc && info->dlpi_addr == seen->libc->l_addr)
 		tables_range(info, &seen->libc_tables);
-	if (self && info->dlpi_addr == self->l_addr)
+	if (self && info->dlpi_addr == self->l_addr) {
 		tables_range(info, &seen->own_tables);
-	if (self && info->dlpi_addr == self->l_addr)
 		code_range(info, &boot_own_code);
-	else if (seen->backend && info->dlpi_addr == seen->backend->l_addr)
+	} else if (seen->backend && info->dlpi_addr == seen->backend->l_addr) {
 		code_range(info, &boot_backend_code);
+	}
 	return 0;
 }
 
