@@ -18,7 +18,7 @@ int allocators_read(const struct space *space, uint64_t heap_root, pid_t may_sto
 	struct pause_tally pauses = {};
 	const struct glibc_target glibc = {space->memory, space->maps, space->tids,
 					   space->n_tids, may_stop,    &pauses};
-	_cleanup_free_ struct arenas *arenas = calloc(1, sizeof(*arenas));
+	_cleanup_(arenas_freep) struct arenas *arenas = calloc(1, sizeof(*arenas));
 	int r = 0;
 
 	if (!arenas)
@@ -33,7 +33,6 @@ int allocators_read(const struct space *space, uint64_t heap_root, pid_t may_sto
 	if (r >= 0 && !heap_root)
 		r = foreign_read(space, may_stop, arenas);
 	if (r < 0 || (arenas->n_arenas == 0 && !arenas->refused && !arenas->unused)) {
-		arenas_deinit(arenas);
 		*ret = NULL;
 		return r == -ENOMEM ? r : 0;
 	}

@@ -160,12 +160,9 @@ static bool has_ended(const struct space *space)
 /* From where it ended on nothing was there: what was counted by then is half of a picture. */
 static void forget_seen(struct profile *profile)
 {
-	if (profile->arenas)
-		arenas_deinit(profile->arenas);
-	free(profile->arenas);
+	profile->arenas = arenas_free(profile->arenas);
 	free(profile->areas);
 	free(profile->maps_text);
-	profile->arenas = NULL;
 	profile->areas = NULL;
 	profile->n_areas = 0;
 	profile->maps_text = NULL;
@@ -198,9 +195,7 @@ static int read_arenas(struct profile *profile, bool may_stop)
 		r = allocators_read(&space, 0, may_stop ? pid : 0, &arenas);
 	if (r < 0 || !arenas)
 		return r;
-	if (profile->arenas)
-		arenas_deinit(profile->arenas);
-	free(profile->arenas);
+	arenas_free(profile->arenas);
 	profile->arenas = arenas;
 	profile_count_before_attach(profile);
 	return leave_ranges(&space, profile);

@@ -24,6 +24,14 @@ void arenas_deinit(struct arenas *arenas)
 	*arenas = (struct arenas){0};
 }
 
+struct arenas *arenas_free(struct arenas *arenas)
+{
+	if (arenas)
+		arenas_deinit(arenas);
+	free(arenas);
+	return NULL;
+}
+
 struct arena *arenas_add(struct arenas *arenas)
 {
 	if (GROW(arenas->arenas, arenas->n_arenas) < 0)

@@ -112,6 +112,9 @@ struct arenas_block {
 typedef int (*arenas_visit)(const struct arenas_block *block, void *userdata);
 
 void arenas_deinit(struct arenas *arenas);
+/* For those on the heap. */
+struct arenas *arenas_free(struct arenas *arenas);
+DEFINE_CLEANUP(struct arenas *, arenas_free)
 
 /* New, zeroed entries at the end; NULL if there is no memory. */
 struct arena *arenas_add(struct arenas *arenas);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/macro.h"
 
 static void *copy(const void *entries, size_t n, size_t size)
@@ -170,7 +171,7 @@ static int restore(const struct flat_arenas *flat, struct arenas *arenas)
 
 int flat_arenas_restore(const struct flat_arenas *flat, struct arenas **ret)
 {
-	struct arenas *arenas;
+	_cleanup_(arenas_freep) struct arenas *arenas = NULL;
 	int r;
 
 	*ret = NULL;
@@ -182,13 +183,10 @@ int flat_arenas_restore(const struct flat_arenas *flat, struct arenas **ret)
 	if (!arenas)
 		return -ENOMEM;
 	r = restore(flat, arenas);
-	if (r < 0) {
-		arenas_deinit(arenas);
-		free(arenas);
+	if (r < 0)
 		return r;
-	}
 	/* nothing else makes arenas without an arena */
 	arenas->unused = arenas->n_arenas == 0 && !arenas->refused;
-	*ret = arenas;
+	*ret = TAKE_PTR(arenas);
 	return 0;
 }

@@ -101,10 +101,7 @@ static void set_process(struct profile_process *process, const struct profile_mo
 /* What is known of the end only. */
 static void forget(struct profile *profile)
 {
-	if (profile->arenas)
-		arenas_deinit(profile->arenas);
-	free(profile->arenas);
-	profile->arenas = NULL;
+	profile->arenas = arenas_free(profile->arenas);
 	free(profile->maps_text);
 	profile->maps_text = NULL;
 	profile->n_areas = profile->n_blocks = profile->n_thread_refs = 0;

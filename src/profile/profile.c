@@ -57,9 +57,7 @@ struct profile *profile_free(struct profile *profile)
 	free(profile->blocks);
 	free(profile->threads);
 	free(profile->thread_refs);
-	if (profile->arenas)
-		arenas_deinit(profile->arenas);
-	free(profile->arenas);
+	arenas_free(profile->arenas);
 	free(profile->areas);
 	free(profile->moments);
 	free(profile->points);
