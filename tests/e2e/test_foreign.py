@@ -102,12 +102,9 @@ int main(void)
 
 
 @pytest.mark.parametrize("name", ["jemalloc", "tcmalloc"])
-def test_pages_that_nobody_wrote_to_are_not_promised(memtrace, tmp_path, name):
+def test_pages_that_nobody_wrote_to_are_not_promised(memtrace, compile_c, name):
     """One page in four is there, and blocks in use have no larger share of them than free ones."""
-    (tmp_path / "partly.c").write_text(PARTLY)
-    subprocess.run(["cc", "-O1", "-fno-builtin", tmp_path / "partly.c", "-o", tmp_path / "partly"], check=True,
-                   timeout=180)
-    with under(name, [str(tmp_path / "partly")]) as stage:
+    with under(name, [str(compile_c(PARTLY, "-O1", "-fno-builtin"))]) as stage:
         report = stage.report()
         before = read_rss(stage.pid)
         assert memtrace("trim", "--yes", stage.pid).returncode == 0
@@ -207,12 +204,9 @@ int main(void)
 """
 
 
-def test_jemalloc_is_read_as_it_says_itself(memtrace, tmp_path):
+def test_jemalloc_is_read_as_it_says_itself(memtrace, compile_c):
     """Without a stop, to the byte, in each of its arenas."""
-    (tmp_path / "says.c").write_text(SAYS_JEMALLOC)
-    subprocess.run(["cc", "-O1", tmp_path / "says.c", "-o", tmp_path / "says", path_of("jemalloc")], check=True,
-                   timeout=180)
-    with staged([str(tmp_path / "says")]) as stage:
+    with staged([str(compile_c(SAYS_JEMALLOC, "-O1", path_of("jemalloc")))]) as stage:
         arenas = arenas_of(memtrace, stage.pid, "--no-stop")
     said = {}
     for line in stage.said[:-1]:
@@ -280,12 +274,9 @@ int main(void)
 """
 
 
-def test_tcmalloc_is_read_as_it_says_itself(memtrace, tmp_path):
+def test_tcmalloc_is_read_as_it_says_itself(memtrace, compile_c):
     """Without a stop, to the byte."""
-    (tmp_path / "says.c").write_text(SAYS_TCMALLOC)
-    subprocess.run(["cc", "-O1", tmp_path / "says.c", "-o", tmp_path / "says", path_of("tcmalloc")], check=True,
-                   timeout=180)
-    with staged([str(tmp_path / "says")]) as stage:
+    with staged([str(compile_c(SAYS_TCMALLOC, "-O1", path_of("tcmalloc")))]) as stage:
         arena = arenas_of(memtrace, stage.pid, "--no-stop")[0]
     metadata, heap, free, unmapped, central, transfer, threads = map(int, stage.said[0].split())
     assert unmapped and transfer and threads
@@ -315,7 +306,7 @@ def test_with_the_agent_they_are_read_as_well(tmp_path, name):
 
 
 @pytest.mark.parametrize("prefix", ["", "_rjem_"])
-def test_jemalloc_that_is_linked_into_the_program_is_read(memtrace, tmp_path, prefix):
+def test_jemalloc_that_is_linked_into_the_program_is_read(memtrace, compile_c, tmp_path, prefix):
     """With a prefix, as in Rust, libc's malloc is there beside it, and nothing of jemalloc is exported."""
     archive = os.path.join(FOLDER, "libjemalloc.a")
     if not os.path.exists(archive):
@@ -324,11 +315,8 @@ def test_jemalloc_that_is_linked_into_the_program_is_read(memtrace, tmp_path, pr
              "malloc_usable_size", "malloc_stats_print", "mallctlnametomib", "mallctlbymib", "pvalloc"]
     renamed = [f"--redefine-sym={name}={prefix}{name}" for name in names] if prefix else []
     subprocess.run(["objcopy", *renamed, archive, tmp_path / "libjemalloc.a"], check=True, timeout=180)
-    program = tmp_path / "program"
     calls = [f"-D{name}={prefix}{name}" for name in ("malloc", "free")] if prefix else []
-    (tmp_path / "program.c").write_text(PROGRAM)
-    subprocess.run(["cc", "-O1", *calls, tmp_path / "program.c", "-o", program, tmp_path / "libjemalloc.a", "-lm",
-                    "-lpthread", "-lstdc++"], check=True, timeout=180)
+    program = compile_c(PROGRAM, "-O1", *calls, tmp_path / "libjemalloc.a", "-lm", "-lpthread", "-lstdc++")
     with staged([str(program)]) as stage:
         arenas = [arena for arena in arenas_of(memtrace, stage.pid) if arena["allocator"] == "jemalloc"]
         owners = smaps.owners(stage.report())
@@ -345,14 +333,12 @@ def test_jemalloc_that_is_linked_into_the_program_is_read(memtrace, tmp_path, pr
         assert 'mallctl("arena.4096.purge") in process' in done.stdout
 
 
-def test_tcmalloc_that_is_linked_into_the_program_is_read(memtrace, tmp_path):
+def test_tcmalloc_that_is_linked_into_the_program_is_read(memtrace, compile_c):
     archive = os.path.join(FOLDER, "libtcmalloc_minimal.a")
     if not os.path.exists(archive):
         pytest.skip("no static tcmalloc")
-    (tmp_path / "program.c").write_text(PROGRAM)
-    subprocess.run(["cc", "-O1", tmp_path / "program.c", "-o", tmp_path / "program", archive, "-lm", "-lpthread",
-                    "-lstdc++"], check=True, timeout=180)
-    with staged([str(tmp_path / "program")]) as stage:
+    program = compile_c(PROGRAM, "-O1", archive, "-lm", "-lpthread", "-lstdc++")
+    with staged([str(program)]) as stage:
         report = stage.report()
         before = read_rss(stage.pid)
         done = memtrace("trim", "--yes", stage.pid)

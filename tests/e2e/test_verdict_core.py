@@ -5,13 +5,12 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
 
 import pytest
 
 import leaks
 import smaps
-from cores import need_kernel_cores
+from cores import gcore, need_kernel_cores
 from figures import show
 from stages import assert_near, code, staged
 from test_foreign import path_of
@@ -23,6 +22,12 @@ def same_but_for(report, pid):
     """The advice without what names the process: what it would give back."""
     return [advice["expected_bytes"] for advice in report["verdict"]["advice"]
             if str(pid) not in advice["action"] or "malloc_trim" in advice["action"]]
+
+
+def assert_same_advice(alive, dead, pid):
+    for promised, said in zip(same_but_for(alive, pid), same_but_for(dead, pid)):
+        if promised:
+            assert_near(promised, said, 0.01)
 
 
 ARENA = ("kind", "address", "heaps", "system_bytes", "in_use_bytes", "in_use_blocks", "free_bytes", "free_resident_bytes",
@@ -54,18 +59,14 @@ def test_a_core_gets_the_same_verdict(tmp_path, name, run):
     # without the agent nothing has an age
     with staged(name, run=run, folder=tmp_path, settle=1 if run else 0) as stage:
         alive = stage.report()
-        core = tmp_path / f"core.{stage.pid}"
-        subprocess.run(["gcore", "-o", str(tmp_path / "core"), str(stage.pid)], check=True, capture_output=True,
-                       timeout=180)
         pid = stage.pid
-    dead = leaks.report(str(core))
+        core = gcore(pid, tmp_path)
+    dead = leaks.report(core)
     assert code(dead) == code(alive)
     if name not in STILL:
         return
     assert_same_heap(alive, dead)
-    for promised, said in zip(same_but_for(alive, pid), same_but_for(dead, pid)):
-        if promised:
-            assert_near(promised, said, 0.01)
+    assert_same_advice(alive, dead, pid)
 
 
 FIGURES = ("id", "system_bytes", "in_use_bytes", "free_bytes", "cached_bytes", "metadata_bytes")
@@ -91,16 +92,12 @@ def assert_same_sums(alive, dead):
 def test_a_core_tells_of_other_allocators_what_the_process_did(tmp_path, name, allocator):
     with staged(name, env={"LD_PRELOAD": path_of(allocator)}) as stage:
         alive = stage.report()
-        core = tmp_path / f"core.{stage.pid}"
-        subprocess.run(["gcore", "-o", str(tmp_path / "core"), str(stage.pid)], check=True, capture_output=True,
-                       timeout=180)
         pid = stage.pid
-    dead = leaks.report(str(core))
+        core = gcore(pid, tmp_path)
+    dead = leaks.report(core)
     assert code(dead) == code(alive)
     assert_same_sums(alive, dead)
-    for promised, said in zip(same_but_for(alive, pid), same_but_for(dead, pid)):
-        if promised:
-            assert_near(promised, said, 0.01)
+    assert_same_advice(alive, dead, pid)
 
 
 @pytest.mark.parametrize("allocator", ["jemalloc", "tcmalloc"])
