@@ -2,9 +2,10 @@
 /*
  * bigheap.c: a heap of many blocks on whatever allocator is under it, to be read from outside.
  *
- * usage: bigheap MIB BLOCKS [THREADS [PERCENT]]: each of the threads (1) fills its part, in an arena of its
- * own if they are several; of all blocks every third is free then. "ready" is printed, and with PERCENT given the threads replace blocks from
- * then on, for so much of their time (100: all of it). Ends with its standard input.
+ * usage: bigheap MIB BLOCKS [THREADS [PERCENT]]: each of the threads (1) fills its part, in an
+ * arena of its own if they are several; of all blocks every third is free then. "ready" is printed,
+ * and with PERCENT given the threads replace blocks from then on, for so much of their time (100:
+ * all of it). Ends with its standard input.
  */
 #include <malloc.h>
 #include <pthread.h>

@@ -12,15 +12,15 @@
 #include "region/region.h"
 
 /*
- * Adds what the region and /proc say now. Nothing is stopped or disturbed. -ESRCH if the process is gone
- * and the region with it; an error is no reason to give up, the next look may do better.
- */
-/*
- * The moments that the process has named since event *since, which goes on: before what is looked at next. What cannot be
- * read is left out.
+ * The moments that the process has named since event *since, which goes on: before what is looked
+ * at next. What cannot be read is left out.
  */
 void observe_marks(struct series *series, struct region *region, uint64_t *since);
 
+/*
+ * Adds what the region and /proc say now. Nothing is stopped or disturbed. -ESRCH if the process is gone
+ * and the region with it; an error is no reason to give up, the next look may do better.
+ */
 int observe_region(struct series *series, struct region *region, pid_t pid);
 /* The same of a region that was read already. */
 int observe_counted(struct series *series, const struct region_snapshot *counted, pid_t pid);

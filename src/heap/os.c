@@ -2,9 +2,10 @@
 /*
  * os.c: the only caller of the system in the heap.
  *
- * Context: any thread, inside malloc, before constructors and under seccomp filters. So only calls that
- * every malloc makes are made: mmap, munmap, mremap, mprotect, madvise, futex, and the clock through
- * the vdso; and mincore as long as the embedder knows of no filter (zero.c). os_abort is the exception, at the end of a process.
+ * Context: any thread, inside malloc, before constructors and under seccomp filters. So only calls
+ * that every malloc makes are made: mmap, munmap, mremap, mprotect, madvise, futex, and the clock
+ * through the vdso; and mincore as long as the embedder knows of no filter (zero.c). os_abort is
+ * the exception, at the end of a process.
  */
 #include "heap/os.h"
 

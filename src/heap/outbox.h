@@ -30,7 +30,6 @@ void outbox_forget(struct threadcache *cache);
 static _always_inline_ bool outbox_send(struct threadcache *cache, unsigned class, void *block)
 {
 	struct threadcache_outbox *outbox = cache->outboxes ? cache->outboxes[class] : NULL;
-
 	uint32_t top;
 
 	if (unlikely(!outbox))

@@ -15,8 +15,8 @@
 #include "heap/partial.h"
 
 #define KEEP_PAGES 8u
-#define KEEP_MADE \
-	128u /* spans made since the last visit: from then on making them costs more than keeping one */
+/* Spans made since the last visit: from then on making them costs more than keeping one. */
+#define KEEP_MADE  128u
 
 /* What putting blocks back needs to know about the class. */
 struct facts {

@@ -2,11 +2,11 @@
 /*
  * sizeclass.c: the table of size classes and the two tables that lead to it.
  *
- * What decides a class's span: at most 256 blocks, because their bitmap has its place in struct span;
- * at most a few per cent lost at its end; 16 KiB for small blocks, up to 128 KiB for larger ones. Above 32 KiB a span is one block, which
- * goes back as such.
- * Spans are touched as they are used, so that a large one costs no memory, but it goes back to the page
- * heap only when the last of its blocks is free.
+ * What decides a class's span: at most 256 blocks, because their bitmap has its place in struct
+ * span; at most a few per cent lost at its end; 16 KiB for small blocks, up to 128 KiB for larger
+ * ones. Above 32 KiB a span is one block, which goes back as such. Spans are touched as they are
+ * used, so that a large one costs no memory, but it goes back to the page heap only when the last
+ * of its blocks is free.
  *
  * Spans of classes with tags are smaller: as a rule few of a program's blocks are sampled, and each class that
  * has one keeps the pages that it has touched.

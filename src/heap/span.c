@@ -98,7 +98,6 @@ void **span_take(struct span *span, unsigned n, uint32_t size, void **link)
 
 	for (unsigned word = 0; word < SPAN_BITMAP_WORDS && left; word++) {
 		uint64_t bits = span->free[word];
-
 		const unsigned run = MIN(run_in(bits), left);
 
 		/* mostly: of a span that was free as a whole */

@@ -16,7 +16,10 @@
 int core_arguments_read(struct core *core, const struct core_image *image,
 			const struct core_notes *notes, char ***ret);
 
-/* What the notes kept of them: cut off, with a blank between any two. 0 or -ENOMEM; ret as above, untouched without any. */
+/*
+ * What the notes kept of them: cut off, with a blank between any two. 0 or -ENOMEM; ret as above,
+ * untouched without any.
+ */
 int core_arguments_cut(const struct core_notes *notes, char ***ret);
 
 #endif

@@ -18,10 +18,11 @@
  * another version, or one that does not validate, is not read: 0, and arenas->refused says so. A
  * process that allocates meanwhile is read with what changes in it counted before or after the change.
  *
- * In use are blocks with their rounding; metadata is what is kept beside them, and the ends of spans that
- * no block fits. Where blocks in caches of threads and in batches between them are too many to be followed,
- * or move meanwhile, they are taken to lie evenly among the spans of their class. A pin is a size class: the blocks in spans that
- * are nearly empty, and what those spans hold. -ENOMEM; -ESRCH, -EFAULT if the process is gone.
+ * In use are blocks with their rounding; metadata is what is kept beside them, and the ends of
+ * spans that no block fits. Where blocks in caches of threads and in batches between them are too
+ * many to be followed, or move meanwhile, they are taken to lie evenly among the spans of their
+ * class. A pin is a size class: the blocks in spans that are nearly empty, and what those spans
+ * hold. -ENOMEM; -ESRCH, -EFAULT if the process is gone.
  */
 int fast_arenas_read(uint64_t root, const struct maps *maps, struct memory *memory,
 		     struct arenas *arenas);

@@ -41,7 +41,10 @@ struct jemalloc_tree {
 	void *userdata;
 };
 
-/* Finds the tree. -EBADMSG: there is none of a form that is known. The space has to outlive it; it stays where it is. */
+/*
+ * Finds the tree. -EBADMSG: there is none of a form that is known. The space has to outlive it; it
+ * stays where it is.
+ */
 int jemalloc_tree_open(const struct space *space, struct jemalloc_tree *tree);
 void jemalloc_tree_close(struct jemalloc_tree *tree);
 

@@ -5,9 +5,10 @@
  *	root, in the static data   high bits of the page's number -> leaf
  *	leaf                       low 18 bits -> entry
  *
- * A range's first and last page have entries that lead to it, and those between may have some. A word of the static data
- * that leads to a leaf is known by entries there which lead to ranges that begin on the very page that the entry stands
- * for, in its low bits; the high bits then say which of the root's words it is.
+ * A range's first and last page have entries that lead to it, and those between may have some. A
+ * word of the static data that leads to a leaf is known by entries there which lead to ranges that
+ * begin on the very page that the entry stands for, in its low bits; the high bits then say which
+ * of the root's words it is.
  *
  * A walk goes from a range to its end and looks for the next entry from there: what stands between, and may have been
  * left over, is not asked. Of a process at work some entries lead to what is being split or merged just then; these
@@ -134,9 +135,8 @@ static int visit_entry(uint64_t address, uint64_t entry, void *walk_)
 	r = tree->form->read(tree->owner, entry, &range);
 	if (r == 0 || (r < 0 && r != -EBADMSG))
 		return r;
-	if (r < 0 || range.start != start) {
+	if (r < 0 || range.start != start)
 		return ++tree->torn == TORN_TOO_MUCH ? -EAGAIN : 0;
-	}
 	walk->end = start + range.size;
 	tree->n_ranges++;
 	return tree->form->visit(tree->owner);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pagetree.h: a tree of two levels from the number of a page to what an allocator knows of the range of pages that it is
- * in, as jemalloc and tcmalloc have one each. The root is in static data and is found without its name.
+ * pagetree.h: a tree of two levels from the number of a page to what an allocator knows of the
+ * range of pages that it is in, as jemalloc and tcmalloc have one each. The root is in static data
+ * and is found without its name.
  */
 #ifndef PROCESS_PAGETREE_H
 #define PROCESS_PAGETREE_H
@@ -21,7 +22,10 @@ struct pagetree_form {
 	const char *library; /* see statics.h */
 	unsigned page_shift; /* a leaf is for 2^18 pages, the root for 2^17 leaves */
 	unsigned alignment;  /* of leaves */
-	/* 1: the entry leads to a range, of which the owner keeps what it needs. 0: it is empty. -EBADMSG: it leads nowhere. */
+	/*
+	 * 1: the entry leads to a range, of which the owner keeps what it needs. 0: it is empty.
+	 * -EBADMSG: it leads nowhere.
+	 */
 	int (*read)(void *owner, uint64_t entry, struct pagetree_range *ret);
 	/* Of the range that was read last, in order of address; nonzero ends the walk and is returned. */
 	int (*visit)(void *owner);

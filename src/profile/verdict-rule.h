@@ -32,7 +32,10 @@ int verdict_say(struct verdict *verdict, const char *format, ...) _printf_(2, 3)
 int verdict_advise(struct verdict *verdict, uint64_t expected_bytes, const char *format, ...)
 	_printf_(3, 4);
 
-/* That what is resident grew (evidence_rss_grew), that no recorded place explains it, and how to find out. 0 or -ENOMEM. */
+/*
+ * That what is resident grew (evidence_rss_grew), that no recorded place explains it, and how to
+ * find out. 0 or -ENOMEM.
+ */
 int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict);
 
 /* Of a Java machine that has the option: to trim now and then by itself. 0 or -ENOMEM. */

@@ -320,8 +320,9 @@ enum mt_event_type {
 };
 
 /*
- * Recent events, of which a thread that allocates quickly leaves some out (agent/core/recorder.c). The writer of sequence s takes entry s % capacity, stores 0 into seq, fills the entry,
- * then stores s + 1 into seq with release order. A reader keeps an entry whose seq is s + 1 before and
+ * Recent events, of which a thread that allocates quickly leaves some out (agent/core/recorder.c).
+ * The writer of sequence s takes entry s % capacity, stores 0 into seq, fills the entry, then
+ * stores s + 1 into seq with release order. A reader keeps an entry whose seq is s + 1 before and
  * after its copy.
  */
 struct mt_event {

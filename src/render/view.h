@@ -27,8 +27,12 @@ struct view {
 };
 
 enum view_scope {
-	VIEW_ALL,         /* every site */
-	VIEW_OUTSTANDING, /* no mappings of the allocator, and nothing with nothing live, unless sorted by what was allocated */
+	VIEW_ALL, /* every site */
+	/*
+	 * no mappings of the allocator, and nothing with nothing live, unless sorted by what was
+	 * allocated
+	 */
+	VIEW_OUTSTANDING,
 };
 
 /*

@@ -27,7 +27,10 @@ struct dwarf_entry {
 /* Reads the entry at an address in the unit. -EBADMSG: it makes no sense, or the unit ends; -ENOMEM. */
 int dwarf_entry_read(struct dwarf_shapes *shapes, const uint8_t *at, struct dwarf_entry *ret);
 
-/* The first entry from at on that is more than a plain one, or whose shape is not known yet. Not behind the unit's end. */
+/*
+ * The first entry from at on that is more than a plain one, or whose shape is not known yet. Not
+ * behind the unit's end.
+ */
 const uint8_t *dwarf_entry_pass(const struct dwarf_shapes *shapes, const uint8_t *at);
 
 /*

@@ -11,9 +11,10 @@
 struct dwarf_index;
 
 /*
- * file has the debug information, code tells which addresses are code; they may be the same, and both
- * must outlive the index. What is of no use for the index is hidden in file (elffile_hide). Reads no more than the heads of the units. -ENOENT: there is none in file, or
- * none that libdw accepts; -ENOMEM.
+ * file has the debug information, code tells which addresses are code; they may be the same, and
+ * both must outlive the index. What is of no use for the index is hidden in file (elffile_hide).
+ * Reads no more than the heads of the units. -ENOENT: there is none in file, or none that libdw
+ * accepts; -ENOMEM.
  */
 int dwarf_index_new(const struct debuginfo_places *places, struct elffile *file,
 		    const struct elffile *code, struct dwarf_index **ret);

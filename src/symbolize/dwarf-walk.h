@@ -21,14 +21,20 @@ struct dwarf_inline {
 };
 
 /*
- * Adds the functions of unit to its list, which was empty, and their ranges to the file's builder. What stands in types and in other
- * functions is found if deep. 0 or -ENOMEM.
+ * Adds the functions of unit to its list, which was empty, and their ranges to the file's builder.
+ * What stands in types and in other functions is found if deep. 0 or -ENOMEM.
  */
 int dwarf_walk_functions(struct dwarf_unit *unit, bool deep);
-/* Adds the calls that were inlined into function to its list, which was empty, and their ranges to the file's builder. 0 or -ENOMEM. */
+/*
+ * Adds the calls that were inlined into function to its list, which was empty, and their ranges to
+ * the file's builder. 0 or -ENOMEM.
+ */
 int dwarf_walk_inlines(struct dwarf_unit *unit, struct dwarf_function *function);
 
-/* Adds the ranges of a unit that hold code of this file to its builder, the narrower ones above; how many, or -ENOMEM. */
+/*
+ * Adds the ranges of a unit that hold code of this file to its builder, the narrower ones above;
+ * how many, or -ENOMEM.
+ */
 int dwarf_walk_add_unit(struct dwarf_file *file, Dwarf_Die *die, uint32_t value);
 
 #endif

@@ -3,9 +3,10 @@
  * elffile.c: an ELF file as libelf shows it.
  *
  * The file is mapped, not read: of a debug file of a gigabyte only the pages are touched that the
- * questions need. Its descriptor is closed as soon as libdw has seen where the file is, since a program
- * with a thousand plugins would otherwise need two thousand of them. The path is what the descriptor led to, so that a debug file
- * that stands beside the real file is found from a symbolic link too.
+ * questions need. Its descriptor is closed as soon as libdw has seen where the file is, since a
+ * program with a thousand plugins would otherwise need two thousand of them. The path is what the
+ * descriptor led to, so that a debug file that stands beside the real file is found from a symbolic
+ * link too.
  *
  * What the file says is not trusted: libelf checks sizes and offsets against the file, and what it does
  * not check is checked where it is used.

@@ -27,7 +27,10 @@ struct symtab {
 
 void symtab_deinit(struct symtab *symtab);
 
-/* Adds the functions of the file's first table of that type, SHT_SYMTAB or SHT_DYNSYM. 1: there is one, 0: none, -ENOMEM. */
+/*
+ * Adds the functions of the file's first table of that type, SHT_SYMTAB or SHT_DYNSYM. 1: there is
+ * one, 0: none, -ENOMEM.
+ */
 int symtab_add(struct symtab *symtab, const struct elffile *file, uint32_t type);
 /* After the last symtab_add. 0 or -ENOMEM. */
 int symtab_build(struct symtab *symtab);

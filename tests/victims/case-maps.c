@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A program with an allocator of its own: 200 mappings of 1 MB, filled, and 100 of them unmapped; freeing unmaps the rest. */
+/*
+ * A program with an allocator of its own: 200 mappings of 1 MB, filled, and 100 of them unmapped;
+ * freeing unmaps the rest.
+ */
 #include <sys/mman.h>
 
 #include "stage.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that end and that nobody joins: their stacks stay, with the upper end of what they have touched. Freeing joins them. */
+/*
+ * Threads that end and that nobody joins: their stacks stay, with the upper end of what they have
+ * touched. Freeing joins them.
+ */
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/stat.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * churn.c [SECONDS]: 200 MB of blocks that come and go, from many places and of many sizes, and beside them a leak of 1 MB a
- * second in blocks of 4 KB. Says "ready" once it holds as much as it will; ends when stdin does, or after so many seconds.
+ * churn.c [SECONDS]: 200 MB of blocks that come and go, from many places and of many sizes, and
+ * beside them a leak of 1 MB a second in blocks of 4 KB. Says "ready" once it holds as much as it
+ * will; ends when stdin does, or after so many seconds.
  */
 #include <poll.h>
 #include <stdio.h>

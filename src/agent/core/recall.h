@@ -45,9 +45,10 @@ uint32_t recall_note(struct recall *recall, const struct unwind_stack *stack,
 		     const struct unwind_caller *caller);
 
 /*
- * Finds the caller's stack as unwind_trace does. It begins at that frame of the program, if one is given. stack is the thread's own, and the caller is on it. False
- * if it has to be left to unwind_trace. If wants_note, the note is enough where there is one. Not
- * reentrant, but may be abandoned by a longjmp.
+ * Finds the caller's stack as unwind_trace does. It begins at that frame of the program, if one is
+ * given. stack is the thread's own, and the caller is on it. False if it has to be left to
+ * unwind_trace. If wants_note, the note is enough where there is one. Not reentrant, but may be
+ * abandoned by a longjmp.
  */
 bool recall_trace(struct recall *recall, const struct unwind_stack *stack,
 		  const struct unwind_caller *caller, bool wants_note, struct recall_stack *ret);

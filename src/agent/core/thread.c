@@ -2,10 +2,11 @@
 /*
  * thread.c: per-thread state without thread-local storage.
  *
- * The core may not use TLS (the injected image has none, and a late-loaded library has little), so the
- * state is found by the thread pointer in a hash table of fixed size: open addressing, a window of
- * THREAD_WINDOW places, no deletion. A place, once it has a state, keeps it. Only a thread itself looks for its own thread pointer, so two threads
- * never insert the same key and a key, once there, stays until its owner has ended.
+ * The core may not use TLS (the injected image has none, and a late-loaded library has little), so
+ * the state is found by the thread pointer in a hash table of fixed size: open addressing, a window
+ * of THREAD_WINDOW places, no deletion. A place, once it has a state, keeps it. Only a thread
+ * itself looks for its own thread pointer, so two threads never insert the same key and a key, once
+ * there, stays until its owner has ended.
  *
  * A thread that ends leaves its state behind as THREAD_ENDED. The next thread with the same thread
  * pointer (glibc reuses stacks) takes it over, or another one that finds no empty place in its window:
