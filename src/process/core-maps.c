@@ -20,6 +20,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
+#include "base/grow.h"
 #include "base/macro.h"
 #include "process/memory.h"
 
@@ -32,7 +33,6 @@ struct builder {
 	struct core_files *files;
 	const struct core_notes *notes;
 	struct maps maps;
-	size_t capacity;
 };
 
 static bool begins_with(const char *text, const char *prefix)
@@ -59,15 +59,8 @@ static struct mapping *add_mapping(struct builder *builder)
 {
 	struct maps *maps = &builder->maps;
 
-	if (maps->n_mappings == builder->capacity) {
-		size_t capacity = builder->capacity ? 2 * builder->capacity : 64;
-		struct mapping *grown = reallocarray(maps->mappings, capacity, sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		maps->mappings = grown;
-		builder->capacity = capacity;
-	}
+	if (GROW(maps->mappings, maps->n_mappings) < 0)
+		return NULL;
 	maps->mappings[maps->n_mappings] = (struct mapping){0};
 	return &maps->mappings[maps->n_mappings];
 }

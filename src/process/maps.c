@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/grow.h"
 #include "base/macro.h"
 
 /* A process with a million mappings has less than that of smaps. */
@@ -212,18 +213,13 @@ static bool mend(struct maps *maps)
 	return true;
 }
 
-static int add_mapping(struct maps *maps, size_t *capacity, struct cursor line, bool mends)
+static int add_mapping(struct maps *maps, struct cursor line, bool mends)
 {
-	struct mapping *grown, *mapping;
+	struct mapping *mapping;
 	int r;
 
-	if (maps->n_mappings == *capacity) {
-		*capacity = *capacity ? *capacity * 2 : 64;
-		grown = reallocarray(maps->mappings, *capacity, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		maps->mappings = grown;
-	}
+	if (GROW(maps->mappings, maps->n_mappings) < 0)
+		return -ENOMEM;
 	mapping = &maps->mappings[maps->n_mappings];
 	r = parse_mapping(line, mapping);
 	if (r < 0)
@@ -244,14 +240,13 @@ static int parse(const char *text, size_t size, bool mends, struct maps *ret)
 {
 	_cleanup_(maps_deinit) struct maps maps = {0};
 	struct cursor rest = {text, text + size};
-	size_t capacity = 0;
 	int r;
 
 	while (rest.at < rest.end) {
 		struct cursor line = take_line(&rest);
 
 		if (is_mapping(&line))
-			r = add_mapping(&maps, &capacity, line, mends);
+			r = add_mapping(&maps, line, mends);
 		else if (maps.n_mappings)
 			r = parse_usage(line, &maps.mappings[maps.n_mappings - 1]);
 		else

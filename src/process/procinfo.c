@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/grow.h"
 #include "base/macro.h"
 #include "process/cgroup.h"
 
@@ -302,9 +303,9 @@ static int read_numbers(const char *path, pid_t **ret, size_t *ret_n)
 {
 	_cleanup_closedir_ DIR *dir = opendir(path);
 	_cleanup_free_ pid_t *numbers = NULL;
-	size_t n = 0, capacity = 0;
+	size_t n = 0;
 	struct dirent *entry;
-	pid_t number, *grown;
+	pid_t number;
 
 	if (!dir)
 		return -errno;
@@ -312,13 +313,8 @@ static int read_numbers(const char *path, pid_t **ret, size_t *ret_n)
 		number = entry_number(entry);
 		if (!number)
 			continue;
-		if (n == capacity) {
-			capacity = capacity ? capacity * 2 : 64;
-			grown = reallocarray(numbers, capacity, sizeof(*grown));
-			if (!grown)
-				return -ENOMEM;
-			numbers = grown;
-		}
+		if (GROW(numbers, n) < 0)
+			return -ENOMEM;
 		numbers[n++] = number;
 	}
 	*ret = TAKE_PTR(numbers);

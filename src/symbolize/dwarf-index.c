@@ -12,6 +12,7 @@
 
 #include <dwarf.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 #include "symbolize/dwarf-walk.h"
 
@@ -21,7 +22,7 @@ struct dwarf_index {
 	struct elffile *alternate_file;
 	struct dwarf_file file;
 	struct dwarf_unit *units; /* those with code */
-	size_t n_units, capacity;
+	size_t n_units;
 	struct rangemap map; /* addresses to units */
 };
 
@@ -34,15 +35,8 @@ static int add_unit(struct dwarf_index *index, Dwarf_Die *die)
 
 	if (n <= 0)
 		return n;
-	if (index->n_units == index->capacity) {
-		size_t capacity = index->capacity ? 2 * index->capacity : 64;
-		struct dwarf_unit *units = reallocarray(index->units, capacity, sizeof(*units));
-
-		if (!units)
-			return -ENOMEM;
-		index->units = units;
-		index->capacity = capacity;
-	}
+	if (GROW(index->units, index->n_units) < 0)
+		return -ENOMEM;
 	dwarf_unit_init(&index->units[index->n_units++], die, &index->file);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/grow.h"
 #include "base/macro.h"
 
 /* Large runtimes write some ten megabytes. */
@@ -60,16 +61,8 @@ static int add_line(struct perfmap *perfmap, struct rangemap_builder *builder, c
 	    size > PERFMAP_MAX_CODE || start + size < start ||
 	    perfmap->n_entries == PERFMAP_MAX_ENTRIES)
 		return 0;
-	if (perfmap->n_entries == perfmap->capacity) {
-		size_t capacity = perfmap->capacity ? 2 * perfmap->capacity : 256;
-		struct perfmap_entry *entries =
-			reallocarray(perfmap->entries, capacity, sizeof(*entries));
-
-		if (!entries)
-			return -ENOMEM;
-		perfmap->entries = entries;
-		perfmap->capacity = capacity;
-	}
+	if (GROW(perfmap->entries, perfmap->n_entries) < 0)
+		return -ENOMEM;
 	r = rangemap_add(builder, start, start + size, perfmap->n_entries,
 			 (uint32_t)perfmap->n_entries);
 	if (r < 0)

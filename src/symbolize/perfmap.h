@@ -17,7 +17,7 @@ struct perfmap_entry {
 struct perfmap {
 	char *text;
 	struct perfmap_entry *entries; /* in the order of the lines */
-	size_t n_entries, capacity;
+	size_t n_entries;
 	struct rangemap map;
 	size_t n_bad_lines; /* left out: no such line, or over the bounds */
 };

@@ -47,9 +47,9 @@ struct symbolizer {
 	char *root;
 	struct jit *jit; /* NULL: no process is known */
 	struct module **modules;
-	size_t n_modules, modules_capacity;
+	size_t n_modules;
 	struct place *places;
-	size_t n_places, places_capacity;
+	size_t n_places;
 	struct map jit_answers; /* of addresses in no module */
 	struct map told;        /* those of no module that the caller told; of told_frames */
 	struct symbolizer_frame *told_frames;
@@ -140,16 +140,8 @@ static int get_module(struct symbolizer *symbolizer, const char *path,
 	r = module_new(path, build_id, &module);
 	if (r < 0)
 		return r;
-	if (symbolizer->n_modules == symbolizer->modules_capacity) {
-		size_t capacity = MAX((size_t)16, 2 * symbolizer->modules_capacity);
-		struct module **modules =
-			reallocarray(symbolizer->modules, capacity, sizeof(struct module *));
-
-		if (!modules)
-			return -ENOMEM;
-		symbolizer->modules = modules;
-		symbolizer->modules_capacity = capacity;
-	}
+	if (GROW(symbolizer->modules, symbolizer->n_modules) < 0)
+		return -ENOMEM;
 	*ret = symbolizer->modules[symbolizer->n_modules++] = TAKE_PTR(module);
 	return 0;
 }
@@ -176,15 +168,8 @@ int symbolizer_add_module(struct symbolizer *symbolizer, const struct symbolizer
 			return 0;
 		}
 	}
-	if (symbolizer->n_places == symbolizer->places_capacity) {
-		size_t capacity = MAX((size_t)16, 2 * symbolizer->places_capacity);
-		struct place *places = reallocarray(symbolizer->places, capacity, sizeof(*places));
-
-		if (!places)
-			return -ENOMEM;
-		symbolizer->places = places;
-		symbolizer->places_capacity = capacity;
-	}
+	if (GROW(symbolizer->places, symbolizer->n_places) < 0)
+		return -ENOMEM;
 	symbolizer->places[symbolizer->n_places] = (struct place){module, told->bias, {}};
 	*ret_index = (uint32_t)symbolizer->n_places++;
 	return 0;

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/macro.h"
 
 /* More than the largest program has by far: what a damaged header may make us take. */
@@ -108,15 +109,8 @@ static uint64_t end_of_section(const GElf_Sym *symbol, const struct section_exte
 static int add_symbol(struct symtab *symtab, const GElf_Sym *symbol, const char *name,
 		      const struct section_extents *sections)
 {
-	if (symtab->n_symbols == symtab->capacity) {
-		size_t capacity = symtab->capacity ? symtab->capacity * 2 : 256;
-		struct symbol *symbols = reallocarray(symtab->symbols, capacity, sizeof(*symbols));
-
-		if (!symbols)
-			return -ENOMEM;
-		symtab->symbols = symbols;
-		symtab->capacity = capacity;
-	}
+	if (GROW(symtab->symbols, symtab->n_symbols) < 0)
+		return -ENOMEM;
 	symtab->symbols[symtab->n_symbols++] = (struct symbol){
 		.start = symbol->st_value,
 		.end = symbol->st_size ? symbol->st_value + symbol->st_size

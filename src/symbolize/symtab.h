@@ -21,7 +21,7 @@ struct symbol {
 /* Zeroed is empty. */
 struct symtab {
 	struct symbol *symbols;
-	size_t n_symbols, capacity;
+	size_t n_symbols;
 	struct rangemap map;
 };
 
