@@ -12,6 +12,7 @@
 
 #include "base/grow.h"
 #include "base/macro.h"
+#include "base/search.h"
 
 enum { PAGES_AT_ONCE = 4096 };
 
@@ -32,17 +33,7 @@ struct area *areas_add(struct areas *areas)
 /* Index of the first settled area that ends above address. */
 static size_t find_above(const struct areas *settled, uint64_t address)
 {
-	size_t low = 0, high = settled->n_areas;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (settled->areas[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return SEARCH(settled->n_areas, i, settled->areas[i].end <= address);
 }
 
 static int insert_at(struct areas *settled, size_t index, const struct area *area)

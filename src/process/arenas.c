@@ -9,6 +9,7 @@
 
 #include "base/grow.h"
 #include "base/macro.h"
+#include "base/search.h"
 
 enum { LARGE_ARENA = 64 << 20, UNREAD_SHARE = 4096 };
 
@@ -80,16 +81,8 @@ void arenas_sort(struct arenas *arenas)
 
 const struct arena_range *arenas_find(const struct arenas *arenas, uint64_t address)
 {
-	size_t low = 0, high = arenas->n_ranges;
+	const size_t low = SEARCH(arenas->n_ranges, i, arenas->ranges[i].end <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (arenas->ranges[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == arenas->n_ranges || arenas->ranges[low].start > address)
 		return NULL;
 	return &arenas->ranges[low];

@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/macro.h"
 #include "base/map.h"
+#include "base/search.h"
 #include "process/buildid.h"
 #include "process/memory.h"
 #include "process/segments.h"
@@ -196,16 +197,8 @@ void core_files_deinit(struct core_files *files)
 const struct core_range *core_files_find(const struct core_files *files, uint64_t address)
 {
 	const struct core_range *ranges = files->notes->ranges;
-	size_t low = 0, high = files->notes->n_ranges;
+	const size_t low = SEARCH(files->notes->n_ranges, i, ranges[i].end <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ranges[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == files->notes->n_ranges || ranges[low].start > address)
 		return NULL;
 	return &ranges[low];

@@ -21,6 +21,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/macro.h"
+#include "base/search.h"
 #include "process/memory.h"
 #if defined(__x86_64__)
 #include "process/core-x86_64.h"
@@ -174,16 +175,8 @@ void core_image_deinit(struct core_image *image)
 
 struct core_segment *core_image_find(const struct core_image *image, uint64_t address)
 {
-	size_t low = 0, high = image->n_segments;
+	const size_t low = SEARCH(image->n_segments, i, image->segments[i].end <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (image->segments[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == image->n_segments || image->segments[low].start > address)
 		return NULL;
 	return &image->segments[low];

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
+#include "base/search.h"
 #include "heap/published.h"
 #include "process/fast-heap.h"
 
@@ -109,16 +110,9 @@ static void put_in_order(struct walk *walk)
 
 static struct piece *find_piece(const struct walk *walk, uint64_t address)
 {
-	size_t low = 0, high = walk->n_pieces;
+	const size_t low =
+		SEARCH(walk->n_pieces, i, walk->pieces[i].start + walk->pieces[i].size <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (walk->pieces[middle].start + walk->pieces[middle].size <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == walk->n_pieces || walk->pieces[low].start > address)
 		return NULL;
 	return &walk->pieces[low];

@@ -12,6 +12,7 @@
 
 #include "base/grow.h"
 #include "base/macro.h"
+#include "base/search.h"
 #include "heap/published.h"
 
 enum { SPANS_AT_ONCE = 1024, KEPT_PAGES = 64, LINKS_MAX = 400000 };
@@ -125,16 +126,9 @@ static void put_in_order(struct fast_pieces *pieces)
 
 static struct fast_piece *find_piece(struct fast_pieces *pieces, uint64_t address)
 {
-	size_t low = 0, high = pieces->n_pieces;
+	const size_t low = SEARCH(pieces->n_pieces, i,
+				  pieces->pieces[i].start + pieces->pieces[i].size <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (pieces->pieces[middle].start + pieces->pieces[middle].size <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == pieces->n_pieces || pieces->pieces[low].start > address)
 		return NULL;
 	return &pieces->pieces[low];

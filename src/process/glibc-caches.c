@@ -21,6 +21,7 @@
 
 #include "base/grow.h"
 #include "base/macro.h"
+#include "base/search.h"
 
 enum {
 	N_LINES = 64,
@@ -245,15 +246,5 @@ void glibc_caches_sort(struct glibc_caches *caches)
 
 size_t glibc_caches_find(const struct glibc_caches *caches, uint64_t address)
 {
-	size_t low = 0, high = caches->n_entries;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (glibc_cached_address(caches->entries[middle]) < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return SEARCH(caches->n_entries, i, glibc_cached_address(caches->entries[i]) < address);
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/search.h"
 #include "process/jvm-method.h"
 
 enum {
@@ -174,7 +175,7 @@ static bool find_pc(const struct jvm_code *code, uint64_t nmethod, uint64_t addr
 	uint32_t start = 0, end = 0;
 	uint64_t begin;
 	int64_t pc;
-	size_t low = 0, high;
+	size_t low, n;
 
 	if (code->scopes_data == HOTSPOT_NONE || code->scopes_pcs == HOTSPOT_NONE ||
 	    code->dependencies == HOTSPOT_NONE || code->code_begin == HOTSPOT_NONE ||
@@ -187,16 +188,9 @@ static bool find_pc(const struct jvm_code *code, uint64_t nmethod, uint64_t addr
 	if (!descs || !hotspot_read(code->hotspot, nmethod + start, descs, end - start))
 		return false;
 	pc = (int64_t)(address + 1 - begin);
-	high = (end - start) / sizeof(*descs);
-	while (low < high) {
-		const size_t middle = low + (high - low) / 2;
-
-		if (descs[middle].pc < pc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == (end - start) / sizeof(*descs) || descs[low].pc == INT32_MAX)
+	n = (end - start) / sizeof(*descs);
+	low = SEARCH(n, i, descs[i].pc < pc);
+	if (low == n || descs[low].pc == INT32_MAX)
 		return false;
 	*ret = descs[low];
 	return true;

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/grow.h"
 #include "base/macro.h"
+#include "base/search.h"
 
 /* A process with a million mappings has less than that of smaps. */
 static const size_t text_max = (size_t)2 << 30;
@@ -303,17 +304,9 @@ void maps_deinit(struct maps *maps)
 
 const struct mapping *maps_find(const struct maps *maps, uint64_t address)
 {
-	size_t low = 0, high = maps->n_mappings;
-
 	/* the first mapping that ends above address */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+	const size_t low = SEARCH(maps->n_mappings, i, maps->mappings[i].end <= address);
 
-		if (maps->mappings[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == maps->n_mappings || maps->mappings[low].start > address)
 		return NULL;
 	return &maps->mappings[low];

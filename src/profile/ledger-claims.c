@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/scale.h"
+#include "base/search.h"
 
 /* In the kind of an area while they are put in order: from here on, an index of a range. */
 enum { KIND_RANGE = AREA_N_KINDS };
@@ -48,17 +49,7 @@ void ledger_claims_deinit(struct ledger_claims *claims)
 
 size_t ledger_claims_find(const struct ledger_claims *claims, uint64_t address)
 {
-	size_t low = 0, high = claims->n_claims;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (claims->claims[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return SEARCH(claims->n_claims, i, claims->claims[i].end <= address);
 }
 
 static int add_area(struct areas *areas, const struct area *area)

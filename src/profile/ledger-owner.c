@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
+
 struct ledger_known {
 	uint64_t address;
 	enum ledger_owner owner;
@@ -57,16 +59,8 @@ static enum ledger_owner find_known(const struct ledger_owners *owners, uint64_t
 				    uint64_t end)
 {
 	enum ledger_owner owner = LEDGER_UNEXPLAINED;
-	size_t low = 0, high = owners->n_known;
+	size_t low = SEARCH(owners->n_known, i, owners->known[i].address < start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (owners->known[middle].address < start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	for (; low < owners->n_known && owners->known[low].address < end &&
 	       owner != LEDGER_HEAP_OTHER;
 	     low++)

@@ -19,6 +19,7 @@
 
 #include "base/grow.h"
 #include "base/macro.h"
+#include "base/search.h"
 #include "base/strbuf.h"
 #include "symbolize/dwarf-entry.h"
 
@@ -152,18 +153,10 @@ static int walk_unit(struct unit_scopes *unit)
 static int32_t find_scope(const struct unit_scopes *unit, const Dwarf_Die *die)
 {
 	const uint32_t place = place_of(unit, die->addr);
-	size_t low = 0, high = unit->n_scopes;
+	/* the first scope that does not start before it */
+	const size_t low = SEARCH(unit->n_scopes, i, unit->scopes[i].start < place);
 	int32_t index;
 
-	/* the first scope that does not start before it is at high */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (unit->scopes[middle].start < place)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	for (index = (int32_t)low - 1; index != NO_PARENT; index = unit->scopes[index].parent)
 		if (place < unit->scopes[index].end)
 			break;
