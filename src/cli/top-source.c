@@ -148,8 +148,9 @@ void top_source_take(struct top_source *source, struct top_shot **ret_shot,
 
 	(void)eventfd_read(source->event_fd, &value);
 	pthread_mutex_lock(&source->lock);
-	*ret_shot = TAKE_PTR(source->shot);
-	*ret_pulse = TAKE_PTR(source->pulse);
+	/* what was begun before the pause is shown after it */
+	*ret_shot = source->is_held ? NULL : TAKE_PTR(source->shot);
+	*ret_pulse = source->is_held ? NULL : TAKE_PTR(source->pulse);
 	*ret_ended = source->has_ended;
 	pthread_mutex_unlock(&source->lock);
 }
@@ -170,7 +171,7 @@ void top_source_set_interval(struct top_source *source, double interval_s)
 void top_source_pause(struct top_source *source, bool paused)
 {
 	pthread_mutex_lock(&source->lock);
-	source->paused = paused;
+	source->paused = source->is_held = paused;
 	change(source);
 }
 
@@ -178,6 +179,7 @@ void top_source_poke(struct top_source *source)
 {
 	pthread_mutex_lock(&source->lock);
 	source->poked = true;
+	source->is_held = false;
 	change(source);
 }
 

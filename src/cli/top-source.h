@@ -36,8 +36,9 @@ struct top_source *top_source_free(struct top_source *source);
 /* Readable when there is something new. */
 int top_source_fd(const struct top_source *source);
 /*
- * The newest shot and pulse, each NULL if there is none since the last call; the caller frees them. ended: the
- * process is gone, and there will be no more.
+ * The newest shot and pulse, each NULL if there is none since the last call; the caller frees them. What was still
+ * being taken when it was told to pause is given after the pause. ended: the process is gone, and there will be no
+ * more.
  */
 void top_source_take(struct top_source *source, struct top_shot **ret_shot,
 		     struct top_pulse **ret_pulse, bool *ret_ended);

@@ -28,6 +28,7 @@ struct top_source {
 	double interval_s;
 	bool paused, poked, stop, eager, much_unknown;
 	bool is_wanted, is_building, has_ended;
+	bool is_held; /* paused, and nothing was done since that is to be seen */
 	double shot_began_s, shot_cost_s, pulse_cost_s;
 };
 

@@ -102,3 +102,42 @@ def test_a_signal_just_before_it_waits_ends_it(compile_c, memtrace, tmp_path):
     screen.press("3")
     screen.wait_for("[Ledger]")
     assert screen.close(key=None) == 0
+
+
+LOOK_THAT_TAKES_LONG = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* A look begins with who the process is, and goes on when it may. */
+int open64(const char *path, int flags, ...)
+{
+	static int is_done;
+
+	if (!is_done && strncmp(path, "/proc/", 6) == 0 && strstr(path, "/cmdline") && access("hold", F_OK) == 0) {
+		is_done = 1;
+		close((int)syscall(SYS_openat, AT_FDCWD, "held", O_CREAT | O_WRONLY, 0600));
+		while (access("go", F_OK) != 0)
+			usleep(1000);
+	}
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
+}
+"""
+
+
+def test_a_look_that_ends_in_a_pause_is_not_shown(grow, compile_c, tmp_path):
+    shim = compile_c(LOOK_THAT_TAKES_LONG, "-shared", "-fPIC", name="shim.so")
+    screen = Terminal([leaks.MEMTRACE, "top", "--interval=250ms", grow.pid], cwd=tmp_path, env={"LD_PRELOAD": str(shim)})
+    screen.wait_for("make_cache", "leak (victims/grow.c")
+    (tmp_path / "hold").touch()
+    screen.wait_until((tmp_path / "held").exists)
+    screen.press(" ")
+    screen.wait_for("PAUSED")
+    grow.step()
+    (tmp_path / "go").touch()
+    screen.read(1)
+    assert "976.6 KiB" not in screen.text()
+    screen.press(" ")
+    screen.wait_for("976.6 KiB", gone=["PAUSED"])
+    assert screen.close() == 0
