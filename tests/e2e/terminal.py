@@ -41,6 +41,10 @@ def heed_the_keyboard():
         signal.signal(number, signal.SIG_DFL)
 
 
+def found(word, text):
+    return word in text if isinstance(word, str) else word.search(text)
+
+
 def new_settings():
     """Those of a terminal that nobody has changed yet; the program's own it may have changed as soon as it runs."""
     ours, theirs = os.openpty()
@@ -86,12 +90,15 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 
     def wait_for(self, *words, seconds=PATIENCE_S, gone=()):
-        """Waits until all words are on the screen, and none of those that should be gone."""
+        """
+        Waits until all words are on the screen (regular expressions that are compiled are found in a line), and none of
+        those that should be gone. A screen may be drawn in two goes: whatever is looked at afterwards is to be waited for.
+        """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             alive = self.read()
             text = self.text()
-            if all(word in text for word in words) and not any(word in text for word in gone):
+            if all(found(word, text) for word in words) and not any(found(word, text) for word in gone):
                 return text
             if not alive:
                 break
