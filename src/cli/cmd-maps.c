@@ -80,8 +80,8 @@ const struct verb verb_maps = {
 	.description =
 		"Shows the mappings of a process with their resident, shared and dirty memory, and whose\n"
 		"each is: malloc's arenas, stacks of threads, images, files, runtimes. The sums are those of\n"
-		"/proc/PID/smaps to the byte. TARGET is a PID, with the agent in it or not, or a session\n"
-		"file. Without it the newest session of this user is taken.\n",
+		"/proc/PID/smaps to the byte. TARGET is a PID, with the agent in it or not, a session\n"
+		"file or a core file. Without it the newest session of this user is taken.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.max_operands = 1,

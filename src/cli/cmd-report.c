@@ -72,7 +72,7 @@ const struct verb verb_report = {
 		"Shows what is wrong, where the memory is, and what is outstanding, by the stack that\n"
 		"allocated it. TARGET is a PID, a session file, or a core file; of a process without the\n"
 		"agent, only what can be seen from outside. Without TARGET the newest session of this user is\n"
-		"taken: a running one if there is one, else the newest file that `run` or `attach` wrote.\n",
+		"taken: a running one if there is one, else the newest file that was written.\n",
 	.syntax = {groups},
 	.values_size = sizeof(struct values),
 	.defaults = &defaults,

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A program with an allocator of its own: 200 mappings of 1 MB, filled, and 100 of them unmapped;
- * freeing unmaps the rest.
- */
+/* A program with an allocator of its own: of 200 mappings of 1 MB, filled, it unmaps 100; freeing unmaps the rest. */
 #include <sys/mman.h>
 
 #include "stage.h"
