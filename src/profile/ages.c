@@ -14,6 +14,11 @@
  * A leak that began late at a place that frees the most as well looks the same; two moments (memtrace
  * diff) decide, and the verdict says so.
  *
+ * A program that waits for work, or for a processor, forgets nothing meanwhile, and gathers by its work rather
+ * than by the clock. Where the course says how much had been allocated when, a place gathers as well if its
+ * blocks spread evenly over that; set-up that is over has all of it at the beginning. Work has to have gone on
+ * into the last quarter of the time: of one that only waits now nobody knows.
+ *
  * Where the process was watched (series.h) none of that has to be guessed. A place that certainly grew through
  * the later half of that time gathers, whatever its ages say; one that certainly did not, does not.
  */
@@ -48,6 +53,9 @@ static const size_t WATCHED_MOMENTS = 16;
 /* Of what a place holds, in the time that its growth was taken of: less is standing still. */
 static const double GROWTH_SHARE = 0.02;
 
+/* Fewer moments say too little of when a process worked. */
+static const size_t WORKED_MOMENTS = 8;
+
 /* Of what was gained, for it to count as kept. */
 static const double STILL_THERE = 0.5;
 
@@ -56,10 +64,11 @@ enum seen { SEEN_NOTHING, SEEN_GROWING, SEEN_STEADY };
 /*
  * Blocks of a site by age: quarter 0 is from now to a quarter of the oldest block's age. Each sample counts
  * for as many blocks as it stands for: those of a wide interval are few, and came later than the many
- * that were recorded one by one at the start.
+ * that were recorded one by one at the start. by_work: the same, with what the process has allocated since
+ * in the place of time.
  */
 struct ages {
-	double n[QUARTERS];
+	double n[QUARTERS], by_work[QUARTERS];
 };
 
 static double weigh(const struct profile_block *block)
@@ -70,21 +79,51 @@ static double weigh(const struct profile_block *block)
 	return one.blocks;
 }
 
+/* Of all that was allocated while the process was watched: what came in the last age_s seconds; 0 to 1. */
+static double work_since(const struct profile *profile, double age_s)
+{
+	const struct profile_moment *first = &profile->moments[0];
+	const double all = (double)profile->moments[profile->n_moments - 1].allocated;
+	const double done = all - (double)first->allocated;
+
+	if (done <= 0)
+		return 0;
+	return (all - course_allocated(profile, profile->process.captured_at - age_s)) / done;
+}
+
+/* Whether it is known when the process worked, and it worked lately, too. */
+static bool is_at_work(const struct profile *profile)
+{
+	return profile->n_moments >= WORKED_MOMENTS &&
+	       work_since(profile, profile_watched_s(profile) / QUARTERS) >= QUARTER_MIN;
+}
+
+/* The quarter of a part of a whole, which may come from a damaged file. */
+static int quarter_of(double part, double whole)
+{
+	const double quarter = whole > 0 ? part / whole * QUARTERS : 0;
+
+	return (int)MIN(MAX(quarter, 0.0), QUARTERS - 1.0);
+}
+
 static struct ages *collect(const struct profile *profile)
 {
 	struct ages *ages = calloc(profile->n_sites + 1, sizeof(*ages));
+	const bool at_work = is_at_work(profile);
 
 	for (size_t i = 0; ages && i < profile->n_blocks; i++) {
 		const struct profile_block *block = &profile->blocks[i];
 
 		if (block->site == PROFILE_NO_SITE)
 			continue;
-		double oldest = profile->sites[block->site].oldest_age_s;
-		double quarter = oldest > 0 ? block->age_s / oldest * QUARTERS : 0;
+		const double oldest = profile->sites[block->site].oldest_age_s;
+		const double weight = weigh(block);
 
-		/* not what a damaged file might make of it */
-		quarter = MIN(MAX(quarter, 0.0), QUARTERS - 1.0);
-		ages[block->site].n[(int)quarter] += weigh(block);
+		ages[block->site].n[quarter_of(block->age_s, oldest)] += weight;
+		if (at_work)
+			ages[block->site].by_work[quarter_of(work_since(profile, block->age_s),
+							     work_since(profile, oldest))] +=
+				weight;
 	}
 	return ages;
 }
@@ -100,16 +139,28 @@ static bool is_material(const struct profile *profile, const struct profile_site
 	       (double)site->live_bytes >= MATERIAL_SHARE * (double)outstanding;
 }
 
-static bool is_even(const struct ages *ages)
+/* Whether what is there came evenly over so many quarters at least. */
+static bool is_even(const double n[static QUARTERS], int least)
 {
-	double n = 0;
+	double all = 0;
 	int n_quarters = 0;
 
 	for (int i = 0; i < QUARTERS; i++)
-		n += ages->n[i];
+		all += n[i];
 	for (int i = 0; i < QUARTERS; i++)
-		n_quarters += ages->n[i] > 0 && ages->n[i] >= QUARTER_MIN * n;
-	return ages->n[0] > 0 && ages->n[0] <= YOUNGEST_MAX * n && n_quarters >= QUARTERS - 1;
+		n_quarters += n[i] > 0 && n[i] >= QUARTER_MIN * all;
+	return n[0] > 0 && n[0] <= YOUNGEST_MAX * all && n_quarters >= least;
+}
+
+/* by_work is empty unless the process is at work. */
+static bool is_gathering(const struct profile *profile, const struct profile_site *site,
+			 const struct ages *ages)
+{
+	const double least_s = MIN(GATHERING_AGE_S, GATHERING_LIFE * profile_watched_s(profile));
+
+	return (site->oldest_age_s >= least_s && is_even(ages->n, QUARTERS - 1)) ||
+	       (is_even(ages->by_work, QUARTERS) &&
+		work_since(profile, site->oldest_age_s) >= GATHERING_LIFE);
 }
 
 static bool is_bounded(const struct profile *profile, const struct profile_site *site)
@@ -151,9 +202,7 @@ static enum ages_kind judge(const struct profile *profile, const struct profile_
 		return AGES_BOUNDED;
 	if (seen == SEEN_STEADY)
 		return AGES_OTHER;
-	if (site->oldest_age_s < MIN(GATHERING_AGE_S, GATHERING_LIFE * profile_watched_s(profile)))
-		return AGES_OTHER;
-	return is_even(ages) ? AGES_GATHERING : AGES_OTHER;
+	return is_gathering(profile, site, ages) ? AGES_GATHERING : AGES_OTHER;
 }
 
 enum ages_kind *ages_judge(const struct profile *profile)

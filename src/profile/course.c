@@ -53,6 +53,30 @@ size_t course_highest(const struct profile *profile, enum course_figure figure)
 	return highest;
 }
 
+double course_allocated(const struct profile *profile, double at)
+{
+	const struct profile_moment *moments = profile->moments;
+	size_t from = 0, to = profile->n_moments - 1;
+
+	if (at <= moments[from].at)
+		return (double)moments[from].allocated;
+	if (at >= moments[to].at)
+		return (double)moments[to].allocated;
+	/* at is behind from, and not behind to */
+	while (to - from > 1) {
+		const size_t middle = from + (to - from) / 2;
+
+		if (moments[middle].at < at)
+			from = middle;
+		else
+			to = middle;
+	}
+	const double share = (at - moments[from].at) / (moments[to].at - moments[from].at);
+	const double before = (double)moments[from].allocated;
+
+	return before + share * ((double)moments[to].allocated - before);
+}
+
 static int make_times(const struct profile *profile, double **ret)
 {
 	double *times = calloc(profile->n_moments + 1, sizeof(*times));

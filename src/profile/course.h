@@ -27,6 +27,9 @@ size_t course_highest(const struct profile *profile, enum course_figure figure);
 /* Seconds from the first moment to the last, 0 if there are none. */
 double course_span_s(const struct profile *profile);
 
+/* Bytes that had been allocated at a time (seconds since the epoch), within the moments; there has to be one. */
+double course_allocated(const struct profile *profile, double at);
+
 /*
  * A site's points, in order of time: there is one wherever something changed. The site holds what its last
  * point says; before its first one it is not known.

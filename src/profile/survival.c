@@ -16,24 +16,6 @@ static const double bounds_s[SURVIVAL_CLASSES] = {0, 1, 10, 60, 600, 3600, 6 * 3
 /* What is watched for less than so many times a bound ends there. */
 static const double NEAR = 1.1;
 
-/* Bytes that were allocated up to a moment, within those that are known. */
-static double allocated_until(const struct profile *profile, double at)
-{
-	const struct profile_moment *moments = profile->moments;
-	size_t i = 1;
-
-	if (at <= moments[0].at)
-		return (double)moments[0].allocated;
-	while (i < profile->n_moments && moments[i].at < at)
-		i++;
-	if (i == profile->n_moments)
-		return (double)moments[i - 1].allocated;
-	const double share = (at - moments[i - 1].at) / (moments[i].at - moments[i - 1].at);
-	const double before = (double)moments[i - 1].allocated;
-
-	return before + share * ((double)moments[i].allocated - before);
-}
-
 static uint64_t live_between(const struct profile *profile, double from_s, double to_s)
 {
 	struct estimate live = {};
@@ -60,8 +42,8 @@ size_t survival_make(const struct profile *profile, struct survival ret[SURVIVAL
 	for (size_t i = 0; i < SURVIVAL_CLASSES && bounds_s[i] * (i ? NEAR : 1) < span_s; i++) {
 		const double next = i + 1 < SURVIVAL_CLASSES ? bounds_s[i + 1] : span_s;
 		const double from_s = bounds_s[i], to_s = next * NEAR < span_s ? next : span_s;
-		const double allocated = allocated_until(profile, now - from_s) -
-					 allocated_until(profile, now - to_s);
+		const double allocated = course_allocated(profile, now - from_s) -
+					 course_allocated(profile, now - to_s);
 
 		if (allocated < 1)
 			continue;

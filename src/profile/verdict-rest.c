@@ -21,6 +21,8 @@ static const double MUCH_VSZ_RATIO = 8;
 static const uint64_t ARENA_RESERVATION = 64 << 20;
 /* Less that was mapped and not unmapped is not worth a word. */
 static const uint64_t MUCH_MAPPED = 1 << 20;
+/* So much of one place at the end is worth to be named. */
+static const uint64_t MUCH_LEFT = 64 << 10;
 /* Of what is live: less growth is none. */
 static const double STANDING_SHARE = 0.05;
 /* Live blocks that are this part of RSS are what RSS is about. */
@@ -136,6 +138,30 @@ static int say_unmapped(const struct evidence *evidence, struct verdict *verdict
 		all, bytes, count, verdict_plural(site->live_blocks), strbuf_text(&name));
 }
 
+/* No rule knows what it is; but that is where one looks first. */
+static int say_heaviest_left(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MALLOC);
+	_cleanup_(strbuf_deinit) struct strbuf name = {};
+	char bytes[UNITS_MAX], blocks[UNITS_MAX], took[UNITS_MAX], since[UNITS_MAX];
+	int r;
+
+	if (!site || site->live_bytes < MUCH_LEFT || site->oldest_age_s < 0)
+		return 0;
+	r = label_site(evidence->profile, site, &name);
+	if (r < 0)
+		return r;
+	units_format_bytes(site->live_bytes, bytes);
+	units_format_count(site->live_blocks, blocks);
+	units_format_duration(site->oldest_age_s - MAX(site->youngest_age_s, 0.0), took);
+	units_format_duration(MAX(site->youngest_age_s, 0.0), since);
+	return verdict_say(
+		verdict,
+		"the most of it, %s in %s block%s, is of %s: it came within %s, the last "
+		"of it %s before the end",
+		bytes, blocks, verdict_plural(site->live_blocks), strbuf_text(&name), took, since);
+}
+
 static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_heap *heap = &evidence->profile->heap;
@@ -162,7 +188,9 @@ static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
 		verdict_plural(evidence->n_live_sites), heap->live_blocks == 1 ? "was" : "were");
 	if (r >= 0)
 		r = say_unmapped(evidence, verdict);
-	return r < 0 || !evidence_rss_grew(evidence) ? r : verdict_say_growing(evidence, verdict);
+	if (r >= 0 && evidence_rss_grew(evidence))
+		r = verdict_say_growing(evidence, verdict);
+	return r < 0 ? r : say_heaviest_left(evidence, verdict);
 }
 
 static int judge_small(const struct evidence *evidence, struct verdict *verdict)

@@ -151,6 +151,26 @@ static void what_was_set_up_once_is_no_leak(void **state)
 	assert_judged(profile, VERDICT_HEALTHY, 0.5);
 }
 
+static void what_is_left_at_the_end_has_a_name_and_a_time(void **state)
+{
+	struct profile *profile = make_even(100, 50, 10000, 95, 99);
+	struct verdict verdict;
+
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	assert_int_equal(verdict.n_because, 2);
+	assert_non_null(strstr(verdict.because[1], "the most of it, 488.3 KiB in 50 blocks"));
+	assert_non_null(strstr(verdict.because[1], "within 4.0 s, the last of it 1m 35s before"));
+	verdict_deinit(&verdict);
+	profile_free(profile);
+	/* little is not worth it */
+	profile = make_even(100, 50, 100, 95, 99);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.n_because, 1);
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 static void what_is_being_worked_with_is_no_leak(void **state)
 {
 	struct profile *profile = make(1000, 100, 10000);
@@ -278,6 +298,72 @@ static void watch(struct profile *profile, double life_s, double growth, double 
 	site->growth = growth;
 	site->growth_low = low;
 	site->growth_high = high;
+}
+
+/* It allocated in the first first_s of life_s and in the last last_s, and waited between; no growth was seen. */
+static void work(struct profile *profile, double life_s, double first_s, double last_s)
+{
+	watch(profile, life_s, 0, 0, 0);
+	profile->sites[0].growth = NAN;
+	profile->sites[0].growth_low = profile->sites[0].growth_high = NAN;
+	for (size_t i = 0; i < profile->n_moments; i++) {
+		const double at = profile->moments[i].at - profile->process.started_at;
+		const double worked = MIN(at, first_s) + MAX(at - (life_s - last_s), 0);
+
+		profile->moments[i].allocated = (uint64_t)(1e6 * worked);
+	}
+}
+
+/* n blocks of 100 s: the first half came evenly in the first 10 s, the others in the last. */
+static struct profile *make_halves(unsigned n, double last_s)
+{
+	struct profile *profile = make(100, n, 10000);
+
+	for (unsigned i = 0; i < n; i++)
+		profile->blocks[i].age_s =
+			i < n / 2 ? 100 - 20.0 * (i + 0.5) / n : last_s * 2 * (n - i - 0.5) / n;
+	set_ages(profile);
+	return profile;
+}
+
+static void what_gathers_by_work_is_a_leak_though_the_process_waited(void **state)
+{
+	struct profile *profile = make_halves(100, 10);
+
+	work(profile, 100, 10, 10);
+	assert_judged(profile, VERDICT_LEAK, 0.8);
+}
+
+static void set_up_before_the_process_waited_is_no_leak(void **state)
+{
+	struct profile *profile = make(100, 100, 10000);
+	struct verdict verdict;
+
+	/* all of it in the first tenth of the work, but for one block lately */
+	for (unsigned i = 0; i < 100; i++)
+		profile->blocks[i].age_s = i < 99 ? 100 - 0.02 * i : 0.5;
+	set_ages(profile);
+	work(profile, 100, 10, 10);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_not_equal(verdict.code, VERDICT_LEAK);
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
+static void work_that_ended_tells_no_leak(void **state)
+{
+	struct profile *profile = make(100, 100, 10000);
+	struct verdict verdict;
+
+	/* evenly over the work, which was at the start only */
+	for (unsigned i = 0; i < 100; i++)
+		profile->blocks[i].age_s = 100 - 0.1 * i;
+	set_ages(profile);
+	work(profile, 100, 10, 0);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_not_equal(verdict.code, VERDICT_LEAK);
+	verdict_deinit(&verdict);
+	profile_free(profile);
 }
 
 static void what_was_seen_to_grow_is_a_leak_whatever_its_ages(void **state)
@@ -544,6 +630,9 @@ int main(void)
 		cmocka_unit_test(what_came_before_the_agent_has_no_age),
 		cmocka_unit_test(samples_count_for_what_they_stand_for),
 		cmocka_unit_test(what_turns_over_is_a_cache),
+		cmocka_unit_test(what_gathers_by_work_is_a_leak_though_the_process_waited),
+		cmocka_unit_test(set_up_before_the_process_waited_is_no_leak),
+		cmocka_unit_test(work_that_ended_tells_no_leak),
 		cmocka_unit_test(what_was_seen_to_grow_is_a_leak_whatever_its_ages),
 		cmocka_unit_test(what_grew_and_was_freed_at_the_end_is_no_leak),
 		cmocka_unit_test(what_was_seen_to_stand_still_is_no_leak),
@@ -556,6 +645,7 @@ int main(void)
 		cmocka_unit_test(short_watching_leaves_it_to_the_ages),
 		cmocka_unit_test(a_short_run_makes_it_unsure),
 		cmocka_unit_test(what_was_set_up_once_is_no_leak),
+		cmocka_unit_test(what_is_left_at_the_end_has_a_name_and_a_time),
 		cmocka_unit_test(what_is_being_worked_with_is_no_leak),
 		cmocka_unit_test(what_stopped_growing_is_no_leak),
 		cmocka_unit_test(what_is_too_small_is_not_worth_a_word),
