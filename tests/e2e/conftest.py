@@ -11,6 +11,7 @@ import pytest
 import leaks
 
 NOBODY = 65534
+LARGE_FILE = 16 << 20  # bytes
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +20,16 @@ def own_state(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     for name in ("NO_COLOR", "MEMTRACE_AGENT", "MEMTRACE_DEBUG", "DEBUGINFOD_URLS", "LD_PRELOAD"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_large_files_left(request):
+    """Cores and dumps go with their test: the folders of tests are kept, and these alone would be 20 GB."""
+    yield
+    folder = request.node.funcargs.get("tmp_path")
+    for path in folder.rglob("*") if folder else ():
+        if path.is_file() and not path.is_symlink() and path.stat().st_size >= LARGE_FILE:
+            path.unlink()
 
 
 @pytest.fixture
