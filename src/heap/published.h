@@ -28,9 +28,8 @@
  *   blocks in use of class c = central[c].n_blocks - central[c].n_free
  *       - central[c].n_batches * classes[c].batch - sum over caches (bins[c].capacity - bins[c].room)
  *
- * For the class with tags, tagged is in the place of bins, and either is indexed by the class without. Its spans
- * may be shorter. The tag
- * of a block that was in use before and is free is UINT32_MAX.
+ * For the class with tags, tagged is in the place of bins, and either is indexed by the class without.
+ * Its spans may be shorter. The tag of a block that was in use before and is free is UINT32_MAX.
  */
 #ifndef HEAP_PUBLISHED_H
 #define HEAP_PUBLISHED_H

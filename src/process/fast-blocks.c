@@ -18,7 +18,7 @@
 #include "heap/published.h"
 #include "process/fast-heap.h"
 
-enum { SPANS_AT_ONCE = 1024, BITS = 64 };
+enum { BITS = 64 };
 
 struct piece {
 	uint64_t start, size; /* bytes */
@@ -39,49 +39,26 @@ static void walk_deinit(struct walk *walk)
 	free(walk->pieces);
 }
 
-/* Whether the span stands as it says; it may be in the middle of a change. */
-static bool make_piece(const struct fast_heap *heap, const struct span *span, struct piece *piece)
+static int add_piece(const struct span *span, uint64_t start, uint64_t size, void *walk_)
 {
-	*piece = (struct piece){.state = span->state, .class = span->class};
-	if (span->state <= SPAN_NONE || span->state > SPAN_HUGE)
-		return false;
-	if (span->state == SPAN_HUGE) {
-		piece->start = span->huge.start;
-		piece->size = span->huge.size;
-		return piece->size > 0;
+	struct walk *walk = walk_;
+	struct piece *piece = &walk->pieces[walk->n_pieces];
+
+	*piece = (struct piece){start, size, .state = span->state, .class = span->class};
+	if (span->state == SPAN_SMALL) {
+		if (!fast_heap_class(&walk->heap, span->class)->size)
+			return 0;
+		for (unsigned i = 0; i < SPAN_BITMAP_WORDS; i++)
+			piece->free[i] = span->free[i];
 	}
-	piece->start = heap->base + (uint64_t)span->page * HEAP_PAGE;
-	piece->size = (uint64_t)span->n_pages * HEAP_PAGE;
-	if (span->page + (uint64_t)span->n_pages > heap->used / HEAP_PAGE)
-		return false;
-	if (span->state != SPAN_SMALL)
-		return piece->size > 0;
-	for (unsigned i = 0; i < SPAN_BITMAP_WORDS; i++)
-		piece->free[i] = span->free[i];
-	return piece->size > 0 && fast_heap_class(heap, span->class)->size > 0;
+	walk->n_pieces++;
+	return 0;
 }
 
 static int read_pieces(struct walk *walk)
 {
-	const struct fast_heap *heap = &walk->heap;
-	struct span spans[SPANS_AT_ONCE];
-
-	walk->pieces = calloc((size_t)heap->n_spans + 1, sizeof(*walk->pieces));
-	if (!walk->pieces)
-		return -ENOMEM;
-	for (uint32_t i = 1; i < heap->n_spans;) {
-		const uint32_t n = MIN(heap->n_spans - i, (uint32_t)SPANS_AT_ONCE);
-		int r = memory_read(walk->memory, heap->spans + (uint64_t)i * sizeof(spans[0]),
-				    spans, n * sizeof(spans[0]));
-
-		if (r < 0)
-			return r;
-		for (uint32_t k = 0; k < n; k++)
-			walk->n_pieces +=
-				make_piece(heap, &spans[k], &walk->pieces[walk->n_pieces]);
-		i += n;
-	}
-	return 0;
+	walk->pieces = calloc((size_t)walk->heap.n_spans + 1, sizeof(*walk->pieces));
+	return walk->pieces ? fast_heap_spans(&walk->heap, walk->memory, add_piece, walk) : -ENOMEM;
 }
 
 static int compare_pieces(const void *a, const void *b)

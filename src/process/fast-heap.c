@@ -2,7 +2,7 @@
 /*
  * fast-heap.c: the root says how large everything is. It is believed as far as it agrees with the layout
  * that this tool was built with: agent and tool come in one package, and a heap of another version is
- * refused, not guessed.
+ * refused, not guessed. The table of spans is copied in large pieces.
  */
 #include "process/fast-heap.h"
 
@@ -15,7 +15,7 @@
 #include "base/macro.h"
 #include "heap/published.h"
 
-enum { CACHES_MAX = 1 << 16, DESCRIPTOR_TID = 0x2d0 };
+enum { CACHES_MAX = 1 << 16, DESCRIPTOR_TID = 0x2d0, SPANS_AT_ONCE = 1024 };
 static const uint64_t used_max = 1ull << 46, n_spans_max = 1ull << 28;
 
 void fast_heap_deinit(struct fast_heap *heap)
@@ -255,4 +255,39 @@ int fast_heap_read(uint64_t address, const struct maps *maps, struct memory *mem
 	add_table(heap, maps, root.tags);
 	r = read_tables(heap, &root, memory);
 	return r < 0 ? r : 1;
+}
+
+static int visit_span(const struct fast_heap *heap, const struct span *span, fast_heap_visit visit,
+		      void *userdata)
+{
+	const uint64_t end = span->page + (uint64_t)span->n_pages;
+
+	if (span->state <= SPAN_NONE || span->state > SPAN_HUGE)
+		return 0;
+	if (span->state == SPAN_HUGE)
+		return span->huge.size ? visit(span, span->huge.start, span->huge.size, userdata)
+				       : 0;
+	if (!span->n_pages || end > heap->used / HEAP_PAGE)
+		return 0;
+	return visit(span, heap->base + (uint64_t)span->page * HEAP_PAGE,
+		     (uint64_t)span->n_pages * HEAP_PAGE, userdata);
+}
+
+int fast_heap_spans(const struct fast_heap *heap, struct memory *memory, fast_heap_visit visit,
+		    void *userdata)
+{
+	struct span spans[SPANS_AT_ONCE];
+
+	for (uint32_t i = 1; i < heap->n_spans;) {
+		const uint32_t n = MIN(heap->n_spans - i, (uint32_t)SPANS_AT_ONCE);
+		int r = memory_read(memory, heap->spans + (uint64_t)i * sizeof(spans[0]), spans,
+				    n * sizeof(spans[0]));
+
+		for (uint32_t k = 0; k < n && r == 0; k++)
+			r = visit_span(heap, &spans[k], visit, userdata);
+		if (r != 0)
+			return r;
+		i += n;
+	}
+	return 0;
 }

@@ -53,6 +53,19 @@ int fast_heap_read(uint64_t root, const struct maps *maps, struct memory *memory
 		   struct fast_heap *heap, char **ret_refused);
 void fast_heap_deinit(struct fast_heap *heap);
 
+struct span;
+
+/* A span that lies at start; nonzero ends the walk and is returned. */
+typedef int (*fast_heap_visit)(const struct span *span, uint64_t start, uint64_t size,
+			       void *userdata);
+
+/*
+ * Calls visit for each span, used or free, that stands as it says: one may be in the middle of a change, and then
+ * two may overlap. In no order.
+ */
+int fast_heap_spans(const struct fast_heap *heap, struct memory *memory, fast_heap_visit visit,
+		    void *userdata);
+
 static inline const struct fast_class *fast_heap_class(const struct fast_heap *heap, unsigned class)
 {
 	return &heap->classes[class % FAST_HEAP_CLASSES];

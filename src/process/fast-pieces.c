@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fast-pieces.c: the table of spans is copied in large pieces. The lists of free blocks run through the
- * blocks themselves, anywhere in the heap; neighbours on a list are often neighbours in memory, so links
- * are read by the page, and a page is kept for the next. Lists change while they are followed: each link
- * has to lead to a block of the class, else the class is given up and its cached blocks are spread.
+ * fast-pieces.c: the lists of free blocks run through the blocks themselves, anywhere in the heap; neighbours
+ * on a list are often neighbours in memory, so links are read by the page, and a page is kept for the next.
+ * Lists change while they are followed: each link has to lead to a block of the class, else the class is
+ * given up and its cached blocks are spread.
  */
 #include "process/fast-pieces.h"
 
@@ -15,7 +15,7 @@
 #include "base/search.h"
 #include "heap/published.h"
 
-enum { SPANS_AT_ONCE = 1024, KEPT_PAGES = 64, LINKS_MAX = 400000 };
+enum { KEPT_PAGES = 64, LINKS_MAX = 400000 };
 
 struct kept_page {
 	uint64_t address;
@@ -45,58 +45,24 @@ static uint64_t first_used(const struct fast_class *class, const struct span *sp
 	return 0;
 }
 
-/* Whether the span stands as it says; it may be in the middle of a change. */
-static bool make_piece(const struct fast_heap *heap, const struct span *span,
-		       struct fast_piece *piece)
+static int add_piece(const struct span *span, uint64_t start, uint64_t size, void *walk_)
 {
-	const struct fast_class *class = fast_heap_class(heap, span->class);
+	struct walk *walk = walk_;
+	struct fast_pieces *pieces = walk->pieces;
+	const struct fast_class *class = fast_heap_class(walk->heap, span->class);
+	struct fast_piece piece = {start, size, .state = span->state, .class = span->class};
 
-	*piece = (struct fast_piece){.state = span->state, .class = span->class};
-	if (span->state == SPAN_HUGE) {
-		piece->start = span->huge.start;
-		piece->size = ALIGN_UP(span->huge.size, HEAP_PAGE);
-		return piece->size > 0;
+	if (span->state == SPAN_HUGE)
+		piece.size = ALIGN_UP(size, HEAP_PAGE);
+	if (!piece.size || (span->state == SPAN_SMALL && !class->n_blocks))
+		return 0;
+	if (span->state == SPAN_SMALL) {
+		piece.n_free = (uint16_t)MIN(span->n_free, class->n_blocks);
+		piece.first = first_used(class, span, start);
 	}
-	piece->start = heap->base + (uint64_t)span->page * HEAP_PAGE;
-	piece->size = (uint64_t)span->n_pages * HEAP_PAGE;
-	if (piece->size == 0 || span->page + (uint64_t)span->n_pages > heap->used / HEAP_PAGE)
-		return false;
-	if (span->state != SPAN_SMALL)
-		return true;
-	piece->n_free = (uint16_t)MIN(span->n_free, class->n_blocks);
-	piece->first = first_used(class, span, piece->start);
-	return class->n_blocks > 0;
-}
-
-static int add_piece(struct fast_pieces *pieces, const struct fast_piece *piece)
-{
 	if (GROW(pieces->pieces, pieces->n_pieces) < 0)
 		return -ENOMEM;
-	pieces->pieces[pieces->n_pieces++] = *piece;
-	return 0;
-}
-
-static int read_spans(const struct fast_heap *heap, struct memory *memory,
-		      struct fast_pieces *pieces)
-{
-	struct span spans[SPANS_AT_ONCE];
-
-	for (uint32_t i = 1; i < heap->n_spans;) {
-		const uint32_t n = MIN(heap->n_spans - i, (uint32_t)SPANS_AT_ONCE);
-		int r = memory_read(memory, heap->spans + (uint64_t)i * sizeof(spans[0]), spans,
-				    n * sizeof(spans[0]));
-
-		for (uint32_t k = 0; k < n && r >= 0; k++) {
-			struct fast_piece piece;
-
-			if (spans[k].state > SPAN_NONE && spans[k].state <= SPAN_HUGE &&
-			    make_piece(heap, &spans[k], &piece))
-				r = add_piece(pieces, &piece);
-		}
-		if (r < 0)
-			return r;
-		i += n;
-	}
+	pieces->pieces[pieces->n_pieces++] = piece;
 	return 0;
 }
 
@@ -215,7 +181,7 @@ int fast_pieces_read(const struct fast_heap *heap, struct memory *memory, struct
 	int r;
 
 	*ret = (struct fast_pieces){};
-	r = read_spans(heap, memory, ret);
+	r = fast_heap_spans(heap, memory, add_piece, &walk);
 	if (r < 0)
 		return r;
 	put_in_order(ret);
