@@ -56,10 +56,10 @@ def run_victim(tmp_path):
 class Grow:
     """A program that leaks 1,000 blocks of 1,000 bytes for each line it gets, recorded block by block."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, program=f"{leaks.VICTIMS}/grow"):
         self.process = subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=all", "-o", folder / "end.memtrace",
-                                         "--", f"{leaks.VICTIMS}/grow"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, cwd=folder)
+                                         "--", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        cwd=folder)
         assert self.process.stdout.readline() == "ready\n"
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
             self.pid = file.read().split()[0]

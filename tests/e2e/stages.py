@@ -26,6 +26,19 @@ def only_child(pid):
     return int(children[0])
 
 
+def rest(pid):
+    """Returns when none of its threads has run for a while: they may still be on their way to where they stay."""
+    def ran():
+        times = {}
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                times[thread] = file.read().split()[0]
+        return times
+    before = None
+    while before != (before := ran()):
+        time.sleep(0.2)
+
+
 class Stage:
     """A victim in its state."""
 
@@ -48,6 +61,19 @@ class Stage:
                               text=True, timeout=180, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def report_once_it_is(self, expected):
+        """
+        The report with that verdict: what goes on may be undecided at one moment, where a busy machine has held it up,
+        and is clearer the longer it is watched.
+        """
+        end = time.monotonic() + 60
+        report = self.report()
+        while report["verdict"]["code"] != expected and time.monotonic() < end:
+            assert report["verdict"]["code"] is None, report["verdict"]
+            time.sleep(1)
+            report = self.report()
+        return report
 
     def text(self):
         """The same for people."""

@@ -76,7 +76,7 @@ def test_scopes_in_cxx(memtrace, tmp_path):
 
 
 def test_the_example_shows_which_request_leaks(memtrace, tmp_path):
-    session = recorded(memtrace, tmp_path, os.path.join(leaks.BUILD, "examples", "pool"))
+    session = recorded(memtrace, tmp_path, os.path.join(leaks.BUILD, "examples", "pool"), "--sample=all")
     first = memtrace("report", "--by=tag", "--top=3", session).stdout
     assert "checkout" in first and "500.0 KiB" in first
 

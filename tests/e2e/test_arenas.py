@@ -193,15 +193,19 @@ BREAK = """
 
 BUSY = """
     #include <pthread.h>
+    #include <semaphore.h>
     #include <stdint.h>
     #include <stdlib.h>
     #include <string.h>
     #include <unistd.h>
+    static sem_t filled;
     static void *work(void *seed) {
         static __thread void *blocks[2000];
         uint64_t x = (uintptr_t)seed * 7919 + 1;
-        for (;;) {
+        for (uint64_t n = 0;; n++) {
             x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            if (n == 50000)
+                sem_post(&filled);
             size_t size = x % 9 ? (x >> 20) % 2000 : (x >> 20) % 60000;
             void **block = &blocks[(x >> 40) % 2000];
             free(*block);
@@ -213,7 +217,8 @@ BUSY = """
         pthread_t thread;
         for (uintptr_t i = 0; i < 3; i++)
             pthread_create(&thread, NULL, work, (void *)i);
-        sleep(1);
+        for (int i = 0; i < 3; i++)
+            sem_wait(&filled);
         write(1, "done\\n", 5);
         for (;;)
             pause();

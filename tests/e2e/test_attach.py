@@ -13,7 +13,7 @@ import time
 import pytest
 
 import leaks
-from attaching import COUNT, MODES, STORM, attached, image_mappings, rounds, running
+from attaching import COUNT, MODES, STORM, attached, image_mappings, let_it_sleep, let_it_work, rounds, running
 
 
 def tell(process):
@@ -99,7 +99,7 @@ int main(void)
         time.sleep(0.2)
         done = memtrace("attach", "--duration=100ms", process.pid)
         assert done.returncode == 0, done.stderr
-        assert re.search(r"stopped thread \d+ for \d{4}\.\d\d ms", done.stderr), done.stderr
+        assert re.search(r"stopped thread \d+ for \d{3,}\.\d\d ms", done.stderr), done.stderr
 
 
 def test_no_thread_of_ours_stays(memtrace):
@@ -163,7 +163,7 @@ def kill_at_random_moments(n, memtrace, folder):
         # the last two that were killed may have left it recording
         memtrace("detach", process.pid)
         with attached(process.pid, folder, "--sample=all"):
-            time.sleep(0.1)
+            let_it_work(process.pid, 0.1)
         assert json.loads(memtrace("report", "--format=json", "a.memtrace").stdout)["heap"]["allocated_blocks"] > 0
 
 
@@ -208,7 +208,7 @@ def leak_is_named(memtrace, program, folder, **environment):
     with running(program, code=-signal.SIGTERM, env=os.environ | environment) as process:
         for name in ("1.memtrace", "2.memtrace"):
             with attached(process.pid, folder, "--sample=all", name=name):
-                time.sleep(0.2)
+                let_it_sleep(process.pid, 50)
             site = json.loads(memtrace("report", "--format=json", name).stdout)["sites"][0]
             assert "leak" in [frame["function"].split("(")[0] for frame in site["stack"] if frame["function"]], site
             assert site["live_blocks"] > 0 and site["live_bytes"] == 1000 * site["live_blocks"]
@@ -259,7 +259,7 @@ def test_a_child_of_a_process_that_was_attached_to(memtrace, script, tmp_path):
             child = int(process.stdout.readline())
             try:
                 with attached(child, tmp_path, "--sample=all", name="child.memtrace"):
-                    time.sleep(0.2)
+                    let_it_sleep(child, 100)
                 assert json.loads(memtrace("report", "--format=json", "child.memtrace").stdout)["heap"]["live_blocks"] > 20
             finally:
                 os.kill(child, signal.SIGKILL)

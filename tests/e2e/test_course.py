@@ -51,8 +51,8 @@ int main(void)
 		for (unsigned k = 0; k < 40; k++)
 			replace(n++);
 		leak();
-		if (i >= 100 && i < 110)
-			peak(i - 100);
+		if (i >= 60 && i < 70)
+			peak(i - 60);
 		if (i == 140)
 			for (unsigned k = 0; k < 10; k++)
 				free(burst[k]);
@@ -69,7 +69,7 @@ def session(tmp_path_factory):
     folder = tmp_path_factory.mktemp("course")
     (folder / "p.c").write_text(PROGRAM)
     leaks.subprocess.run(["cc", "-g", "-O1", "-o", folder / "p", folder / "p.c"], check=True, timeout=180)
-    return leaks.run([folder / "p"], folder)[1][0]
+    return leaks.run([folder / "p"], folder, "--sample=all")[1][0]
 
 
 def by_function(report):
@@ -130,10 +130,11 @@ def test_the_text_shows_the_course(memtrace, session):
 
 
 def test_without_a_series_there_is_no_moment(memtrace, tmp_path, compile_c):
-    program = compile_c("#include <unistd.h>\nint main(void) { sleep(60); }")
-    with leaks.subprocess.Popen([leaks.MEMTRACE, "run", "--quiet", program], cwd=tmp_path) as tool:
+    program = compile_c("#include <unistd.h>\nint main(void) { write(1, \"ready\\n\", 6); pause(); }")
+    with leaks.subprocess.Popen([leaks.MEMTRACE, "run", "--quiet", program], cwd=tmp_path, stdout=leaks.subprocess.PIPE,
+                                text=True) as tool:
         try:
-            leaks.subprocess.run(["sleep", "0.5"], check=True)
+            assert tool.stdout.readline() == "ready\n"
             pid = leaks.subprocess.run(["pgrep", "-P", str(tool.pid)], capture_output=True, text=True,
                                        check=True).stdout.split()[0]
             done = memtrace("report", "--at=peak", pid)

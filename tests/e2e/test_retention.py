@@ -11,7 +11,7 @@ import leaks
 from stages import advises, assert_near, code, promise, read_rss, says, staged
 
 # looked at from outside, and with the agent that watches the program's own allocator
-GLIBC = pytest.mark.parametrize("run", [None, ["--allocator=system"]], ids=["outside", "agent"])
+GLIBC = pytest.mark.parametrize("run", [None, ["--allocator=system", "--sample=all"]], ids=["outside", "agent"])
 MIB = 1 << 20
 
 
@@ -46,7 +46,7 @@ def test_a_pinned_top_is_retention_and_trimming_gives_what_is_promised(tmp_path,
 
 
 def test_arenas_names_who_allocated_what_pins(tmp_path, memtrace):
-    with staged("pinned-top", run=["--allocator=system"], folder=tmp_path, settle=1) as stage:
+    with staged("pinned-top", run=["--allocator=system", "--sample=all"], folder=tmp_path, settle=1) as stage:
         done = memtrace("arenas", stage.pid)
         assert done.returncode == 0, done.stderr
     assert re.search(r"MiB in main, by a block of \d+ B at 0x[0-9a-f]+, from open_session "
@@ -89,7 +89,7 @@ def test_a_raised_threshold_is_found_and_setting_it_gives_what_is_promised(tmp_p
 
 
 def test_arenas_names_who_raised_the_threshold(tmp_path, memtrace):
-    with staged("threshold", run=["--allocator=system"], folder=tmp_path) as stage:
+    with staged("threshold", run=["--allocator=system", "--sample=all"], folder=tmp_path) as stage:
         done = memtrace("arenas", stage.pid)
         assert done.returncode == 0, done.stderr
     assert re.search(r"raised from 128\.0 KiB, when the program freed such a block from send_big \(", done.stdout)

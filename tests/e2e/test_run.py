@@ -21,6 +21,7 @@ LEAK = """
 #include <unistd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 void *keep[100];
 __attribute__((noinline)) void leak(int n) { for (int i = 0; i < n; i++) keep[i] = malloc(1000); }
 int main(int argc, char **argv)
@@ -32,7 +33,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "_exit") == 0) _exit(4);
         else if (strcmp(argv[i], "exec") == 0) execl("/bin/echo", "echo", "replaced", (char *)0);
         else if (strcmp(argv[i], "static") == 0) execl(argv[i + 1], argv[i + 1], (char *)0);
-        else if (strcmp(argv[i], "fork") == 0) { if (fork() == 0) { leak(20); _exit(0); } sleep(0); }
+        else if (strcmp(argv[i], "fork") == 0) { if (fork() == 0) { leak(20); _exit(0); } wait(NULL); }
         else if (strcmp(argv[i], "wait") == 0) { puts("ready"); fflush(stdout); pause(); }
         else return atoi(argv[i]);
     }
@@ -234,7 +235,7 @@ int main(void)
 
 
 def test_forked_child_knows_what_it_inherited(memtrace, leaky, tmp_path):
-    memtrace("run", "-q", "--sample=all", "-o", "s.memtrace", "sh", "-c", f"{leaky} fork; sleep 0.1")
+    memtrace("run", "-q", "--sample=all", "-o", "s.memtrace", "sh", "-c", f"{leaky} fork; true")
     figures = sorted(leaked(load(memtrace, name)) for name in sessions(tmp_path) if name.startswith("s.leaky."))
     assert figures == [10000, 30000]
 
@@ -261,7 +262,9 @@ def test_exec_of_a_program_that_cannot_be_recorded(memtrace, leaky, compile_c, t
 
 
 def test_what_outlives_the_program_is_said(memtrace, leaky, tmp_path):
-    done = memtrace("run", "-o", "s.memtrace", "sh", "-c", f"{leaky} wait >/dev/null 2>&1 & echo $!; sleep 0.5")
+    # over when it says that it is ready
+    done = memtrace("run", "-o", "s.memtrace", "sh", "-c",
+                    f"mkfifo said; {leaky} wait >said 2>/dev/null & echo $!; read line <said")
     pid = int(done.stdout)
     try:
         assert f"outlives the program and goes on being recorded ({pid})" in done.stderr

@@ -40,12 +40,13 @@ def test_estimates_over_many_runs(allocator, tmp_path):
         blocks = [count for _, count, _ in figures[name]]
         spread = statistics.stdev(sizes)
         assert spread > 0, f"{name}: every run gave the same estimate: nothing was sampled"
-        # the mean of the estimates lies within five of its own standard errors of the truth
-        assert abs(statistics.mean(sizes) - leak.size) < 5 * spread / math.sqrt(RUNS) + 1, name
-        assert abs(statistics.mean(blocks) - leak.blocks) < 5 * statistics.stdev(blocks) / math.sqrt(RUNS) + 1, name
+        # the mean of the estimates lies within six of its own standard errors of the truth
+        assert abs(statistics.mean(sizes) - leak.size) < 6 * spread / math.sqrt(RUNS) + 1, name
+        assert abs(statistics.mean(blocks) - leak.blocks) < 6 * statistics.stdev(blocks) / math.sqrt(RUNS) + 1, name
         # the printed variance is, on average, the variance that was seen (chi-squared, 59 degrees of freedom)
         printed = statistics.mean(error * error for _, _, error in figures[name])
-        assert 0.4 < printed / spread ** 2 < 2.3, (name, printed, spread ** 2)
+        assert 0.35 < printed / spread ** 2 < 3, (name, printed, spread ** 2)
 
     within = sum(abs(size - sum(leak.size for leak in truth.values())) < 2 * error for size, error in totals)
-    assert within >= RUNS * 0.80, within
+    # 95 % are expected, and a few less where estimates are skew; fewer than 70 % come once in 10^7 times
+    assert within >= RUNS * 0.70, within

@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import termios
@@ -11,6 +12,7 @@ import time
 import pytest
 
 import leaks
+from conftest import Grow
 from terminal import Terminal
 
 UP, DOWN, TAB, ENTER, ESCAPE = "\033OA", "\033OB", "\t", "\r", "\033"
@@ -331,20 +333,22 @@ def test_batch_prints_frames(grow, memtrace):
     assert "\033" not in done.stdout
 
 
-def test_without_a_target_the_running_processes_are_offered(grow, tmp_path):
+def test_without_a_target_the_running_processes_are_offered(tmp_path):
+    # a name that nobody else who runs has
+    grow = Grow(tmp_path, shutil.copy(f"{leaks.VICTIMS}/grow", tmp_path / "only-one"))
     screen = Terminal([leaks.MEMTRACE, "top", "--interval=250ms"], cwd=tmp_path)
     lines = screen.wait_for("Which process?", "Enter shows it").splitlines()
     assert lines[1].split() == ["PID", "OWNER", "RESIDENT", "GROWTH", "AGENT", "COMMAND"]
     screen.press("/(" + ENTER)
     screen.wait_for("is no regular expression")
-    screen.press("/^[^ ]*victims/grow$" + ENTER)
-    text = screen.wait_for("only /", grow.pid)
+    screen.press(f"/^{tmp_path}/only-one$" + ENTER)
+    text = screen.wait_for("only /", re.compile(rf"COMMAND\n\s*{grow.pid} .*iB .* yes +/.*\n\n"))
     assert not any(text.splitlines()[3:-1])
-    assert re.match(rf"\s*{grow.pid} .*iB .* yes .*grow$", text.splitlines()[2])
     screen.press(ENTER)
-    screen.wait_for(f"grow (pid {grow.pid})", "[Sites]", "make_cache")
+    screen.wait_for(f"only-one (pid {grow.pid})", "[Sites]", "make_cache")
     assert screen.close() == 0
     grow.step()
+    assert grow.end() == 0
 
 
 def test_no_process_is_chosen(tmp_path):

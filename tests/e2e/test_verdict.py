@@ -18,7 +18,7 @@ MIB = 1 << 20
 @ALLOCATORS
 def test_a_leak_is_told_with_its_place(tmp_path, options):
     with staged("leak", run=["--sample=all", *options], folder=tmp_path) as stage:
-        report = stage.report()
+        report = stage.report_once_it_is("leak")
     assert code(report) == "leak"
     assert says(report, "forget_request (")
     assert advises(report, "find out who should free what forget_request (")
@@ -35,7 +35,7 @@ def test_a_leak_that_nobody_watched_is_undecided(tmp_path):
 @ALLOCATORS
 def test_a_cache_that_turns_over_is_no_leak(tmp_path, options):
     with staged("cache", run=["--sample=all", *options], folder=tmp_path) as stage:
-        report = stage.report()
+        report = stage.report_once_it_is("cache")
         kept = read_rss(stage.pid)
     assert code(report) == "cache"
     assert says(report, "put_entry (")
