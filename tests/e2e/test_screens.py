@@ -17,7 +17,7 @@ import time
 import pytest
 
 import leaks
-from terminal import Terminal
+from terminal import PATIENCE_S, Terminal
 
 FOLDER = pathlib.Path(__file__).parent / "screens"
 MAKER = f"{leaks.BUILD}/tests/support/session-maker"
@@ -60,7 +60,7 @@ def draw(screen, with_styles):
 
 def settle(screen, with_styles, expected):
     """What is on the screen once it is what is expected, or does not become that."""
-    end = time.monotonic() + (3 if expected else 0.3)
+    end = time.monotonic() + (PATIENCE_S if expected else 0.3)
     screen.read(0.02)
     while draw(screen, with_styles) != expected and time.monotonic() < end:
         screen.read()
@@ -79,12 +79,10 @@ def compare(session, name, columns, rows, env, views=VIEWS, with_styles=False):
             screen.read(0.02)
         screen.wait_for(word)
         found[view] = settle(screen, with_styles, expected.get(view))
+        assert write or found[view] == expected.get(view), f"{view}: MEMTRACE_SCREENS=write keeps what it looks like now"
     assert screen.close() == 0
     if write:
         path.write_text("".join(f"==== {view}\n{lines}" for view, lines in found.items()), encoding="utf-8")
-        return found
-    for view, lines in found.items():
-        assert lines == expected.get(view), f"{view}: MEMTRACE_SCREENS=write keeps what it looks like now"
     return found
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """memtrace watch waits for a condition, writes a session, runs a command and goes on."""
 
-import json
+import subprocess
 
 import pytest
 
 import leaks
+from attaching import let_it_sleep
 from conftest import Grow
 
 
@@ -38,11 +39,14 @@ def test_figures_of_the_report_are_known_by_their_path(memtrace, tmp_path, grow)
     assert "no figure 'heap.colour'" in done.stderr
 
 
-def test_it_ends_with_the_process(memtrace, tmp_path):
-    done = memtrace("run", "-q", "-o", tmp_path / "s", "--", "sh", "-c",
-                    f"sleep 0.3 & exec {leaks.MEMTRACE} watch --every=100ms --when='rss > 1000G' $!")
-    assert done.returncode == 0
-    assert "has ended" in done.stderr
+def test_it_ends_with_the_process(grow):
+    with subprocess.Popen([leaks.MEMTRACE, "watch", "--every=50ms", "--when=rss > 1000G", grow.pid],
+                          stderr=subprocess.PIPE, text=True) as tool:
+        # it sleeps after each look
+        let_it_sleep(tool.pid, 15)
+        grow.end()
+        assert "has ended" in tool.stderr.read()
+        assert tool.wait(timeout=180) == 0
 
 
 def test_usage(memtrace):
