@@ -138,11 +138,8 @@ static int print_groups(const struct profile *profile, const struct render_optio
 int render_csv(const struct profile *profile, const struct render_options *options, FILE *out)
 {
 	_cleanup_(view_deinit) struct view view = {};
-	int r;
+	int r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 
-	if (!options)
-		options = &view_default_options;
-	r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 	if (r < 0)
 		return r;
 	r = options->by == RENDER_BY_SITE ? print_sites(profile, options, &view, out)

@@ -9,7 +9,6 @@
 
 #include "render/diff.h"
 #include "render/json.h"
-#include "render/view.h"
 #include "render/words.h"
 
 static json_t *or_null(const struct profile_site *site, uint64_t bytes)
@@ -76,8 +75,6 @@ int render_diff_json(const struct profile *old, const struct profile *new, const
 	json_t *sites, *report;
 	int r;
 
-	if (!options)
-		options = &view_default_options;
 	r = make_sites(old, new, diff, options, &sites);
 	if (r < 0)
 		return r;

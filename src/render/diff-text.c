@@ -188,11 +188,8 @@ int render_diff_text(const struct profile *old, const struct profile *new, const
 		{"What shrank", "nothing", -1},
 	};
 	_cleanup_(strbuf_deinit) struct strbuf buffer = {};
-	int r;
+	int r = add_head(&buffer, old, new, diff, options);
 
-	if (!options)
-		options = &view_default_options;
-	r = add_head(&buffer, old, new, diff, options);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(parts); i++)
 		r = add_part(&buffer, old, new, diff, options, &parts[i]);
 	if (r < 0)

@@ -201,11 +201,8 @@ int render_flamegraph(const struct profile *profile, const struct render_options
 {
 	_cleanup_(drawing_deinit) struct drawing drawing = {.profile = profile, .out = out};
 	_cleanup_(view_deinit) struct view view = {};
-	int r;
+	int r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 
-	if (!options)
-		options = &view_default_options;
-	r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 	if (r < 0)
 		return r;
 	r = calltree_make(profile, options, &view, CALLTREE_FROM_START, &drawing.tree);

@@ -44,11 +44,8 @@ int render_folded(const struct profile *profile, const struct render_options *op
 {
 	_cleanup_(strbuf_deinit) struct strbuf line = {};
 	_cleanup_(view_deinit) struct view view = {};
-	int r;
+	int r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 
-	if (!options)
-		options = &view_default_options;
-	r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 	for (size_t i = 0; r >= 0 && i < view.n_rows; i++) {
 		strbuf_reset(&line);
 		r = add_stack(&line, profile, options, &profile->sites[view.rows[i].site]);

@@ -114,7 +114,7 @@ static void put_data(const char *json, FILE *out)
 
 int render_html(const struct profile *profile, const struct render_options *options, FILE *out)
 {
-	struct render_options own = *(options ?: &view_default_options);
+	struct render_options own = *options;
 	_cleanup_free_ char *json = NULL;
 	json_t *report;
 	int r;

@@ -289,7 +289,7 @@ json_t *json_make_summary(const struct profile *profile)
 int render_json(const struct profile *profile, const struct render_options *options, FILE *out)
 {
 	json_t *report;
-	int r = json_make_report(profile, options ?: &view_default_options, &report);
+	int r = json_make_report(profile, options, &report);
 
 	return r < 0 ? r : json_write(report, out);
 }

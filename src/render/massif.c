@@ -156,11 +156,8 @@ int render_massif(const struct profile *profile, const struct render_options *op
 {
 	_cleanup_(massif_deinit) struct massif massif = {.profile = profile, .out = out};
 	_cleanup_(view_deinit) struct view view = {};
-	int r;
+	int r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 
-	if (!options)
-		options = &view_default_options;
-	r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 	if (r < 0)
 		return r;
 	leave_out_mappings(profile, &view);

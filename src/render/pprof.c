@@ -346,7 +346,7 @@ int render_pprof(const struct profile *profile, const struct render_options *opt
 {
 	_cleanup_(pprof_deinit) struct pprof pprof = {
 		.profile = profile,
-		.options = options ?: &view_default_options,
+		.options = options,
 	};
 	int r = pprof_form_init(&pprof.form);
 

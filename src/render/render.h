@@ -43,7 +43,7 @@ struct render_options {
 	unsigned width; /* columns of the terminal, 0 = no limit */
 };
 
-/* Each returns 0, -ENOMEM, or -errno of the stream. options may be NULL: all sites, plain, no limits. */
+/* Each returns 0, -ENOMEM, or -errno of the stream. */
 int render_text(const struct profile *profile, const struct render_options *options, FILE *out);
 /* The few lines that run prints at the end. session is the file's name, or NULL. */
 int render_short(const struct profile *profile, const struct render_options *options,

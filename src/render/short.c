@@ -128,11 +128,8 @@ int render_short(const struct profile *profile, const struct render_options *opt
 	_cleanup_(strbuf_deinit) struct strbuf buffer = {};
 	_cleanup_(places_deinit) struct places places = {};
 	_cleanup_(view_deinit) struct view view = {};
-	int r;
+	int r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 
-	if (!options)
-		options = &view_default_options;
-	r = view_make(profile, options, VIEW_OUTSTANDING, 0, &view);
 	if (r < 0)
 		return r;
 	r = collect_places(profile, &view, &places);

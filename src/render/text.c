@@ -293,8 +293,6 @@ int render_text(const struct profile *profile, const struct render_options *opti
 	_cleanup_(view_deinit) struct view view = {};
 	int r = 0;
 
-	if (!options)
-		options = &view_default_options;
 	if (!options->top_only)
 		r = add_first_screen(&buffer, profile, options);
 	if (r < 0)

@@ -13,8 +13,6 @@
 #include "profile/estimate.h"
 #include "profile/label.h"
 
-const struct render_options view_default_options = {.since_s = -1, .older_s = -1};
-
 bool view_has_age(const struct render_options *options, double age_s)
 {
 	return (options->since_s < 0 || age_s <= options->since_s) &&

@@ -54,7 +54,4 @@ bool view_site_matches(const struct profile *profile, const struct profile_site 
 bool view_location_matches(const struct profile *profile, const struct profile_location *location,
 			   const regex_t *regex);
 
-/* The options for NULL. */
-extern const struct render_options view_default_options;
-
 #endif

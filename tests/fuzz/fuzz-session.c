@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void draw(const struct profile *profile)
 {
+	static const struct render_options plain = {.since_s = -1, .older_s = -1};
 	static const struct render_options narrow = {
 		.since_s = -1, .older_s = 3, .depth = 2, .colour = true, .width = 50};
 	struct render_options grouped = {.since_s = -1, .older_s = -1, .top = 3};
@@ -27,12 +28,12 @@ static void draw(const struct profile *profile)
 		null = fopen("/dev/null", "w");
 	if (!null)
 		abort();
-	render_text(profile, NULL, null);
+	render_text(profile, &plain, null);
 	render_text(profile, &narrow, null);
 	render_short(profile, &narrow, "file", null);
-	render_json(profile, NULL, null);
-	render_folded(profile, NULL, null);
-	render_html(profile, NULL, null);
+	render_json(profile, &plain, null);
+	render_folded(profile, &plain, null);
+	render_html(profile, &plain, null);
 	for (grouped.by = RENDER_BY_SITE; grouped.by <= RENDER_BY_TAG; grouped.by++)
 		render_csv(profile, &grouped, null);
 }

@@ -9,6 +9,8 @@
 #include "test.h"
 
 /* The data that the page carries. */
+static const struct render_options plain = {.since_s = -1, .older_s = -1};
+
 static json_t *page_data(struct profile *profile, const struct render_options *options)
 {
 	char *text = NULL, *data, *end;
@@ -39,7 +41,7 @@ static json_int_t left_out(const json_t *report, const char *member)
 
 static void a_page_with_all_sites_leaves_nothing_out(void **state)
 {
-	json_t *report = page_data(sample_profile(), NULL);
+	json_t *report = page_data(sample_profile(), &plain);
 
 	assert_int_equal(json_array_size(json_object_get(report, "sites")), 4);
 	assert_null(json_object_get(report, "left_out"));

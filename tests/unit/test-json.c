@@ -9,6 +9,8 @@
 #include "test.h"
 
 /* Draws and parses back. */
+static const struct render_options plain = {.since_s = -1, .older_s = -1};
+
 static json_t *report(struct profile *profile, const struct render_options *options)
 {
 	json_error_t error;
@@ -122,7 +124,7 @@ static void every_member_of_the_schema_is_there(void **state)
 		"verdict.advice.0.action",
 		"verdict.advice.0.expected_bytes",
 	};
-	json_t *json = report(sample_profile(), NULL);
+	json_t *json = report(sample_profile(), &plain);
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		assert_non_null(at(json, paths[i]));
@@ -131,7 +133,7 @@ static void every_member_of_the_schema_is_there(void **state)
 
 static void the_course_is_there_with_growth_peaks_and_survival(void **state)
 {
-	json_t *json = report(sample_profile_watched(), NULL);
+	json_t *json = report(sample_profile_watched(), &plain);
 
 	assert_int_equal(json_array_size(at(json, "course.moments")), 25);
 	assert_float_equal((float)json_real_value(at(json, "course.watched_s")), 12, 0.001F);
@@ -151,14 +153,14 @@ static void the_course_is_there_with_growth_peaks_and_survival(void **state)
 	assert_null_at(json, "sites.1.growth_bytes_per_s");
 	assert_null_at(json, "sites.1.growth_high_bytes_per_s");
 	json_decref(json);
-	json = report(sample_profile(), NULL);
+	json = report(sample_profile(), &plain);
 	assert_null_at(json, "course");
 	json_decref(json);
 }
 
 static void figures_are_integers_and_what_is_not_known_is_null(void **state)
 {
-	json_t *json = report(sample_profile(), NULL);
+	json_t *json = report(sample_profile(), &plain);
 
 	assert_text(json, "schema", "memtrace/1");
 	assert_integer(json, "process.pid", 4711);
@@ -187,7 +189,7 @@ static void figures_are_integers_and_what_is_not_known_is_null(void **state)
 
 static void stacks_run_from_the_inside_out(void **state)
 {
-	json_t *json = report(sample_profile(), NULL);
+	json_t *json = report(sample_profile(), &plain);
 
 	assert_int_equal(json_array_size(at(json, "sites.0.stack")), 4);
 	assert_text(json, "sites.0.stack.0.function", "make_node");
@@ -225,7 +227,7 @@ static void names_that_are_not_utf8_do_not_break_it(void **state)
 
 	profile->frames[0].function = string_pool_add(profile->strings, "bad\xff"
 									"name\n");
-	json_t *json = report(profile, NULL);
+	json_t *json = report(profile, &plain);
 	assert_text(json, "sites.0.stack.0.function", "bad\ufffdname\n");
 	json_decref(json);
 }
@@ -256,7 +258,7 @@ static void the_ledger_adds_up_to_what_is_resident(void **state)
 
 	profile->agent.own_bytes = 4096;
 	profile->maps_text = strdup(smaps);
-	json = report(profile, NULL);
+	json = report(profile, &plain);
 	assert_integer(json, "memory.rss_bytes", 1048 << 10);
 	assert_integer(json, "memory.uss_bytes", 1048 << 10);
 	assert_integer(json, "memory.swap_bytes", 12 << 10);

@@ -17,7 +17,8 @@ static size_t size;
 static int draw(int (*render)(const struct profile *, const struct arenas_options *, FILE *),
 		const struct profile *profile, unsigned top)
 {
-	const struct arenas_options options = {.top = top, .render = &view_default_options};
+	static const struct render_options plain = {.since_s = -1, .older_s = -1};
+	const struct arenas_options options = {.top = top, .render = &plain};
 	FILE *out;
 	int r;
 
