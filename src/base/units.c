@@ -153,34 +153,6 @@ const char *units_format_bytes(uint64_t bytes, char buffer[UNITS_MAX])
 	return buffer;
 }
 
-const char *units_format_bytes_signed(int64_t bytes, char buffer[UNITS_MAX])
-{
-	if (!bytes)
-		return units_format_bytes(0, buffer);
-	/* the sign takes the first place; what follows is at most 12 long */
-	char number[UNITS_MAX];
-
-	units_format_bytes(bytes < 0 ? -(uint64_t)bytes : (uint64_t)bytes, number);
-	snprintf(buffer, UNITS_MAX, "%c%.30s", bytes < 0 ? '-' : '+', number);
-	return buffer;
-}
-
-const char *units_format_size_exact(uint64_t bytes, char buffer[UNITS_MAX])
-{
-	size_t i = 0;
-
-	while (bytes && bytes % 1024 == 0 && size_letters[i]) {
-		bytes /= 1024;
-		i++;
-	}
-	if (i)
-		snprintf(buffer, UNITS_MAX, "%llu%c", (unsigned long long)bytes,
-			 size_letters[i - 1]);
-	else
-		snprintf(buffer, UNITS_MAX, "%llu", (unsigned long long)bytes);
-	return buffer;
-}
-
 const char *units_format_count(uint64_t count, char buffer[UNITS_MAX])
 {
 	char digits[UNITS_MAX];

@@ -22,10 +22,6 @@ int units_parse_duration(const char *text, uint64_t *ret_ns);
 
 /* "0 B", "1023 B", "1.0 KiB", "1.5 MiB": rounded to one digit behind the point. Returns buffer. */
 const char *units_format_bytes(uint64_t bytes, char buffer[UNITS_MAX]);
-/* The same with a sign in front: "+1.5 MiB", "-12 B", "0 B". */
-const char *units_format_bytes_signed(int64_t bytes, char buffer[UNITS_MAX]);
-/* As it can be given back to units_parse_size without loss: "512K", "1000", "3M". */
-const char *units_format_size_exact(uint64_t bytes, char buffer[UNITS_MAX]);
 /* "1,234,567". */
 const char *units_format_count(uint64_t count, char buffer[UNITS_MAX]);
 /* Two units at most: "250 ms", "1.5 s", "12 s", "5m 30s", "2h 5m", "3d 4h". seconds is not negative. */

@@ -26,9 +26,6 @@ int inspect_space(const struct space *space, const struct mt_header *header,
  */
 int inspect_process(pid_t pid, const struct mt_header *header, struct profile *profile);
 
-/* The same of a process of which a core is left. */
-int inspect_core(const struct space *space, struct profile *profile);
-
 /*
  * A running process that maps, unmaps or allocates a lot may not be read at the first attempt. Where its
  * arenas are missing or not whole, they are read again; may_stop: in the end with the process stopped for

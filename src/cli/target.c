@@ -196,19 +196,6 @@ static int load_newest(bool symbolize, struct profile **ret, char **ret_name, st
 	return r;
 }
 
-int target_newest(char **ret, struct strbuf *error)
-{
-	pid_t pid = newest_process();
-	int r;
-
-	if (pid > 0)
-		return asprintf(ret, "%d", (int)pid) < 0 ? -ENOMEM : 0;
-	r = recent_find(ret);
-	if (r < 0)
-		explain_no_session(error);
-	return r;
-}
-
 int target_load(const char *target, bool symbolize, struct profile **ret, char **ret_name,
 		struct strbuf *error)
 {

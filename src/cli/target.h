@@ -34,12 +34,6 @@ int target_load_exe(const char *target, const char *exe, bool symbolize, struct 
 int target_open_space(const char *target, const char *exe, bool usage, struct space *ret,
 		      struct strbuf *error);
 
-/*
- * What no TARGET stands for, as an operand: the PID of the newest running session, else the newest session
- * file. The caller frees it. -ENOENT and the line if there is none.
- */
-int target_newest(char **ret, struct strbuf *error);
-
 /* An operand that must be a PID: 0, or -EINVAL and the line. */
 int target_need_pid(const char *text, pid_t *ret, struct strbuf *error);
 

@@ -197,14 +197,6 @@ void top_source_tell_unknown(struct top_source *source, double unknown, double l
 	pthread_mutex_unlock(&source->lock);
 }
 
-void top_source_costs(struct top_source *source, double *ret_shot_s, double *ret_pulse_s)
-{
-	pthread_mutex_lock(&source->lock);
-	*ret_shot_s = source->shot_cost_s;
-	*ret_pulse_s = source->pulse_cost_s;
-	pthread_mutex_unlock(&source->lock);
-}
-
 pid_t top_source_pid(const struct top_source *source)
 {
 	return source->pid;

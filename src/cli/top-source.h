@@ -51,8 +51,6 @@ void top_source_poke(struct top_source *source);
 void top_source_set_eager(struct top_source *source, bool eager);
 /* So much of what is live is at places that are in no shot yet: the next one comes earlier if that is much. */
 void top_source_tell_unknown(struct top_source *source, double unknown, double live);
-/* Processor seconds that the last shot and the last pulse took. */
-void top_source_costs(struct top_source *source, double *ret_shot_s, double *ret_pulse_s);
 
 /* 0 for a session or a core. */
 pid_t top_source_pid(const struct top_source *source);

@@ -133,7 +133,6 @@ static uint64_t read_rss(pid_t pid)
 
 static void take_pulse(struct top_source *source, struct region *region)
 {
-	const double spent_before_s = clock_s(CLOCK_THREAD_CPUTIME_ID);
 	struct top_pulse *pulse = calloc(1, sizeof(*pulse)), *unused;
 
 	if (!pulse)
@@ -148,7 +147,6 @@ static void take_pulse(struct top_source *source, struct region *region)
 	top_pulse_free(unused);
 	pthread_mutex_lock(&source->lock);
 	source->pulse = pulse;
-	source->pulse_cost_s = clock_s(CLOCK_THREAD_CPUTIME_ID) - spent_before_s;
 	pthread_mutex_unlock(&source->lock);
 	tell(source);
 }

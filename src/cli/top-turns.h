@@ -29,7 +29,7 @@ struct top_source {
 	bool paused, poked, stop, eager, much_unknown;
 	bool is_wanted, is_building, has_ended;
 	bool is_held; /* paused, and nothing was done since that is to be seen */
-	double shot_began_s, shot_cost_s, pulse_cost_s;
+	double shot_began_s, shot_cost_s;
 };
 
 /* Starts the threads, which end when stop is set and wake and wanted are signalled. Returns 0 or -errno. */

@@ -61,11 +61,6 @@ uint32_t meta_handle(const void *piece)
 			  HANDLE_UNIT);
 }
 
-void *meta_at(uint32_t handle)
-{
-	return (char *)area_start(AREA_META) + (size_t)handle * HANDLE_UNIT;
-}
-
 size_t meta_used(void)
 {
 	size_t used;

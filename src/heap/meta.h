@@ -19,9 +19,8 @@ void *meta_alloc(size_t size);
 /* size as it was asked for */
 void meta_free(void *piece, size_t size);
 
-/* A piece as a number of 32 bits, not 0, and back. */
+/* A piece as a number of 32 bits, not 0. */
 uint32_t meta_handle(const void *piece);
-void *meta_at(uint32_t handle);
 
 /* Bytes ever handed out. */
 size_t meta_used(void);

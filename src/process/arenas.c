@@ -9,7 +9,6 @@
 
 #include "base/grow.h"
 #include "base/macro.h"
-#include "base/search.h"
 
 enum { LARGE_ARENA = 64 << 20, UNREAD_SHARE = 4096 };
 
@@ -77,15 +76,6 @@ void arenas_sort(struct arenas *arenas)
 {
 	if (arenas->n_ranges)
 		qsort(arenas->ranges, arenas->n_ranges, sizeof(*arenas->ranges), compare_ranges);
-}
-
-const struct arena_range *arenas_find(const struct arenas *arenas, uint64_t address)
-{
-	const size_t low = SEARCH(arenas->n_ranges, i, arenas->ranges[i].end <= address);
-
-	if (low == arenas->n_ranges || arenas->ranges[low].start > address)
-		return NULL;
-	return &arenas->ranges[low];
 }
 
 bool arena_is_read(const struct arena *arena)

@@ -123,8 +123,6 @@ struct arena_range *arenas_add_range(struct arenas *arenas);
 void arenas_sum_ranges(struct arenas *arenas, uint32_t arena);
 /* Puts ranges in order. */
 void arenas_sort(struct arenas *arenas);
-/* The range that holds address, or NULL. */
-const struct arena_range *arenas_find(const struct arenas *arenas, uint64_t address);
 
 /*
  * Whether a reading with that much unread is good enough. Of a large arena that the program works on there is always a

@@ -312,11 +312,6 @@ bool hotspot_constant(const struct hotspot *hotspot, const char *name, uint64_t 
 	return value;
 }
 
-struct memory *hotspot_memory(const struct hotspot *hotspot)
-{
-	return hotspot->memory;
-}
-
 static void read_flags(struct hotspot *hotspot)
 {
 	const uint64_t size = hotspot_size(hotspot, "JVMFlag");

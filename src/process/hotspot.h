@@ -48,8 +48,6 @@ bool hotspot_flag(struct hotspot *hotspot, const char *name, uint64_t *ret);
 /* The same of one that is true or false; or_else if there is none. */
 bool hotspot_flag_is(struct hotspot *hotspot, const char *name, bool or_else);
 
-struct memory *hotspot_memory(const struct hotspot *hotspot);
-
 /* Words and smaller from its memory; false if they are not there. */
 bool hotspot_read(const struct hotspot *hotspot, uint64_t address, void *buffer, size_t size);
 /* *ret = the pointer at address. False if it cannot be read, or is NULL. */

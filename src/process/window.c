@@ -102,11 +102,3 @@ int window_get_some(struct window *window, uint64_t address, size_t size, const 
 	*ret_size = end - place;
 	return 1;
 }
-
-int window_get(struct window *window, uint64_t address, size_t size, const void **ret)
-{
-	size_t some;
-	int r = window_get_some(window, address, size, ret, &some);
-
-	return r < 0 ? r : some == size;
-}

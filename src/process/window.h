@@ -3,7 +3,7 @@
  * window.h: memory of another process in order of address, in large pieces, and only what is there: a page
  * that is absent is not made present by being looked at.
  *
- *	r = window_get(&window, address, size, &bytes);		1: there it is
+ *	r = window_get_some(&window, address, size, &bytes, &n);		1: n bytes are there
  */
 #ifndef PROCESS_WINDOW_H
 #define PROCESS_WINDOW_H
@@ -29,11 +29,9 @@ int window_init(struct window *window, struct memory *memory);
 void window_deinit(struct window *window);
 
 /*
- * 1 and size bytes (at most WINDOW_MAX), which stay until the next call; 0 if a part of them is absent,
- * swapped out or not mapped; -errno if the process is gone.
+ * 1 and as many bytes as are there without a gap, at most size and WINDOW_MAX, which stay until the next call;
+ * 0 if the first one is absent, swapped out or not mapped; -errno if the process is gone.
  */
-int window_get(struct window *window, uint64_t address, size_t size, const void **ret);
-/* As many bytes as are there without a gap, at most size; 0 if not even the first one is. */
 int window_get_some(struct window *window, uint64_t address, size_t size, const void **ret,
 		    size_t *ret_size);
 

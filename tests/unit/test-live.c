@@ -50,13 +50,13 @@ static void body_only_the_block_in_a_slot_can_be_removed(void)
 	slot = live_take(thread);
 	check(!live_remove(thread, slot, 0x1000, &found));
 	live_publish(slot, 0x1000, &block, thread->index, 5);
-	check(live_address(slot) == 0x1000 && writer.live[slot].addr == 0x1000);
+	check(live_state.mirror[slot].addr == 0x1000 && writer.live[slot].addr == 0x1000);
 	check(!live_remove(thread, slot, 0x1010, &found));
 	check(!live_remove(thread, 0, 0x1000, &found));
 	check(!live_remove(thread, UINT32_MAX, 0x1000, &found));
 	check(live_remove(thread, slot, 0x1000, &found));
 	check(found.size == 10 && found.site == 3 && found.interval == 7);
-	check(live_address(slot) == 0 && writer.live[slot].addr == 0);
+	check(live_state.mirror[slot].addr == 0 && writer.live[slot].addr == 0);
 	check(!live_remove(thread, slot, 0x1000, &found));
 	thread_leave(thread);
 }

@@ -121,6 +121,7 @@ static void pages_that_are_absent_stay_absent(void **state)
 	struct textscan scan;
 	uint64_t start = (uintptr_t)bytes;
 	const void *some;
+	size_t n;
 
 	assert_true(bytes != MAP_FAILED);
 	madvise(bytes, PAGES * PAGE, MADV_NOHUGEPAGE);
@@ -138,8 +139,11 @@ static void pages_that_are_absent_stay_absent(void **state)
 	assert_int_equal(count_of(&scan, "last"), 1);
 	assert_int_equal(scan.scanned, 4 * PAGE);
 	assert_int_equal(scan.absent, (PAGES - 4) * PAGE - 50);
-	assert_int_equal(window_get(&window, start + 3 * PAGE + 4000, 200, &some), 0);
-	assert_int_equal(window_get(&window, start + 3 * PAGE + 100, 5, &some), 1);
+	assert_int_equal(window_get_some(&window, start + 3 * PAGE + 4000, 200, &some, &n), 1);
+	assert_int_equal(n, 96);
+	assert_int_equal(window_get_some(&window, start + 4 * PAGE, 200, &some, &n), 0);
+	assert_int_equal(window_get_some(&window, start + 3 * PAGE + 100, 5, &some, &n), 1);
+	assert_int_equal(n, 5);
 	assert_memory_equal(some, "alone", 5);
 	assert_int_equal(count_resident(bytes), 4);
 	textscan_deinit(&scan);

@@ -105,32 +105,6 @@ static void bytes_are_rounded_to_one_digit(void **state)
 	assert_string_equal(units_format_bytes(UINT64_MAX, buffer), "16.0 EiB");
 }
 
-static void signed_bytes_show_their_sign(void **state)
-{
-	char buffer[UNITS_MAX];
-
-	assert_string_equal(units_format_bytes_signed(0, buffer), "0 B");
-	assert_string_equal(units_format_bytes_signed(1536, buffer), "+1.5 KiB");
-	assert_string_equal(units_format_bytes_signed(-12, buffer), "-12 B");
-	assert_string_equal(units_format_bytes_signed(INT64_MIN, buffer), "-8.0 EiB");
-}
-
-static void exact_sizes_read_back(void **state)
-{
-	static const uint64_t sizes[] = {0,       1,    1000,       1024,      524288,
-					 3 << 20, 1025, 1ull << 63, UINT64_MAX};
-	char buffer[UNITS_MAX];
-	uint64_t back;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		units_format_size_exact(sizes[i], buffer);
-		assert_int_equal(units_parse_size(buffer, &back), 0);
-		assert_true(back == sizes[i]);
-	}
-	assert_string_equal(units_format_size_exact(524288, buffer), "512K");
-}
-
 static void counts_are_grouped(void **state)
 {
 	char buffer[UNITS_MAX];
@@ -168,8 +142,6 @@ int main(void)
 		cmocka_unit_test(durations_carry_their_unit),
 		cmocka_unit_test(what_is_no_duration_is_refused),
 		cmocka_unit_test(bytes_are_rounded_to_one_digit),
-		cmocka_unit_test(signed_bytes_show_their_sign),
-		cmocka_unit_test(exact_sizes_read_back),
 		cmocka_unit_test(counts_are_grouped),
 		cmocka_unit_test(durations_use_two_units_at_most),
 	};

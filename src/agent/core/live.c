@@ -161,13 +161,6 @@ void live_return_slots(struct thread *thread)
 	live_give(thread, thread->n_slots);
 }
 
-uintptr_t live_address(uint32_t slot)
-{
-	if (slot == 0 || slot >= writer.live_capacity)
-		return 0;
-	return __atomic_load_n(&live_state.mirror[slot].addr, __ATOMIC_RELAXED);
-}
-
 bool live_after_fork(void (*function)(uint32_t slot, uintptr_t addr,
 				      const struct live_block *block))
 {

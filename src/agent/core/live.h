@@ -36,9 +36,6 @@ static inline void live_publish(uint32_t slot, uintptr_t addr, const struct live
 static inline bool live_remove(struct thread *thread, uint32_t slot, uintptr_t addr,
 			       struct live_block *ret);
 
-/* The address in a slot, 0 if it is free. */
-uintptr_t live_address(uint32_t slot);
-
 /* The thread's free slots go to the common list. */
 void live_return_slots(struct thread *thread);
 
