@@ -12,6 +12,18 @@ import leaks
 from figures import show_promise
 
 
+def idle(pid):
+    """Returns when it has hardly used the processor for half a second: a Java machine compiles on for a while."""
+    def ticks():
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
+    end = time.monotonic() + 60
+    before = ticks() - 1000
+    while ticks() - before > 1 and time.monotonic() < end:
+        before = ticks()
+        time.sleep(0.5)
+
+
 # of a Java machine, in the time that it has
 NO_ANSWER = re.compile(r"within\s+\d+\s+s\b")
 

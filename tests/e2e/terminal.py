@@ -120,6 +120,13 @@ class Terminal:
     def colours(self):
         return {cell.fg for row in self.screen.buffer.values() for cell in row.values()} - {"default"}
 
+    def kill(self):
+        """However it is; pexpect's own way gives it a tenth of a second to die."""
+        if self.process.isalive():
+            self.process.kill(signal.SIGKILL)
+            self.process.wait()
+        self.process.close(force=True)
+
     def close(self, key="q"):
         """Presses a key that ends it; returns the exit status."""
         if key:

@@ -8,7 +8,7 @@ import pytest
 
 import leaks
 from attaching import attached
-from stages import code, promise, read_rss, says, staged
+from stages import code, idle, promise, read_rss, says, staged
 
 pytestmark = [pytest.mark.skipif(not shutil.which("javac"), reason="no JDK"), pytest.mark.long]
 
@@ -59,6 +59,7 @@ def test_from_the_start(tmp_path):
     with staged(COMMAND, run=["--allocator=system", SAMPLE], folder=tmp_path) as stage:
         assert_opened(stage.report(), OPENED)
         stage.tell("gc")
+        idle(stage.pid)
         assert_kept(stage, stage.report())
 
 
@@ -68,4 +69,5 @@ def test_from_when_it_was_attached_to(tmp_path):
             stage.tell("open")
             assert_opened(stage.report(), 2 * OPENED)
             stage.tell("gc")
+            idle(stage.pid)
             assert_kept(stage, stage.report())

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import leaks
-from stages import advises, assert_near, code, promise, read_rss, says, staged
+from stages import advises, assert_near, code, idle, promise, read_rss, says, staged
 
 # looked at from outside, and with the agent that watches the program's own allocator
 GLIBC = pytest.mark.parametrize("run", [None, ["--allocator=system", "--sample=all"]], ids=["outside", "agent"])
@@ -19,6 +19,7 @@ MIB = 1 << 20
 def test_java_whose_inflaters_were_collected_is_retention(tmp_path):
     command = ["java", "-Xms128m", "-Xmx128m", "-XX:+UseSerialGC", "-cp", leaks.VICTIMS, "CaseInflaters"]
     with staged(command, folder=tmp_path) as stage:
+        idle(stage.pid)
         report = stage.report()
         kept = read_rss(stage.pid)
         subprocess.run(["jcmd", str(stage.pid), "System.trim_native_heap"], check=True, capture_output=True,

@@ -108,6 +108,8 @@ def test_control_c_reaches_the_program_and_not_memtrace(script, tmp_path):
     child.expect("ready")
     child.sendintr()
     child.expect(pexpect.EOF)
+    # who closes without that sends signals to what takes longer than a moment to end
+    child.wait()
     child.close()
     assert child.exitstatus == 7
     assert sessions(tmp_path) == ["s.memtrace"]
@@ -427,6 +429,8 @@ def test_attach_until_control_c(waiting, tmp_path):
     child.sendintr()
     child.expect("a.memtrace")
     child.expect(pexpect.EOF)
+    # who closes without that sends signals to what takes longer than a moment to end
+    child.wait()
     child.close()
     assert child.exitstatus == 0 and tool.poll() is None
 

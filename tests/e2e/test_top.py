@@ -29,7 +29,7 @@ def open_top(grow, tmp_path):
         return terminal
     yield call
     for terminal in terminals:
-        terminal.process.close(force=True)
+        terminal.kill()
 
 
 def find_line(lines, text):

@@ -21,7 +21,7 @@ from plain import until
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 import leaks  # noqa: E402
 from figures import show, show_promise  # noqa: E402
-from stages import staged  # noqa: E402
+from stages import idle, staged  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not shutil.which("gdb"), reason="no gdb")
 LIBC = glob.glob("/lib/*-linux-gnu/libc.so.6")[:1]
@@ -156,6 +156,8 @@ def test_java_with_an_arena_for_most_threads(memtrace, tmp_path):
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             until(lambda: process.stdout.readline().startswith("ready"), "the program is not ready")
+            # what its compilers have in use now would be free, and given back, a moment later
+            idle(process.pid)
             assert_same(memtrace, process.pid, tmp_path, 8)
             assert_trims(memtrace, process.pid)
         finally:
