@@ -35,6 +35,8 @@ static void test_logarithm_and_exponential_are_those_of_libm(void **state)
 		assert_true(fabs(fmath_log(u) - log(u)) < 1e-14);
 		assert_close(fmath_one_minus_exp(x), -expm1(-x), 5e-16);
 		assert_close(fmath_one_minus_exp(u), -expm1(-u), 5e-16);
+		assert_close(fmath_one_minus_exp(u / 32), -expm1(-u / 32), 5e-16);
+		assert_close(fmath_one_minus_exp(u / 2048), -expm1(-u / 2048), 5e-16);
 	}
 	assert_true(fmath_log(1) == 0);
 	assert_true(fmath_one_minus_exp(0) == 0);
@@ -179,7 +181,7 @@ static uint64_t burn_cpu(uint64_t ns)
 	return now - began;
 }
 
-enum { SAMPLE_NS = 3333 };
+enum { SAMPLE_NS = 3333, UNSEEN_NS = 4000 };
 
 /* The first interval after a beginning that took 30 ms, a budget of 15 s of CPU time. */
 static uint64_t begin(void)
@@ -202,8 +204,8 @@ static void work(uint64_t cpu_ns, uint64_t interval, double part)
 {
 	struct sampler_account account = {100, 0, 100 * SAMPLE_NS};
 
-	account.allocated =
-		(uint64_t)(0.0014 * (double)cpu_ns / SAMPLE_NS * (double)interval * part);
+	account.allocated = (uint64_t)(0.002 * (double)cpu_ns / (SAMPLE_NS + UNSEEN_NS) *
+				       (double)interval * part);
 	sampler_add(&account);
 }
 
@@ -227,7 +229,7 @@ static void body_who_sleeps_is_sampled_closer(void)
 		const uint64_t cpu_ns = burn_cpu(5000000);
 
 		usleep(100000);
-		work(cpu_ns, first, 0.6);
+		work(cpu_ns, first, 0.5);
 	}
 	check(sampler_interval() == first / 2);
 }
@@ -252,7 +254,7 @@ static unsigned count_halvings(bool watched)
 		before = sampler_interval();
 		nanosleep(&pause, NULL);
 		account = (struct sampler_account){100, 0, 100 * 6666};
-		account.allocated = (uint64_t)(0.0014 * 60e6 / 6666 * before / 8);
+		account.allocated = (uint64_t)(0.002 * 60e6 / (6666 + UNSEEN_NS) * before / 8);
 		sampler_add(&account);
 		n += sampler_interval() < before;
 	}
@@ -288,6 +290,35 @@ static void body_it_begins_with_the_interval_it_is_given(void)
 }
 HARNESS_TEST(it_begins_with_the_interval_it_is_given)
 
+/* However slow the machine is; the clock of a slow one would end it much sooner. */
+static void body_the_first_four_thousand_are_all_recorded(void)
+{
+	struct core_config config = harness_config();
+	struct sampler_account account = {
+		.samples = 4000, .allocated = 4000000, .own_ns = 20000000};
+
+	config.sampling = MT_SAMPLING_AUTO;
+	harness_start(&config);
+	sampler_add(&account);
+	check(sampler_interval() == 0);
+	account = (struct sampler_account){200, 200000, 1000000};
+	sampler_add(&account);
+	check(sampler_interval() > 0);
+}
+HARNESS_TEST(the_first_four_thousand_are_all_recorded)
+
+/* By the recorder's own clock they take a tenth of what is allowed. */
+static void body_what_no_clock_sees_is_charged(void)
+{
+	const uint64_t first = begin();
+	const struct sampler_account account = {10000, 10000 * first, 10000 * 10};
+
+	burn_cpu(60000000);
+	sampler_add(&account);
+	check(sampler_interval() > first);
+}
+HARNESS_TEST(what_no_clock_sees_is_charged)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +332,8 @@ int main(void)
 		cmocka_unit_test(test_time_that_passes_counts_while_somebody_looks_on),
 		cmocka_unit_test(test_time_that_passes_is_little_without_cpu_time),
 		cmocka_unit_test(test_it_begins_with_the_interval_it_is_given),
+		cmocka_unit_test(test_the_first_four_thousand_are_all_recorded),
+		cmocka_unit_test(test_what_no_clock_sees_is_charged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

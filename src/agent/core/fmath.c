@@ -55,10 +55,12 @@ static double fmath_series(double x)
 	static const double inverse[] = {1.0 / 14, 1.0 / 13, 1.0 / 12, 1.0 / 11, 1.0 / 10,
 					 1.0 / 9,  1.0 / 8,  1.0 / 7,  1.0 / 6,  1.0 / 5,
 					 1.0 / 4,  1.0 / 3,  1.0 / 2};
+	/* of a small x the last terms do not count */
+	unsigned i = x >= 0x1p-6 || x < 0 ? 0 : x >= 0x1p-12 ? 6 : 9;
 	double sum = 1;
 
 	/* x(1 - x/2(1 - x/3(1 - …))) */
-	for (unsigned i = 0; i < sizeof(inverse) / sizeof(inverse[0]); i++)
+	for (; i < sizeof(inverse) / sizeof(inverse[0]); i++)
 		sum = 1 - x * inverse[i] * sum;
 	return x * sum;
 }

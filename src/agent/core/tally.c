@@ -141,6 +141,9 @@ static void tally_flush_header(struct thread *thread)
 	};
 	uint64_t freed = tally_take(thread->pending_freed);
 
+	/* it hardly changes: as often as the clock is looked at is enough */
+	if (account.own_ns)
+		tally_write_own_bytes();
 	__atomic_store_n(&thread->n_pending, 0, __ATOMIC_RELAXED);
 	if (account.samples)
 		__atomic_fetch_add(&writer.header->samples, account.samples, __ATOMIC_RELAXED);
@@ -148,7 +151,6 @@ static void tally_flush_header(struct thread *thread)
 		__atomic_fetch_add(&writer.header->samples_freed, freed, __ATOMIC_RELAXED);
 	tally_flush_live(thread);
 	sampler_add(&account);
-	tally_write_own_bytes();
 }
 
 void tally_flush(struct thread *thread)
