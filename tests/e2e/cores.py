@@ -53,8 +53,8 @@ def standing(command, directory, tool=()):
 
 def resident(pid):
     """Resident KiB, once the process has come to rest."""
-    last = None
-    for _ in range(500):
+    last, end = None, time.monotonic() + 120
+    while time.monotonic() < end:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             state = file.read().rpartition(")")[2].split()[0]
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:

@@ -39,7 +39,7 @@ def figures(smaps):
 
 def read_both(pid, tool=leaks.MEMTRACE, env=None):
     """smaps and memtrace's maps of one state: nothing has changed from before to after the reading."""
-    for _ in range(20):
+    for _ in range(60):
         before = figures(read_smaps(pid))
         report = read_maps(pid, tool, env)
         if figures(read_smaps(pid)) == before:

@@ -156,7 +156,7 @@ def test_java_with_an_arena_for_most_threads(memtrace, tmp_path):
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             until(lambda: process.stdout.readline().startswith("ready"), "the program is not ready")
-            # what its compilers have in use now would be free, and given back, a moment later
+            # what is in use for a moment now would be given back then
             idle(process.pid)
             assert_same(memtrace, process.pid, tmp_path, 8)
             assert_trims(memtrace, process.pid)
