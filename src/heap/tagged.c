@@ -154,9 +154,13 @@ _noinline_ void tagged_leave_all(struct threadcache *cache)
 {
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	tagged_flush(cache);
-	for (unsigned class = 1; class < SIZECLASS_N; class ++)
+	/* by chance it also comes here when a distance is used up to the last byte: with one class */
+	for (unsigned class = 1; cache->tagged && class < SIZECLASS_N; class ++) {
+		if (!cache->tagged[class].capacity)
+			continue;
+		tagged_empty(&cache->tagged[class], class);
 		central_retire(class + SIZECLASS_TAGGED);
+	}
 	threadcache_leave(cache);
 }
 
