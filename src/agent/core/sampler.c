@@ -11,9 +11,9 @@
  * again whenever recording has taken another SAMPLER_CHECK_NS, or time has passed by SAMPLER_LOOK_NS. Two
  * budgets:
  *
- *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.3 % of the process's CPU time, or
+ *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.2 % of the process's CPU time, or
  *		of the time passed if that is more, but never 0.8 % of its CPU time: a server that sleeps most of
- *		the time has as few samples by its CPU time as nobody can find a leak with, and nobody misses 0.3 %
+ *		the time has as few samples by its CPU time as nobody can find a leak with, and nobody misses 0.2 %
  *		of one core. While somebody looks on (the screen of `run --top`) that last bound is lifted, so that
  *		a leak of a megabyte a second is seen soon; until SAMPLER_EXACT samples are taken,
  *		SAMPLER_PATIENCE_NS plus that, so that whether a small program is recorded exactly does not depend
@@ -22,15 +22,13 @@
  *		the account begins anew: what the exact beginning took is paid for. A Java machine, or an
  *		interpreter that loads its modules, uses all of it within its first second, and would otherwise pay
  *		for it with a wide interval through the first 20 s of CPU time of what people want to see. When the
- *		budget is exceeded, the interval becomes what would have cost 0.2 % since the last look (of the
+ *		budget is exceeded, the interval becomes what would have cost 0.14 % since the last look (of the
  *		time passed, up to 0.5 % of the CPU time): bytes allocated · time per sample / that part of the time
  *		that was not ours, four times the present one at most. It is halved again when a quarter of it would
  *		do, or a half while no quarter of the budget is used, or a sixteenth while the budget is not yet
- *		regained. What lies between these is the hysteresis.
- *		A sampled block costs more again outside the recorder, where no clock sees it: slow paths of the
- *		allocator, and the cache lines and pages that the program finds cold when it goes on. Where samples
- *		are far between, each is charged SAMPLER_UNSEEN_NS for that, so that a program whose stacks are
- *		short, whose samples would seem cheap, does not pay the most.
+ *		regained. What lies between these is the hysteresis. The shares are well below the 1 % that people
+ *		are promised, because a sampled block costs more again outside the recorder: a slow path of the
+ *		allocator, code, pages and cache lines that are cold.
  *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
  *		used, none; beyond, the interval doubles with each further eighth of that.
  *
@@ -50,11 +48,10 @@
 #include "agent/core/writer.h"
 
 enum {
-	SAMPLER_CHECK_NS = 500000,
-	SAMPLER_CREDIT_NS = 1000000,
-	SAMPLER_UNSEEN_NS = 4000, /* of a sample that finds everything cold */
+	SAMPLER_CHECK_NS = 1000000,
+	SAMPLER_CREDIT_NS = 2000000,
 	SAMPLER_EXACT = 4096,
-	SAMPLER_PART = 333, /* of all time, what may be taken of it */
+	SAMPLER_PART = 500, /* of all time, what may be taken of it */
 	SAMPLER_PATIENCE_NS = 40000000,
 	SAMPLER_SLOW_NS = 10000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
@@ -82,8 +79,8 @@ struct sampler_state {
 	uint64_t samples, allocated, own_ns;
 	/* at the last look */
 	uint64_t seen_samples, seen_allocated, seen_own_ns, seen_cpu_ns;
-	/* where the account begins: CPU time, own time, the coarse clock, samples */
-	uint64_t first_cpu_ns, first_own_ns, first_ns, first_samples;
+	/* where the account begins: CPU time, own time, the coarse clock */
+	uint64_t first_cpu_ns, first_own_ns, first_ns;
 	uint64_t looked_ns, seen_ns; /* the last look, and the one before, by the coarse clock */
 	uint64_t cost_ns;            /* of a sample, smoothed over looks */
 	uint64_t widened_ns;         /* when a full table last widened */
@@ -127,7 +124,7 @@ void sampler_after_fork(void)
 	sampler.in_control = 0;
 	sampler.samples = sampler.allocated = sampler.own_ns = 0;
 	sampler.seen_samples = sampler.seen_allocated = sampler.seen_own_ns = 0;
-	sampler.first_own_ns = sampler.first_samples = 0;
+	sampler.first_own_ns = 0;
 	sampler.first_cpu_ns = sampler.seen_cpu_ns = sys_clock_process_cpu_ns();
 	sampler.first_ns = sampler.looked_ns = sampler.seen_ns = sys_clock_coarse_ns();
 	writer.header->interval = sampler.interval;
@@ -174,16 +171,7 @@ static uint32_t sampler_memory_level(void)
 	return MAX(slots, MAX(sites, frames));
 }
 
-/* What recording took since the account began. */
-static uint64_t sampler_charged(void)
-{
-	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.first_own_ns;
-	uint64_t samples = sampler_read(&sampler.samples) - sampler.first_samples;
-
-	return sampler_interval() == 0 ? own_ns : own_ns + samples * SAMPLER_UNSEEN_NS;
-}
-
-/* What it may have taken. */
+/* What recording may have taken since the account began. */
 static uint64_t sampler_allowance(uint64_t cpu_ns)
 {
 	uint64_t used_ns = cpu_ns - sampler.first_cpu_ns;
@@ -204,7 +192,7 @@ static uint64_t sampler_allowance(uint64_t cpu_ns)
 static uint64_t sampler_choose(uint64_t wanted, uint64_t cpu_ns)
 {
 	uint64_t interval = sampler_interval(), allowed_ns = sampler_allowance(cpu_ns);
-	uint64_t own_ns = sampler_charged();
+	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.first_own_ns;
 	uint64_t narrows = own_ns > allowed_ns ? 16 : own_ns > allowed_ns / 4 ? 4 : 2;
 
 	if (own_ns > allowed_ns && wanted > interval)
@@ -215,7 +203,7 @@ static uint64_t sampler_choose(uint64_t wanted, uint64_t cpu_ns)
 /* What recording is to take of that CPU time, while so much time passed. */
 static double sampler_share(uint64_t used_ns, uint64_t passed_ns)
 {
-	const double share = 0.002 * (double)MAX(used_ns, passed_ns);
+	const double share = 0.0014 * (double)MAX(used_ns, passed_ns);
 
 	return sampler.watched ? share : MIN(share, 0.005 * (double)used_ns);
 }
@@ -226,17 +214,16 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 	uint64_t samples = sampler_read(&sampler.samples) - sampler.seen_samples;
 	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.seen_own_ns;
 	uint64_t allocated = sampler_read(&sampler.allocated) - sampler.seen_allocated;
-	uint64_t used_ns = MAX(cpu_ns - sampler.seen_cpu_ns, 1000), wanted, cost_ns;
+	uint64_t used_ns = MAX(cpu_ns - sampler.seen_cpu_ns, 1000), wanted;
 	uint64_t passed_ns = sampler.looked_ns - sampler.seen_ns;
 
 	if (samples >= SAMPLER_LOOK_SAMPLES)
 		sampler.cost_ns = sampler.cost_ns ? (3 * sampler.cost_ns + own_ns / samples) / 4
 						  : own_ns / samples;
-	cost_ns = sampler.cost_ns + SAMPLER_UNSEEN_NS;
 	own_ns = samples * sampler.cost_ns;
 	/* while everything is recorded hardly any of the time is the program's own */
 	used_ns = used_ns > own_ns ? MAX(used_ns - own_ns, used_ns / 32) : used_ns / 32;
-	wanted = (uint64_t)MIN((double)allocated * (double)cost_ns /
+	wanted = (uint64_t)MIN((double)allocated * (double)sampler.cost_ns /
 				       sampler_share(used_ns, passed_ns),
 			       (double)SAMPLER_MAX);
 	return sampler_choose(wanted, cpu_ns);
@@ -245,7 +232,7 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 /* Of the time when it did nothing a process that is watched keeps only so much for when it works again. */
 static void sampler_forget_unspent(uint64_t cpu_ns)
 {
-	uint64_t own_ns = sampler_charged();
+	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.first_own_ns;
 	uint64_t allowed_ns = sampler_allowance(cpu_ns);
 
 	if (sampler.watched && allowed_ns > own_ns + SAMPLER_UNSPENT_NS)
@@ -267,7 +254,6 @@ static void sampler_look(void)
 	sampler.memory_level = level;
 	if (sampler.interval == 0 && interval > 0) {
 		sampler.first_own_ns = sampler_read(&sampler.own_ns);
-		sampler.first_samples = sampler_read(&sampler.samples);
 		sampler.first_cpu_ns = cpu_ns;
 		sampler.first_ns = sampler.looked_ns;
 	}
