@@ -36,6 +36,7 @@ enum {
 	TRIES = 3,
 	CHAIN = 8, /* chunks that have to fit together where a chain begins again */
 	FENCE_SIZE = 16,
+	FENCES_MAX = 2 * GLIBC_MIN_CHUNK, /* bytes, with what aligning left over */
 
 	PREV_INUSE = 1,
 	IS_MMAPPED = 2,
@@ -120,7 +121,10 @@ static bool in_window(const struct walker *walker, uint64_t address)
 	return address >= walker->window_start && address + 16 <= walker->window_end;
 }
 
-/* Whether the size at address, flags included, can be one of this region's. */
+/*
+ * Whether the size at address, flags included, can be one of this region's. A thread's heap has fences at its end only;
+ * elsewhere a size that is being changed looks like one.
+ */
 static bool size_holds(const struct glibc_region *region, uint64_t address, uint64_t word)
 {
 	uint64_t size = word & ~UINT64_C(7);
@@ -129,7 +133,8 @@ static bool size_holds(const struct glibc_region *region, uint64_t address, uint
 		return false;
 	if (size < GLIBC_MIN_CHUNK)
 		return region->main ? size == FENCE_SIZE && word & PREV_INUSE
-				    : size == FENCE_SIZE || word == PREV_INUSE;
+				    : region->end - address <= FENCES_MAX &&
+					      (size == FENCE_SIZE || word == PREV_INUSE);
 	/* the top may have grown since its end was looked up */
 	return size <= region->end - address || (region->top && address >= region->top);
 }

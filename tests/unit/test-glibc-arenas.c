@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/macro.h"
 #include "tests/support/glibc-image.h"
 #include "tests/unit/test.h"
 
@@ -169,6 +170,32 @@ static void a_damaged_chunk_is_stepped_over(void **state)
 	(void)state;
 }
 
+/* A size that was torn may look like the fence at a heap's end: 0 or 16, with the flag of the one before. */
+static void what_looks_like_a_fence_in_the_midst_is_stepped_over(void **state)
+{
+	static const uint64_t words[] = {1, 16 | 1};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		struct arenas arenas;
+		uint64_t torn;
+
+		glibc_image_init(&image, &glibc_versions[7]);
+		for (int j = 0; j < 100; j++)
+			glibc_image_add(&image, true, 64, true);
+		torn = glibc_image_add(&image, true, 64, true);
+		for (int j = 0; j < 100; j++)
+			glibc_image_add(&image, true, 64, true);
+		glibc_image_finish(&image);
+		glibc_image_set(&image, torn + 8, words[i]);
+		read_image(&arenas);
+		assert_int_equal(arenas.arenas[1].in_use_blocks, 200);
+		assert_int_equal(arenas.arenas[1].unread, 64);
+		arenas_deinit(&arenas);
+		glibc_image_deinit(&image);
+	}
+	(void)state;
+}
+
 /* It is read again from the chunk in front of it, which alone is larger than what is read at once. */
 static void damage_behind_a_large_chunk_is_stepped_over(void **state)
 {
@@ -278,6 +305,7 @@ int main(void)
 		cmocka_unit_test(fast_chunks_join_free_neighbours_when_trimmed),
 		cmocka_unit_test(a_block_above_free_memory_is_a_pin),
 		cmocka_unit_test(a_damaged_chunk_is_stepped_over),
+		cmocka_unit_test(what_looks_like_a_fence_in_the_midst_is_stepped_over),
 		cmocka_unit_test(damage_behind_a_large_chunk_is_stepped_over),
 		cmocka_unit_test(what_has_no_known_form_is_refused),
 		cmocka_unit_test(an_allocator_that_was_never_used_has_no_arenas),
