@@ -27,11 +27,7 @@
 #define _hidden_        __attribute__((visibility("hidden")))
 #define _export_        __attribute__((visibility("default")))
 #define _unused_        __attribute__((unused))
-#define _pure_          __attribute__((pure))
 #define _printf_(f, a)  __attribute__((format(printf, f, a)))
-#define _cold_          __attribute__((cold))
-
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* The size and the place of everything that crosses a process boundary is fixed at compile time. */
 #define assert_size(type, size)           _Static_assert(sizeof(type) == (size), #type)
