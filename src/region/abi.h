@@ -211,8 +211,11 @@ enum mt_stack_flags {
 		1 << 3,         /* made by an allocator for its own heap: the blocks are counted */
 	MT_STACK_POOL = 1 << 4, /* blocks of a pool of the program's own (include/memtrace.h) */
 	MT_STACK_GAP =
-		1 << 4, /* Java frames are missing between the first one and its C++ caller */
+		1 << 5, /* Java frames are missing between the first one and its C++ caller */
 };
+_Static_assert((MT_STACK_TRUNCATED ^ MT_STACK_SIGNAL ^ MT_STACK_FP ^ MT_STACK_BACKING ^
+		MT_STACK_POOL ^ MT_STACK_GAP) == (1 << 6) - 1,
+	       "a bit each");
 
 /*
  * One stack and kind. Visible once n_frames is not zero (stored with release order; a stack that could

@@ -245,6 +245,47 @@ static void groups_are_tables(void **state)
 		       "  321.9 KiB  29.5 %      42  10 s to 1 min\n");
 }
 
+static void a_block_of_a_pool_is_one_and_has_its_stack(void **state)
+{
+	struct render_options options = plain;
+	struct profile *profile = sample_profile();
+
+	options.top_only = true;
+	options.top = 1;
+	profile->sites[0].flags = MT_STACK_POOL;
+	assert_renders(
+		render_text, profile, &options,
+		"Outstanding by site, 1.1 MiB in all\n"
+		"\n"
+		"  1.  1.0 MiB   94.0 %  4 blocks of a pool, 250 ms to 12 s old, threads leaky and worker\n"
+		"       make_node   src/list.c:42\n"
+		"       build_list  src/list.c:60\n"
+		"       main        src/main.c:12\n"
+		"\n"
+		"  and 65.9 KiB in 2 more places (--top=3 shows all)\n");
+}
+
+static void a_java_stack_with_a_gap_says_so(void **state)
+{
+	struct render_options options = plain;
+	struct profile *profile = sample_profile();
+
+	options.top_only = true;
+	options.top = 1;
+	options.depth = 1;
+	profile->sites[0].flags = MT_STACK_GAP;
+	assert_renders(
+		render_text, profile, &options,
+		"Outstanding by site, 1.1 MiB in all\n"
+		"\n"
+		"  1.  1.0 MiB   94.0 %  4 blocks, 250 ms to 12 s old, threads leaky and worker\n"
+		"       make_node  src/list.c:42\n"
+		"       … 2 more\n"
+		"       (Java frames are missing where Java is called: they could not be followed)\n"
+		"\n"
+		"  and 65.9 KiB in 2 more places (--top=3 shows all)\n");
+}
+
 static int render_short_with_file(const struct profile *profile,
 				  const struct render_options *options, FILE *out)
 {
@@ -441,6 +482,8 @@ int main(void)
 		cmocka_unit_test(ages_select_blocks_and_not_sites),
 		cmocka_unit_test(nothing_outstanding_is_said),
 		cmocka_unit_test(groups_are_tables),
+		cmocka_unit_test(a_block_of_a_pool_is_one_and_has_its_stack),
+		cmocka_unit_test(a_java_stack_with_a_gap_says_so),
 		cmocka_unit_test(the_end_of_a_run_is_a_few_lines),
 		cmocka_unit_test(sites_that_read_the_same_are_one_line_at_the_end_of_a_run),
 		cmocka_unit_test(csv_has_plain_numbers_and_quotes_where_needed),
