@@ -14,7 +14,7 @@
 #include "render/text.h"
 #include "render/words.h"
 
-enum { SHORT_PLACES = 3 };
+enum { SHORT_PLACES = 3, FIGURE_WIDTH = 10 /* columns: "1023.9 KiB" */ };
 
 /* Sites that read the same in a line are one place: they differ further out. */
 struct place {
@@ -91,17 +91,29 @@ static int collect_places(const struct profile *profile, const struct view *view
 	return r;
 }
 
+/* Columns of " ± 1.5 KiB" behind a figure; 0 where it is exact. */
+static size_t error_width(const struct render_options *options, const struct place *place)
+{
+	_cleanup_(strbuf_deinit) struct strbuf exact = {}, estimate = {};
+
+	words_add_bytes(&exact, options, place->bytes, 0);
+	words_add_bytes(&estimate, options, place->bytes, sqrt(place->variance));
+	return words_columns(strbuf_text(&estimate)) - words_columns(strbuf_text(&exact));
+}
+
+/* errors: columns for what error_width counts. */
 static int add_place(struct strbuf *buffer, const struct render_options *options,
-		     const struct place *place)
+		     const struct place *place, size_t errors)
 {
 	_cleanup_(strbuf_deinit) struct strbuf bytes = {};
-	const size_t width = 10;
+	const size_t own = error_width(options, place);
 
 	words_add_bytes(&bytes, options, place->bytes, sqrt(place->variance));
-	size_t columns = words_columns(strbuf_text(&bytes));
+	size_t columns = words_columns(strbuf_text(&bytes)) - own;
 	strbuf_adds(buffer, "  ");
-	strbuf_add_repeated(buffer, ' ', width - MIN(width, columns));
+	strbuf_add_repeated(buffer, ' ', FIGURE_WIDTH - MIN((size_t)FIGURE_WIDTH, columns));
 	words_add_styled(buffer, options, WORDS_STRONG, strbuf_text(&bytes));
+	strbuf_add_repeated(buffer, ' ', errors - own);
 	strbuf_addf(buffer, "  %s, ", place->label);
 	if (place->kind == MT_SITE_MMAP)
 		words_add_count(buffer, place->blocks, "mapping", "mappings");
@@ -110,6 +122,26 @@ static int add_place(struct strbuf *buffer, const struct render_options *options
 	else
 		words_add_count(buffer, place->blocks, "block", "blocks");
 	return strbuf_addc(buffer, '\n');
+}
+
+static int add_places(struct strbuf *buffer, const struct render_options *options,
+		      const struct profile *profile, const struct view *view,
+		      const struct places *places)
+{
+	const size_t n_shown = MIN(places->n_places, (size_t)SHORT_PLACES);
+	size_t errors = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < n_shown; i++)
+		errors = MAX(errors, error_width(options, &places->places[i]));
+	strbuf_adds(buffer, "  ");
+	words_add_bytes(buffer, options, view->total_bytes, profile->heap.live_stderr);
+	strbuf_adds(buffer, " outstanding in ");
+	words_add_count(buffer, places->n_places, "place", "places");
+	strbuf_adds(buffer, n_shown < places->n_places ? ", the heaviest:\n" : ":\n");
+	for (size_t i = 0; r >= 0 && i < n_shown; i++)
+		r = add_place(buffer, options, &places->places[i], errors);
+	return r;
 }
 
 static int add_verdict(struct strbuf *buffer, const struct profile *profile)
@@ -141,22 +173,12 @@ int render_short(const struct profile *profile, const struct render_options *opt
 	if (r < 0)
 		return r;
 	strbuf_addc(&buffer, '\n');
-	if (view.total_bytes == 0) {
+	if (view.total_bytes == 0)
 		strbuf_adds(&buffer, "  nothing is outstanding\n");
-	} else {
-		const size_t n_shown = MIN(places.n_places, (size_t)SHORT_PLACES);
-
-		strbuf_adds(&buffer, "  ");
-		words_add_bytes(&buffer, options, view.total_bytes, profile->heap.live_stderr);
-		strbuf_adds(&buffer, " outstanding in ");
-		words_add_count(&buffer, places.n_places, "place", "places");
-		strbuf_adds(&buffer, n_shown < places.n_places ? ", the heaviest:\n" : ":\n");
-		for (size_t i = 0; i < n_shown; i++) {
-			r = add_place(&buffer, options, &places.places[i]);
-			if (r < 0)
-				return r;
-		}
-	}
+	else
+		r = add_places(&buffer, options, profile, &view, &places);
+	if (r < 0)
+		return r;
 	if (session)
 		strbuf_addf(&buffer, "  all of it: memtrace report %s\n", session);
 	if (buffer.error < 0)

@@ -303,6 +303,18 @@ static void the_end_of_a_run_is_a_few_lines(void **state)
 		       "  all of it: memtrace report memtrace.leaky.4711.memtrace\n");
 }
 
+static void figures_with_errors_stand_below_each_other_at_the_end_of_a_run(void **state)
+{
+	assert_renders(
+		render_short_with_file, sample_profile_estimated(), &plain,
+		"memtrace: leaky (pid 4711), running for 12 s, 2 threads: leak\n"
+		"  1.1 MiB ± 70.6 KiB outstanding in 3 places:\n"
+		"     1.0 MiB ± 70.6 KiB  make_node (src/list.c:42), 4 blocks\n"
+		"    64.0 KiB             map_cache (src/cache.c:9), 1 mapping\n"
+		"     1.9 KiB             strdup for parse_line (src/config.c:88), 40 blocks\n"
+		"  all of it: memtrace report memtrace.leaky.4711.memtrace\n");
+}
+
 static void sites_that_read_the_same_are_one_line_at_the_end_of_a_run(void **state)
 {
 	struct profile *profile = sample_profile();
@@ -485,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_block_of_a_pool_is_one_and_has_its_stack),
 		cmocka_unit_test(a_java_stack_with_a_gap_says_so),
 		cmocka_unit_test(the_end_of_a_run_is_a_few_lines),
+		cmocka_unit_test(figures_with_errors_stand_below_each_other_at_the_end_of_a_run),
 		cmocka_unit_test(sites_that_read_the_same_are_one_line_at_the_end_of_a_run),
 		cmocka_unit_test(csv_has_plain_numbers_and_quotes_where_needed),
 		cmocka_unit_test(a_course_is_a_sentence_and_a_line),
