@@ -109,29 +109,55 @@ static int find_allocator(struct variant *variant, const char *name, struct strb
 	return r;
 }
 
+/* VARIABLE=VALUE */
+static bool is_setting(const char *text)
+{
+	size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789_");
+
+	return length > 0 && text[length] == '=';
+}
+
+/* Ends the setting at text where the next one begins, which is returned, or NULL: values may have colons. */
+static char *split_setting(char *text)
+{
+	for (char *colon = strchr(text, ':'); colon; colon = strchr(colon + 1, ':')) {
+		if (!is_setting(colon + 1))
+			continue;
+		*colon = '\0';
+		return colon + 1;
+	}
+	return NULL;
+}
+
 /* One of the list: NAME or NAME:VARIABLE=VALUE:… */
 static int variant_init(struct variant *variant, const char *text, struct strbuf *error)
 {
-	_cleanup_free_ char *copy = strdup(text);
-	char *rest, *name = copy ? strtok_r(copy, ":", &rest) : NULL;
+	_cleanup_free_ char *name = strdup(text);
+	char *setting = name ? strchr(name, ':') : NULL;
 	int r;
 
 	variant->name = strdup(text);
-	if (!copy || !variant->name)
+	if (!name || !variant->name)
 		return -ENOMEM;
-	if (!name) {
+	if (setting)
+		*setting++ = '\0';
+	if (!*name) {
 		strbuf_adds(error,
 			    "--with: an empty name; give a list such as glibc,jemalloc,fast");
 		return -EINVAL;
 	}
 	r = find_allocator(variant, name, error);
-	for (char *setting; r >= 0 && (setting = strtok_r(NULL, ":", &rest));) {
-		if (!strchr(setting, '=') || setting[0] == '=') {
+	while (r >= 0 && setting) {
+		char *next = split_setting(setting);
+
+		if (!is_setting(setting)) {
 			strbuf_addf(error, "--with=%s: %s is no setting; give it as VARIABLE=VALUE",
 				    text, setting);
 			return -EINVAL;
 		}
 		r = add_setting(variant, setting);
+		setting = next;
 	}
 	return r < 0 ? r : add_setting(variant, NULL);
 }
@@ -174,22 +200,37 @@ static int add_usual(struct variants *variants, struct strbuf *error)
 	return r;
 }
 
+/*
+ * Ends the variant at text where the next one begins, which is returned, or NULL. A comma that OPTION:VALUE
+ * stands behind belongs to a setting such as MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0.
+ */
+static char *split_variant(char *text)
+{
+	for (char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ',')) {
+		const size_t length = strcspn(comma + 1, ",:");
+
+		if (memchr(text, '=', (size_t)(comma - text)) && comma[1 + length] == ':' &&
+		    !is_setting(comma + 1 + length + 1))
+			continue;
+		*comma = '\0';
+		return comma + 1;
+	}
+	return NULL;
+}
+
 int variants_init(struct variants *variants, const char *list, struct strbuf *error)
 {
-	_cleanup_free_ char *copy = NULL;
-	char *rest;
+	_cleanup_free_ char *copy = list ? strdup(list) : NULL;
 	int r = 0;
 
 	*variants = (struct variants){};
-	if (!list) {
+	if (list && !copy)
+		return -ENOMEM;
+	if (!list)
 		r = add_usual(variants, error);
-	} else {
-		copy = strdup(list);
-		if (!copy)
-			return -ENOMEM;
-		for (char *text = strtok_r(copy, ",", &rest); text && r >= 0;
-		     text = strtok_r(NULL, ",", &rest))
-			r = add_variant(variants, text, error);
+	for (char *text = copy, *next; text && r >= 0; text = next) {
+		next = split_variant(text);
+		r = add_variant(variants, text, error);
 	}
 	if (r >= 0 && variants->n < 2) {
 		strbuf_adds(error, "nothing to compare with; give at least two, such as "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * compare-variant.h: what `compare` runs a program under: an allocator, and settings of it, as they stand
- * in --with=glibc,jemalloc,fast,glibc:MALLOC_ARENA_MAX=2.
+ * in --with=glibc,fast,glibc:MALLOC_ARENA_MAX=2,jemalloc:MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0.
  */
 #ifndef CLI_COMPARE_VARIANT_H
 #define CLI_COMPARE_VARIANT_H

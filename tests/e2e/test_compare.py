@@ -43,6 +43,13 @@ def test_more_memory_is_beyond_the_noise(memtrace, tmp_path):
     assert "less memory at the peak than glibc:BIG=1" in result["recommendation"]
 
 
+def test_settings_may_have_colons_and_commas_in_them(memtrace):
+    conf = "MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0"
+    result = compared(memtrace, f"--with=jemalloc:{conf}:OTHER=a:b,glibc", "--rounds=1", "--no-live", "--", "true")
+    assert [variant["name"] for variant in result["variants"]] == [f"jemalloc:{conf}:OTHER=a:b", "glibc"]
+    assert result["variants"][0]["environment"] == [conf, "OTHER=a:b"]
+
+
 def test_text_has_a_line_for_each(memtrace):
     done = memtrace("compare", "--with=glibc,fast", "--rounds=1", "--no-live", KEEP)
     assert done.returncode == 0, done.stderr
@@ -59,7 +66,7 @@ def test_what_fails_is_not_compared(memtrace, tmp_path):
 
 
 def test_wrong_lists_are_usage_errors(memtrace):
-    for wrong in ("glibc", "glibc,glibc", "glibc,fast:x"):
+    for wrong in ("glibc", "glibc,glibc", "glibc,fast:x", "glibc,fast:", "glibc,,fast", "glibc,fast:x:A=1"):
         done = memtrace("compare", f"--with={wrong}", "--", "true")
         assert done.returncode == 2, wrong
         assert done.stderr.count("\n") == 1
