@@ -3,6 +3,9 @@
  * glibc-bins.c: whether something is an arena's array of bins. A list head is two words; those of an empty list
  * point at itself (16 bytes before it, where its chunk would begin), those of another at chunks, whose own links
  * point back. A running process may be at work on a few lists while they are looked at.
+ *
+ * How many lists are empty depends on the program alone: one that has freed blocks of all sizes may have something in
+ * each. So a list proves itself by being empty or by chunks that point back to it, and enough of them have to.
  */
 #include "process/glibc-bins.h"
 
@@ -13,37 +16,34 @@
 
 enum {
 	BINS_SIZE = GLIBC_N_BINS * 16,
-	MIN_EMPTY_BINS = 16,
+	MIN_PROVEN = 16,
 	MAX_CHANGING = 2, /* lists that a running process is at work on */
 	BIN_TRIES = 4,
 };
 
 /* Whether a list head at address may be one: its links point at itself or at chunks. */
-static bool is_head(uint64_t address, uint64_t forward, uint64_t backward, size_t *n_empty)
+static bool is_head(uint64_t address, uint64_t forward, uint64_t backward)
 {
 	uint64_t self = address - 16;
 
-	if (forward == self || backward == self) {
-		*n_empty += forward == backward;
+	if (forward == self || backward == self)
 		return forward == backward;
-	}
 	return forward && backward && IS_ALIGNED(forward, GLIBC_ALIGNMENT) &&
 	       IS_ALIGNED(backward, GLIBC_ALIGNMENT);
 }
 
 bool glibc_bins_look_right(const uint8_t *bytes, uint64_t address)
 {
-	size_t n_empty = 0, n_wrong = 0;
+	size_t n_wrong = 0;
 
 	for (size_t i = 0; i < GLIBC_N_BINS; i++) {
 		uint64_t links[2];
 
 		memcpy(links, bytes + i * 16, sizeof(links));
-		if (!is_head(address + i * 16, links[0], links[1], &n_empty) &&
-		    n_wrong++ == MAX_CHANGING)
+		if (!is_head(address + i * 16, links[0], links[1]) && n_wrong++ == MAX_CHANGING)
 			return false;
 	}
-	return n_empty >= MIN_EMPTY_BINS;
+	return true;
 }
 
 /*
@@ -98,10 +98,27 @@ bool glibc_bins_hold(struct memory *memory, const uint8_t *bytes, uint64_t addre
 	return n_wrong <= MAX_CHANGING;
 }
 
+/* Empty lists first: they cost nothing to ask. */
+static bool enough_hold(struct memory *memory, const uint64_t bins[GLIBC_N_BINS][2],
+			uint64_t address)
+{
+	size_t n_proven = 0;
+
+	for (int empty = 1; empty >= 0; empty--)
+		for (size_t i = 0; i < GLIBC_N_BINS && n_proven < MIN_PROVEN; i++) {
+			const uint64_t self = address + i * 16 - 16;
+
+			if ((bins[i][0] == self) == empty)
+				n_proven += bin_holds(memory, bins[i], self);
+		}
+	return n_proven == MIN_PROVEN;
+}
+
 bool glibc_bins_are_at(struct memory *memory, uint64_t address)
 {
-	uint8_t bytes[BINS_SIZE];
+	uint64_t bins[GLIBC_N_BINS][2];
 
-	return !misses(memory, address, bytes, sizeof(bytes)) &&
-	       glibc_bins_look_right(bytes, address);
+	return !misses(memory, address, bins, sizeof(bins)) &&
+	       glibc_bins_look_right((const uint8_t *)bins, address) &&
+	       enough_hold(memory, bins, address);
 }

@@ -16,7 +16,7 @@ bool glibc_bins_look_right(const uint8_t *bytes, uint64_t address);
 /* Whether the chunks at the ends of its lists point back, of all lists but a few that may just be changing. */
 bool glibc_bins_hold(struct memory *memory, const uint8_t *bytes, uint64_t address);
 
-/* Whether what is at address looks right; what was swapped out is fetched. */
+/* Whether what is at address looks right, and enough of its lists hold; what was swapped out is fetched. */
 bool glibc_bins_are_at(struct memory *memory, uint64_t address);
 
 #endif

@@ -135,7 +135,20 @@ void glibc_image_deinit(struct glibc_image *image)
 	memory_free(image->target.memory);
 }
 
-uint64_t glibc_image_add(struct glibc_image *image, bool in_heap, uint64_t size, bool in_use)
+/* Puts a chunk into the nth bin. */
+static void link_free(struct glibc_image *image, bool in_heap, uint64_t chunk, unsigned nth)
+{
+	uint64_t arena = in_heap ? image->arena : GLIBC_IMAGE_MAIN;
+	uint64_t bin = arena + image->version->bins + 16 * nth;
+	uint64_t first = glibc_image_get(image, bin);
+
+	glibc_image_set(image, chunk + 16, first);
+	glibc_image_set(image, chunk + 24, bin - 16);
+	glibc_image_set(image, first + 24, chunk);
+	glibc_image_set(image, bin, chunk);
+}
+
+static uint64_t append(struct glibc_image *image, bool in_heap, uint64_t size, bool in_use)
 {
 	uint64_t *next = in_heap ? &image->next_in_heap : &image->next_in_brk, chunk = *next;
 	uint64_t flags = glibc_image_get(image, chunk + 8) & 1;
@@ -145,17 +158,23 @@ uint64_t glibc_image_add(struct glibc_image *image, bool in_heap, uint64_t size,
 		flags |= 4;
 	glibc_image_set(image, chunk + 8, size | flags);
 	glibc_image_set(image, *next + 8, in_use);
-	if (!in_use) {
-		uint64_t bin = (in_heap ? image->arena : GLIBC_IMAGE_MAIN) + image->version->bins;
-		uint64_t first = glibc_image_get(image, bin);
-
+	if (!in_use)
 		glibc_image_set(image, *next, size);
-		glibc_image_set(image, chunk + 16, first);
-		glibc_image_set(image, chunk + 24, bin - 16);
-		glibc_image_set(image, first + 24, chunk);
-		glibc_image_set(image, bin, chunk);
-	}
 	return chunk;
+}
+
+uint64_t glibc_image_add(struct glibc_image *image, bool in_heap, uint64_t size, bool in_use)
+{
+	uint64_t chunk = append(image, in_heap, size, in_use);
+
+	if (!in_use)
+		link_free(image, in_heap, chunk, 0);
+	return chunk;
+}
+
+void glibc_image_add_to_bin(struct glibc_image *image, bool in_heap, uint64_t size, unsigned nth)
+{
+	link_free(image, in_heap, append(image, in_heap, size, false), nth);
 }
 
 static void push(struct glibc_image *image, uint64_t head, uint64_t chunk, uint64_t target)

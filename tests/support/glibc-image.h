@@ -48,6 +48,8 @@ void glibc_image_deinit(struct glibc_image *image);
 
 /* Appends a chunk; it is in a bin if not in use. Returns its address. */
 uint64_t glibc_image_add(struct glibc_image *image, bool in_heap, uint64_t size, bool in_use);
+/* Appends a free chunk, which is in the nth of 127 bins. */
+void glibc_image_add_to_bin(struct glibc_image *image, bool in_heap, uint64_t size, unsigned nth);
 /* Puts a used chunk into a fast bin, or into the thread's cache. */
 void glibc_image_add_fast(struct glibc_image *image, uint64_t chunk);
 void glibc_image_add_cached(struct glibc_image *image, uint64_t chunk);

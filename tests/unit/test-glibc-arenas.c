@@ -59,6 +59,28 @@ static void every_version_is_read(void **state)
 	(void)state;
 }
 
+/* As after blocks of all sizes were freed: no bin is empty, in no arena. */
+static void arenas_with_chunks_in_every_bin_are_read(void **state)
+{
+	struct arenas arenas;
+
+	glibc_image_init(&image, &glibc_versions[7]);
+	for (int in_heap = 0; in_heap < 2; in_heap++)
+		for (unsigned nth = 0; nth < 127; nth++) {
+			glibc_image_add(&image, in_heap, 48, true);
+			glibc_image_add_to_bin(&image, in_heap, 256, nth);
+		}
+	glibc_image_finish(&image);
+	read_image(&arenas);
+	assert_null(arenas.refused);
+	assert_int_equal(arenas.n_arenas, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(arenas.arenas[i].free - arenas.arenas[i].top, 127 * 256);
+	arenas_deinit(&arenas);
+	glibc_image_deinit(&image);
+	(void)state;
+}
+
 static void chunks_in_fast_bins_and_caches_are_free(void **state)
 {
 	for (size_t i = 0; i < glibc_n_versions; i++) {
@@ -300,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_version_is_read),
+		cmocka_unit_test(arenas_with_chunks_in_every_bin_are_read),
 		cmocka_unit_test(chunks_in_fast_bins_and_caches_are_free),
 		cmocka_unit_test(whole_pages_in_free_chunks_can_be_trimmed),
 		cmocka_unit_test(fast_chunks_join_free_neighbours_when_trimmed),
