@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "profile/estimate.h"
+#include "profile/gainer.h"
 #include "profile/label.h"
 #include "profile/verdict-rule.h"
 
@@ -19,10 +20,6 @@ static const uint64_t SMALL_RSS = 16 << 20;
 static const uint64_t MUCH_VSZ = 512 << 20;
 static const double MUCH_VSZ_RATIO = 8;
 static const uint64_t ARENA_RESERVATION = 64 << 20;
-/* Less that was mapped and not unmapped is not worth a word. */
-static const uint64_t MUCH_MAPPED = 1 << 20;
-/* So much of one place at the end is worth to be named. */
-static const uint64_t MUCH_LEFT = 64 << 10;
 /* Of what is live: less growth is none. */
 static const double STANDING_SHARE = 0.05;
 /* Live blocks that are this part of RSS are what RSS is about. */
@@ -71,28 +68,25 @@ static bool stood_still(const struct evidence *evidence)
 	       evidence->profile->heap.live_stderr < little;
 }
 
-int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict)
+/* That nothing is found, and how to find it. */
+static int say_unexplained(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_heap *heap = &evidence->profile->heap;
-	char rate[UNITS_MAX], watched[UNITS_MAX], live[UNITS_MAX], error[UNITS_MAX], target[16];
+	char live[UNITS_MAX], error[UNITS_MAX], interval[UNITS_MAX], target[16];
 	int r;
 
-	units_format_bytes(estimate_round(evidence->rss_growth.per_s), rate);
-	units_format_duration(evidence->course_s, watched);
-	r = verdict_say(verdict,
-			"RSS grew by %s each second in the later half of the %s that it was "
-			"watched, and no place that was recorded gathers so much",
-			rate, watched);
-	if (r < 0)
-		return r;
-	if (heap->live_stderr < STANDING_SHARE * (double)heap->live_bytes)
+	/* none is left and not all were recorded: that is no certainty */
+	if (heap->live_stderr <= STANDING_SHARE * (double)heap->live_bytes &&
+	    (evidence->profile->agent.exact || heap->live_bytes > 0))
 		return verdict_advise(verdict, PROFILE_UNKNOWN,
 				      "see which owner grows: memtrace maps %s%s, and later again",
 				      evidence->running ? verdict_target(evidence, target) : "PID",
 				      evidence->running ? " now" : " while it runs");
 	units_format_bytes(heap->live_bytes, live);
 	units_format_bytes(estimate_round(heap->live_stderr), error);
-	r = verdict_say(verdict, "samples were too few to find it: live are %s ± %s", live, error);
+	units_format_bytes(evidence->profile->agent.interval, interval);
+	r = verdict_say(verdict, "samples were too few to find it: one in %s, and live are %s ± %s",
+			interval, live, error);
 	if (r < 0)
 		return r;
 	if (!evidence->running)
@@ -101,6 +95,25 @@ int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict
 	return verdict_advise(verdict, PROFILE_UNKNOWN,
 			      "look closer: memtrace attach --sample=64K --duration=1m %s",
 			      verdict_target(evidence, target));
+}
+
+int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct gainer gainer = gainer_find(evidence->profile);
+	char rate[UNITS_MAX], watched[UNITS_MAX];
+	int r;
+
+	units_format_bytes(estimate_round(evidence->rss_growth.per_s), rate);
+	units_format_duration(evidence->course_s, watched);
+	r = verdict_say(verdict,
+			"RSS grew by %s each second in the later half of the %s that it was "
+			"watched%s",
+			rate, watched,
+			gainer.site ? "" : ", and no place that was recorded gathers so much");
+	if (r < 0)
+		return r;
+	return gainer.site ? verdict_say_gainer(evidence, &gainer, verdict)
+			   : say_unexplained(evidence, verdict);
 }
 
 static int say_stood_still(const struct evidence *evidence, struct verdict *verdict)
@@ -112,85 +125,6 @@ static int say_stood_still(const struct evidence *evidence, struct verdict *verd
 	return verdict_say(
 		verdict, "live memory did not grow in the later half of the %s that it was watched",
 		units_format_duration(evidence->course_s, watched));
-}
-
-/* What the program had mapped itself, and never unmapped: beside little of malloc's it is what counts. */
-static int say_unmapped(const struct evidence *evidence, struct verdict *verdict)
-{
-	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MMAP);
-	const uint64_t mapped = evidence->profile->heap.mapped_bytes;
-	_cleanup_(strbuf_deinit) struct strbuf name = {};
-	char bytes[UNITS_MAX], all[UNITS_MAX], count[UNITS_MAX];
-	int r;
-
-	if (!site || mapped < MUCH_MAPPED || mapped < evidence->profile->heap.live_bytes)
-		return 0;
-	r = label_site(evidence->profile, site, &name);
-	if (r < 0)
-		return r;
-	units_format_bytes(mapped, all);
-	units_format_bytes(site->live_bytes, bytes);
-	units_format_count(site->live_blocks, count);
-	return verdict_say(
-		verdict,
-		"beside malloc %s were mapped and never unmapped: %s of them in %s mapping%s "
-		"by %s",
-		all, bytes, count, verdict_plural(site->live_blocks), strbuf_text(&name));
-}
-
-/* No rule knows what it is; but that is where one looks first. */
-static int say_heaviest_left(const struct evidence *evidence, struct verdict *verdict)
-{
-	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MALLOC);
-	_cleanup_(strbuf_deinit) struct strbuf name = {};
-	char bytes[UNITS_MAX], blocks[UNITS_MAX], took[UNITS_MAX], since[UNITS_MAX];
-	int r;
-
-	if (!site || site->live_bytes < MUCH_LEFT || site->oldest_age_s < 0)
-		return 0;
-	r = label_site(evidence->profile, site, &name);
-	if (r < 0)
-		return r;
-	units_format_bytes(site->live_bytes, bytes);
-	units_format_count(site->live_blocks, blocks);
-	units_format_duration(site->oldest_age_s - MAX(site->youngest_age_s, 0.0), took);
-	units_format_duration(MAX(site->youngest_age_s, 0.0), since);
-	return verdict_say(
-		verdict,
-		"the most of it, %s in %s block%s, is of %s: it came within %s, the last "
-		"of it %s before the end",
-		bytes, blocks, verdict_plural(site->live_blocks), strbuf_text(&name), took, since);
-}
-
-static int judge_ended(const struct evidence *evidence, struct verdict *verdict)
-{
-	const struct profile_heap *heap = &evidence->profile->heap;
-	char bytes[UNITS_MAX], blocks[UNITS_MAX];
-	int r;
-
-	if (heap->live_bytes == 0 && heap->allocated_blocks > 0) {
-		r = verdict_say(verdict, "every block that was allocated was freed");
-		if (r >= 0)
-			r = say_unmapped(evidence, verdict);
-		if (r < 0 || verdict->n_because > 1)
-			return r;
-		verdict->code = VERDICT_HEALTHY;
-		verdict->confidence = evidence->profile->agent.exact ? 1.0 : 0.8;
-		return 0;
-	}
-	units_format_bytes(heap->live_bytes, bytes);
-	units_format_count(heap->live_blocks, blocks);
-	r = verdict_say(
-		verdict,
-		"%s in %s block%s from %zu place%s %s never freed; none of the places gathered memory all "
-		"through the run",
-		bytes, blocks, verdict_plural(heap->live_blocks), evidence->n_live_sites,
-		verdict_plural(evidence->n_live_sites), heap->live_blocks == 1 ? "was" : "were");
-	if (r >= 0)
-		r = say_unmapped(evidence, verdict);
-	if (r >= 0 && evidence_rss_grew(evidence))
-		r = verdict_say_growing(evidence, verdict);
-	return r < 0 ? r : say_heaviest_left(evidence, verdict);
 }
 
 static int judge_small(const struct evidence *evidence, struct verdict *verdict)
@@ -210,20 +144,31 @@ static int judge_small(const struct evidence *evidence, struct verdict *verdict)
  * A place that holds much, of which it freed nothing, and that did not get it at once. It may be set-up, or a
  * leak whose work has paused: such a process is not called healthy.
  */
-static const struct profile_site *find_hoard(const struct evidence *evidence)
+static bool is_hoarded(const struct evidence *evidence, const struct profile_site *site,
+		       uint64_t least)
 {
-	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MALLOC);
-
-	if (!site || !evidence_is_material(evidence, site->live_bytes) ||
-	    site->live_blocks < HOARD_BLOCKS || site->oldest_age_s < 0 ||
-	    !evidence_freed_nothing(site) ||
-	    site->oldest_age_s - site->youngest_age_s < HOARD_SHARE * evidence->watched_s)
-		return NULL;
-	return site;
+	return least > 0 ? site->live_bytes >= least
+			 : evidence_is_material(evidence, site->live_bytes);
 }
 
-static int judge_hoard(const struct evidence *evidence, const struct profile_site *site,
-		       struct verdict *verdict)
+const struct profile_site *verdict_find_hoard(const struct evidence *evidence, uint64_t least)
+{
+	const struct profile *profile = evidence->profile;
+
+	for (size_t i = 0; i < profile->n_sites; i++) {
+		const struct profile_site *site = &profile->sites[i];
+
+		if (site->kind == MT_SITE_MALLOC && profile_site_is_counted(site) &&
+		    is_hoarded(evidence, site, least) && site->live_blocks >= HOARD_BLOCKS &&
+		    site->oldest_age_s >= 0 && evidence_freed_nothing(site) &&
+		    site->oldest_age_s - site->youngest_age_s >= HOARD_SHARE * evidence->watched_s)
+			return site;
+	}
+	return NULL;
+}
+
+int verdict_judge_hoard(const struct evidence *evidence, const struct profile_site *site,
+			struct verdict *verdict)
 {
 	_cleanup_(strbuf_deinit) struct strbuf name = {};
 	char bytes[UNITS_MAX], blocks[UNITS_MAX], took[UNITS_MAX], since[UNITS_MAX];
@@ -255,13 +200,13 @@ static int judge_hoard(const struct evidence *evidence, const struct profile_sit
 
 static int judge_watched(const struct evidence *evidence, struct verdict *verdict)
 {
-	const struct profile_site *hoard = find_hoard(evidence);
+	const struct profile_site *hoard = verdict_find_hoard(evidence, 0);
 	char life[UNITS_MAX];
 	int r;
 
 	units_format_duration(evidence->watched_s, life);
 	if (hoard)
-		return judge_hoard(evidence, hoard, verdict);
+		return verdict_judge_hoard(evidence, hoard, verdict);
 	if (evidence->watched_s < SHORT_LIFE_S)
 		return verdict_say(verdict,
 				   "it was watched for %s: too short to tell set-up from a leak",
@@ -381,7 +326,7 @@ int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
 				   "but not for how long; the report of the whole session "
 				   "judges");
 	if (evidence->has_agent && !evidence->in_the_midst)
-		return judge_ended(evidence, verdict);
+		return verdict_judge_ended(evidence, verdict);
 	if (evidence->rss != PROFILE_UNKNOWN && evidence->rss < SMALL_RSS &&
 	    (!evidence->has_agent || evidence->watched_s < SHORT_LIFE_S))
 		return judge_small(evidence, verdict);

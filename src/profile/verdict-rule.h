@@ -8,6 +8,7 @@
 
 #include "base/macro.h"
 #include "profile/evidence.h"
+#include "profile/gainer.h"
 #include "profile/verdict.h"
 
 struct verdict_rule {
@@ -26,6 +27,16 @@ extern const struct verdict_rule verdict_rule_leak, verdict_rule_cache, verdict_
 
 /* Where no rule applies: healthy, or why that cannot be said. */
 int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict);
+/* The same of a process that has come to its end. */
+int verdict_judge_ended(const struct evidence *evidence, struct verdict *verdict);
+
+/*
+ * The heaviest place that gathered at least so many bytes (0: what is material) over a good part of the time
+ * and freed nothing of it, or NULL; and what is said of it: set-up, or a leak whose work has paused.
+ */
+const struct profile_site *verdict_find_hoard(const struct evidence *evidence, uint64_t least);
+int verdict_judge_hoard(const struct evidence *evidence, const struct profile_site *site,
+			struct verdict *verdict);
 
 /* A line of because, or of advice, as far as there is room. 0 or -ENOMEM. */
 int verdict_say(struct verdict *verdict, const char *format, ...) _printf_(2, 3);
@@ -37,6 +48,10 @@ int verdict_advise(struct verdict *verdict, uint64_t expected_bytes, const char 
  * find out. 0 or -ENOMEM.
  */
 int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict);
+
+/* That the place grew, from what to what, and what to do about it. 0 or -ENOMEM. */
+int verdict_say_gainer(const struct evidence *evidence, const struct gainer *gainer,
+		       struct verdict *verdict);
 
 /* Of a Java machine that has the option: to trim now and then by itself. 0 or -ENOMEM. */
 int verdict_java_advise_trim(const struct evidence *evidence, struct verdict *verdict);
