@@ -72,14 +72,17 @@ static const char *const allocation_functions[] = {
 	"alloc::alloc::alloc_zeroed",
 	"alloc::alloc::realloc",
 	"alloc::alloc::exchange_malloc",
-	"alloc::alloc::Global::alloc_impl",
-	"alloc::alloc::Global::grow_impl",
 	"std::alloc::System::alloc_impl",
 };
 
-/* Rust writes a trait's method as "<Type as Trait>::method", which has no plain form. */
+/*
+ * Rust writes a trait's method as "<Type as Trait>::method", which has no plain form, and from v0 of its mangling on
+ * a type's own as "<Type>::method". What these are called inside changes with each of its versions.
+ */
 static const char *const rust_methods[] = {
 	"<alloc::alloc::Global as core::alloc::Allocator>::",
+	"<alloc::alloc::Global>::",
+	"alloc::alloc::Global::",
 	"<std::alloc::System as core::alloc::global::GlobalAlloc>::",
 	"std::sys::unix::alloc::<impl core::alloc::global::GlobalAlloc for std::alloc::System>::",
 };

@@ -150,6 +150,23 @@ static bool is_system_program(const struct profile *profile)
 }
 
 /*
+ * Whether a source file is of a library that is compiled into those who use it: a header of the system's or of a
+ * compiler, the standard library of Rust, a crate from a registry.
+ */
+static bool is_library_source(const char *file)
+{
+	static const char *const directories[] = {"/usr/include/", "/usr/local/include/",
+						  "/usr/lib/gcc/", "/usr/lib/llvm-", "/rustc/"};
+	static const char *const parts[] = {"/include/c++/", "/lib/rustlib/src/",
+					    "/.cargo/registry/"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (strstr(file, parts[i]))
+			return true;
+	return begins_with_any(file, directories, ARRAY_SIZE(directories));
+}
+
+/*
  * Whether the call stands in code that says nothing about who wanted the memory: in a library of the
  * system or, inlined, in a header. Of a program that is the system's as well, its libraries are what is
  * known of it, and only the C and C++ libraries say nothing.
@@ -167,7 +184,7 @@ static bool is_of_system(const struct profile *profile, const struct profile_loc
 
 	if (java_is_own(location, frame))
 		return true;
-	if (frame->file && begins_with(frame->file, "/usr/include/"))
+	if (frame->file && is_library_source(frame->file))
 		return true;
 	if (location->module == PROFILE_NO_MODULE)
 		return false;

@@ -39,6 +39,10 @@ static void standard_allocators_are_cut_whatever_they_hold(void **state)
 	assert_true(
 		allocfunc_is("<alloc::alloc::Global as core::alloc::Allocator>::allocate", NULL));
 	assert_true(allocfunc_is("__rust_alloc", "__rust_alloc"));
+	assert_true(allocfunc_is("<alloc::alloc::Global>::alloc_impl_runtime", NULL));
+	assert_true(allocfunc_is("alloc::alloc::Global::alloc_impl_runtime", NULL));
+	assert_true(allocfunc_is("<alloc::alloc::Global>::grow_impl_runtime", NULL));
+	assert_false(allocfunc_is("<app::Global>::alloc_impl", NULL));
 }
 
 static void who_allocates_for_a_purpose_stays(void **state)

@@ -131,11 +131,35 @@ static void control_characters_are_replaced(void **state)
 	strbuf_deinit(&buffer);
 }
 
+static void code_of_a_languages_library_that_was_inlined_is_nobodys_place(void **state)
+{
+	static const char *const files[] = {
+		"/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/alloc/src/alloc.rs",
+		"/home/u/.rustup/toolchains/stable/lib/rustlib/src/rust/library/alloc/src/vec/mod.rs",
+		"/home/u/.cargo/registry/src/index.crates.io-6f17d22bba15001f/bytes-1.5.0/src/bytes.rs",
+		"/opt/gcc-13/include/c++/13.2.0/bits/vector.tcc",
+		"/usr/local/include/boost/pool.hpp",
+		"/usr/lib/gcc/x86_64-linux-gnu/12/include/stdatomic.h",
+		"/usr/lib/llvm-14/include/c++/v1/vector",
+	};
+	struct profile *profile = sample_profile();
+
+	profile->frames[0].function = "alloc::vec::from_elem";
+	profile->frames[1].function = "leak::request";
+	profile->frames[1].file = "/srv/app/src/main.rs";
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		profile->frames[0].file = files[i];
+		assert_site(profile, 0, "alloc::vec::from_elem for leak::request (src/main.rs:60)");
+	}
+	profile_free(profile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_site_is_who_allocated_and_where),
 		cmocka_unit_test(the_programs_own_code_goes_before_the_systems),
+		cmocka_unit_test(code_of_a_languages_library_that_was_inlined_is_nobodys_place),
 		cmocka_unit_test(without_any_line_it_is_the_module),
 		cmocka_unit_test(of_a_program_of_the_system_its_libraries_are_the_program),
 		cmocka_unit_test(lines_of_a_few_calls_do_not_count),
