@@ -264,31 +264,33 @@ static const char *search_path(void)
 	return "/bin:/usr/bin";
 }
 
+/* A folder of n_folder bytes; an empty one is the current one. Unknown if no such program is in it. */
+static enum program_verdict judge_in(const char *folder, size_t n_folder, const char *name)
+{
+	const size_t length = strlen(name);
+	char path[NAME_BUFFER];
+
+	if (n_folder + 1 + length >= sizeof(path))
+		return PROGRAM_UNKNOWN;
+	memcpy(path, folder, n_folder);
+	path[n_folder] = '/';
+	memcpy(path + n_folder + (n_folder > 0), name, length + 1);
+	return is_executable(path) ? program_judge_at(AT_FDCWD, path) : PROGRAM_UNKNOWN;
+}
+
 enum program_verdict program_judge_name(const char *name)
 {
-	char path[NAME_BUFFER];
-	size_t length = strlen(name), folder;
-	const char *list;
+	enum program_verdict verdict;
+	size_t n_folder;
 
-	if (length == 0 || length >= sizeof(path))
+	if (!*name || strlen(name) >= NAME_BUFFER)
 		return PROGRAM_UNKNOWN;
-	if (memchr(name, '/', length))
+	if (memchr(name, '/', strlen(name)))
 		return program_judge_at(AT_FDCWD, name);
-	for (list = search_path();; list += folder + 1) {
-		folder = strcspn(list, ":");
-		if (folder + 1 + length < sizeof(path)) {
-			memcpy(path, list, folder);
-			/* an empty folder is the current one */
-			path[folder] = '/';
-			memcpy(path + folder + (folder > 0), name, length + 1);
-			if (is_executable(path)) {
-				enum program_verdict verdict = program_judge_at(AT_FDCWD, path);
-
-				if (verdict != PROGRAM_UNKNOWN)
-					return verdict;
-			}
-		}
-		if (!list[folder])
-			return PROGRAM_UNKNOWN;
+	for (const char *list = search_path();; list += n_folder + 1) {
+		n_folder = strcspn(list, ":");
+		verdict = judge_in(list, n_folder, name);
+		if (verdict != PROGRAM_UNKNOWN || !list[n_folder])
+			return verdict;
 	}
 }
