@@ -78,26 +78,21 @@ static int try_descriptor(struct finder *finder, uint64_t address)
 	return 1;
 }
 
-static int search_run(struct finder *finder, uint64_t start, uint64_t end)
+/* A descriptor begins with its own address. A page that is gone meanwhile holds none. */
+static int search_page(struct finder *finder, uint64_t page)
 {
-	uint8_t buffer[4096];
+	uint8_t buffer[MEMORY_PAGE_SIZE];
+	uint64_t word;
+	int r = 0;
 
-	for (uint64_t at = start; at < end; at += sizeof(buffer)) {
-		if (memory_read(finder->memory, at, buffer, sizeof(buffer)) < 0)
-			continue;
-		for (size_t i = 0; i < sizeof(buffer); i += STEP) {
-			uint64_t word;
-
-			memcpy(&word, buffer + i, sizeof(word));
-			if (word == at + i) {
-				int r = try_descriptor(finder, word);
-
-				if (r < 0)
-					return r;
-			}
-		}
+	if (memory_read(finder->memory, page, buffer, sizeof(buffer)) < 0)
+		return 0;
+	for (size_t i = 0; r >= 0 && i < sizeof(buffer); i += STEP) {
+		memcpy(&word, buffer + i, sizeof(word));
+		if (word == page + i)
+			r = try_descriptor(finder, word);
 	}
-	return 0;
+	return r;
 }
 
 static int search_range(struct finder *finder, uint64_t start, uint64_t end)
@@ -106,11 +101,12 @@ static int search_range(struct finder *finder, uint64_t start, uint64_t end)
 	int r = residency_read(finder->memory, start, end, &map);
 
 	for (uint64_t at = start; r >= 0 && at < end && finder->tids.n_entries;) {
-		uint64_t run = residency_run(&map, at, end - at);
+		uint64_t run_end = at + residency_run(&map, at, end - at);
 
-		if (run)
-			r = search_run(finder, at, at + run);
-		at += run ?: MEMORY_PAGE_SIZE;
+		if (run_end == at)
+			at += MEMORY_PAGE_SIZE;
+		for (; r >= 0 && at < run_end; at += MEMORY_PAGE_SIZE)
+			r = search_page(finder, at);
 	}
 	return r < 0 ? r : 0;
 }
