@@ -18,12 +18,19 @@ struct name {
 	uint32_t number;
 };
 
+/* The i-th frame of a site's stack counted from the allocation, inlined ones too. */
+struct call {
+	uint32_t location, frame;
+};
+
 struct builder {
 	const struct profile *profile;
 	struct calltree tree;
 	struct map name_numbers; /* pointer in names: number */
 	struct map children;     /* parent << 32 | name's number: node */
 	struct name *of_frames;  /* by frame: a name is looked up once, not in each stack */
+	struct call *calls;      /* of the site that is being added */
+	size_t n_calls;
 };
 
 void calltree_deinit(struct calltree *tree)
@@ -39,6 +46,7 @@ static void builder_deinit(struct builder *builder)
 	map_deinit(&builder->name_numbers);
 	map_deinit(&builder->children);
 	free(builder->of_frames);
+	free(builder->calls);
 }
 
 static int add_node(struct builder *builder, const struct calltree_node *node)
@@ -116,44 +124,44 @@ static void count(struct calltree_node *node, const struct view_row *row)
 	node->live_blocks += row->live_blocks;
 }
 
-/* The i-th frame of a site's stack counted from the allocation, inlined ones too. */
-struct call {
-	uint32_t location, frame;
-};
-
-static int add_row(struct builder *builder, const struct render_options *options,
-		   const struct view_row *row, enum calltree_from from, struct call **calls,
-		   size_t *n_room)
+/* The stack of a site, at most options->depth frames of it, into builder->calls. */
+static int find_calls(struct builder *builder, const struct render_options *options,
+		      const struct profile_site *site)
 {
 	const struct profile *profile = builder->profile;
-	const struct profile_site *site = &profile->sites[row->site];
-	uint32_t node = 0;
-	size_t n = 0;
 
+	builder->n_calls = 0;
 	for (uint32_t i = 0; i < site->n_locations; i++) {
 		uint32_t location = profile->location_refs[site->first_location + i];
 		const struct profile_location *at = &profile->locations[location];
 
 		for (uint32_t f = 0; f < at->n_frames; f++) {
-			if (options->depth > 0 && n >= options->depth)
-				break;
-			if (n == *n_room) {
-				struct call *grown =
-					reallocarray(*calls, *n_room * 2 + 64, sizeof(**calls));
-
-				if (!grown)
-					return -ENOMEM;
-				*calls = grown;
-				*n_room = *n_room * 2 + 64;
-			}
-			(*calls)[n++] = (struct call){location, at->first_frame + f};
+			if (options->depth > 0 && builder->n_calls >= options->depth)
+				return 0;
+			if (GROW(builder->calls, builder->n_calls) < 0)
+				return -ENOMEM;
+			builder->calls[builder->n_calls++] =
+				(struct call){location, at->first_frame + f};
 		}
 	}
+	return 0;
+}
+
+static int add_row(struct builder *builder, const struct render_options *options,
+		   const struct view_row *row, enum calltree_from from)
+{
+	int r = find_calls(builder, options, &builder->profile->sites[row->site]);
+	const size_t n = builder->n_calls;
+	uint32_t node = 0;
+
+	if (r < 0)
+		return r;
 	count(&builder->tree.nodes[0], row);
 	for (size_t i = 0; i < n; i++) {
-		const struct call *call = &(*calls)[from == CALLTREE_FROM_START ? n - 1 - i : i];
-		int r = step(builder, node, call->location, call->frame, &node);
+		const struct call *call =
+			&builder->calls[from == CALLTREE_FROM_START ? n - 1 - i : i];
 
+		r = step(builder, node, call->location, call->frame, &node);
 		if (r < 0)
 			return r;
 		count(&builder->tree.nodes[node], row);
@@ -203,8 +211,6 @@ int calltree_make(const struct profile *profile, const struct render_options *op
 		.tree = {.names = string_pool_new()},
 		.of_frames = calloc(profile->n_frames + 1, sizeof(struct name)),
 	};
-	_cleanup_free_ struct call *calls = NULL;
-	size_t n_room = 0;
 	int r;
 
 	if (!builder.tree.names || !builder.of_frames)
@@ -214,7 +220,7 @@ int calltree_make(const struct profile *profile, const struct render_options *op
 						       .child = CALLTREE_NONE,
 						       .next = CALLTREE_NONE});
 	for (size_t i = 0; r >= 0 && i < view->n_rows; i++)
-		r = add_row(&builder, options, &view->rows[i], from, &calls, &n_room);
+		r = add_row(&builder, options, &view->rows[i], from);
 	if (r < 0)
 		return r;
 	r = order_children(&builder.tree);

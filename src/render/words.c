@@ -149,6 +149,16 @@ static bool is_operator(const char *name, const char *p)
 	return p - name >= 8 && strncmp(p - 8, "operator", 8) == 0;
 }
 
+/* Bytes from the open bracket at p on that stay: "(anonymous namespace)" is a name, "()" has nothing in it. */
+static size_t kept_length(const char *p, char close)
+{
+	const char *end = strchr(p, close);
+
+	if (p[1] != close && strncmp(p, "(anonymous", 10) != 0)
+		return 0;
+	return end ? (size_t)(end - p) + 1 : strlen(p);
+}
+
 /* Takes out what stands between the outermost open and close. */
 static int add_without(struct strbuf *buffer, const char *name, char open, char close,
 		       const char *dots)
@@ -156,24 +166,19 @@ static int add_without(struct strbuf *buffer, const char *name, char open, char 
 	unsigned depth = 0;
 
 	for (const char *p = name; *p; p++) {
-		bool is_name = (*p == open || *p == close) && is_operator(name, p);
+		const bool is_bracket = (*p == open || *p == close) && !is_operator(name, p);
+		const size_t kept =
+			is_bracket && *p == open && depth == 0 ? kept_length(p, close) : 0;
 
-		if (*p == open && !is_name) {
-			/* "(anonymous namespace)" is a name, "()" has nothing to take out */
-			if (depth == 0 && (p[1] == close || strncmp(p, "(anonymous", 10) == 0)) {
-				const char *end = strchr(p, close);
-
-				if (!end)
-					return strbuf_adds(buffer, p);
-				strbuf_add(buffer, p, (size_t)(end - p) + 1);
-				p = end;
-				continue;
-			}
-			if (depth++ == 0)
-				strbuf_addf(buffer, "%c%s", open, dots);
-		} else if (*p == close && depth > 0 && !is_name && --depth > 0) {
+		if (kept > 0) {
+			strbuf_add(buffer, p, kept);
+			p += kept - 1;
 			continue;
 		}
+		if (is_bracket && *p == open && depth++ == 0)
+			strbuf_addf(buffer, "%c%s", open, dots);
+		else if (is_bracket && *p == close && depth > 0)
+			depth--;
 		if (depth == 0)
 			strbuf_addc(buffer, *p);
 	}
