@@ -16,6 +16,14 @@
 
 enum { TOP_DEFAULT = 10 };
 
+/* What is compared, and where the text goes. */
+struct page {
+	struct strbuf *buffer;
+	const struct profile *old, *new;
+	const struct diff *diff;
+	const struct render_options *options;
+};
+
 /* "+1.5 MiB", "-3 B" */
 static int add_change(struct strbuf *buffer, int64_t bytes)
 {
@@ -46,8 +54,9 @@ static int add_rate(struct strbuf *buffer, const struct diff *diff, int64_t byte
 	return strbuf_adds(buffer, "/s");
 }
 
-static int add_total(struct strbuf *buffer, const struct render_options *options, const char *label,
-		     uint64_t old, uint64_t new, double error, const struct diff *diff)
+/* "+1.5 MiB, 12.0 KiB/s: 1.0 MiB, then 2.5 MiB"; nothing if one of them is not known. */
+static int add_total(const struct page *page, const char *label, uint64_t old, uint64_t new,
+		     double error)
 {
 	_cleanup_(strbuf_deinit) struct strbuf text = {};
 	char bytes[UNITS_MAX];
@@ -55,57 +64,58 @@ static int add_total(struct strbuf *buffer, const struct render_options *options
 	if (old == PROFILE_UNKNOWN || new == PROFILE_UNKNOWN)
 		return 0;
 	add_change(&text, (int64_t)(new - old));
-	add_error(&text, options, error);
-	add_rate(&text, diff, (int64_t)(new - old));
+	add_error(&text, page->options, error);
+	add_rate(&text, page->diff, (int64_t)(new - old));
 	strbuf_addf(&text, ": %s, then ", units_format_bytes(old, bytes));
 	strbuf_adds(&text, units_format_bytes(new, bytes));
 	if (text.error)
 		return text.error;
-	return text_add_item(buffer, options, label, strbuf_text(&text));
+	return text_add_item(page->buffer, page->options, label, strbuf_text(&text));
 }
 
-static int add_head(struct strbuf *buffer, const struct profile *old, const struct profile *new,
-		    const struct diff *diff, const struct render_options *options)
+static int add_head(const struct page *page)
 {
+	const struct profile *old = page->old, *new = page->new;
+	const struct render_options *options = page->options;
 	_cleanup_(strbuf_deinit) struct strbuf before = {}, after = {}, between = {};
 
 	text_add_process(&before, old, options);
 	text_add_process(&after, new, options);
-	if (diff->same_process) {
-		words_add_duration(&between, options, fabs(diff->interval_s));
-		strbuf_adds(&between, diff->interval_s < 0
+	if (page->diff->same_process) {
+		words_add_duration(&between, options, fabs(page->diff->interval_s));
+		strbuf_adds(&between, page->diff->interval_s < 0
 					      ? " earlier: the first is the younger one"
 					      : " later");
 	} else {
 		strbuf_adds(&between, "another process");
 	}
-	text_add_item(buffer, options, "Before", strbuf_text(&before));
-	text_add_item(buffer, options, "Then", strbuf_text(&after));
-	text_add_item(buffer, options, "", strbuf_text(&between));
-	strbuf_addc(buffer, '\n');
-	add_total(buffer, options, "Live", old->heap.live_bytes, new->heap.live_bytes,
-		  hypot(old->heap.live_stderr, new->heap.live_stderr), diff);
-	add_total(buffer, options, "Resident", old->process.rss, new->process.rss, 0, diff);
-	return buffer->error;
+	text_add_item(page->buffer, options, "Before", strbuf_text(&before));
+	text_add_item(page->buffer, options, "Then", strbuf_text(&after));
+	text_add_item(page->buffer, options, "", strbuf_text(&between));
+	strbuf_addc(page->buffer, '\n');
+	add_total(page, "Live", old->heap.live_bytes, new->heap.live_bytes,
+		  hypot(old->heap.live_stderr, new->heap.live_stderr));
+	add_total(page, "Resident", old->process.rss, new->process.rss, 0);
+	return page->buffer->error;
 }
 
-static int add_site(struct strbuf *buffer, const struct profile *old, const struct profile *new,
-		    const struct diff *diff, const struct diff_site *change, size_t rank,
-		    const struct render_options *options)
+static int add_site(const struct page *page, const struct diff_site *change, size_t rank)
 {
-	const struct profile *profile = change->new == DIFF_NONE ? old : new;
-	const struct profile_site *was = change->old == DIFF_NONE ? NULL : &old->sites[change->old];
-	const struct profile_site *is = change->new == DIFF_NONE ? NULL : &new->sites[change->new];
+	const bool is_gone = change->new == DIFF_NONE;
+	const struct profile_site *was =
+		change->old == DIFF_NONE ? NULL : &page->old->sites[change->old];
+	const struct profile_site *is = is_gone ? NULL : &page->new->sites[change->new];
 	_cleanup_(strbuf_deinit) struct strbuf figure = {};
+	struct strbuf *buffer = page->buffer;
 	char bytes[UNITS_MAX];
 
 	add_change(&figure, change->live_bytes);
-	add_error(&figure, options, change->live_stderr);
+	add_error(&figure, page->options, change->live_stderr);
 	strbuf_addf(buffer, "%3zu.  ", rank);
-	words_add_styled(buffer, options, WORDS_STRONG, strbuf_text(&figure));
+	words_add_styled(buffer, page->options, WORDS_STRONG, strbuf_text(&figure));
 	strbuf_addf(buffer, "  %c", change->live_blocks < 0 ? '-' : '+');
 	words_add_count(buffer, (uint64_t)llabs(change->live_blocks), "block", "blocks");
-	add_rate(buffer, diff, change->live_bytes);
+	add_rate(buffer, page->diff, change->live_bytes);
 	if (was && is) {
 		strbuf_addf(buffer, ": %s, then ", units_format_bytes(was->live_bytes, bytes));
 		strbuf_adds(buffer, units_format_bytes(is->live_bytes, bytes));
@@ -115,61 +125,26 @@ static int add_site(struct strbuf *buffer, const struct profile *old, const stru
 	strbuf_addc(buffer, '\n');
 	if (figure.error)
 		return figure.error;
-	return text_add_stack(buffer, profile, options, is ?: was);
+	return text_add_stack(buffer, is_gone ? page->old : page->new, page->options, is ?: was);
 }
 
-/* Which part of the sites a list is of. */
-struct part {
-	const char *title, *none;
-	int sign;
-};
-
-static bool is_wanted(const struct profile *old, const struct profile *new,
-		      const struct diff_site *site, const struct render_options *options)
+static bool is_wanted(const struct page *page, const struct diff_site *site)
 {
-	const struct profile *profile = site->new == DIFF_NONE ? old : new;
+	const bool is_gone = site->new == DIFF_NONE;
+	const struct profile *profile = is_gone ? page->old : page->new;
 
-	if ((uint64_t)llabs(site->live_bytes) < MAX(options->min_bytes, (uint64_t)1))
+	if ((uint64_t)llabs(site->live_bytes) < MAX(page->options->min_bytes, (uint64_t)1))
 		return false;
-	return !options->grep ||
-	       view_site_matches(profile,
-				 &profile->sites[site->new == DIFF_NONE ? site->old : site->new],
-				 options->grep);
+	return !page->options->grep ||
+	       view_site_matches(profile, &profile->sites[is_gone ? site->old : site->new],
+				 page->options->grep);
 }
 
-static int add_part(struct strbuf *buffer, const struct profile *old, const struct profile *new,
-		    const struct diff *diff, const struct render_options *options,
-		    const struct part *part)
+/* How many sites were left out of a list, and why. */
+static int add_left_out(struct strbuf *buffer, size_t n, size_t top, size_t n_unsure)
 {
-	const size_t top = options->top ?: TOP_DEFAULT;
-	size_t n = 0, n_unsure = 0;
-	int r = 0;
-
-	strbuf_addc(buffer, '\n');
-	words_add_styled(buffer, options, WORDS_STRONG, part->title);
-	strbuf_addc(buffer, '\n');
-	for (size_t i = 0; r >= 0 && i < diff->n_sites; i++) {
-		/* those that shrank most are at the end */
-		const struct diff_site *site =
-			&diff->sites[part->sign > 0 ? i : diff->n_sites - 1 - i];
-
-		if (site->live_bytes * part->sign <= 0)
-			break;
-		if (!is_wanted(old, new, site, options))
-			continue;
-		if (!diff_site_is_certain(site)) {
-			n_unsure++;
-			continue;
-		}
-		if (++n > top)
-			continue;
-		strbuf_addc(buffer, '\n');
-		r = add_site(buffer, old, new, diff, site, n, options);
-	}
-	if (r < 0)
-		return r;
 	if (n == 0)
-		strbuf_addf(buffer, "\n  %s\n", part->none);
+		strbuf_adds(buffer, "\n  nothing\n");
 	if (n > top)
 		strbuf_addf(buffer, "\n  and %zu more (--top=%zu shows all)\n", n - top, n);
 	if (n_unsure > 0) {
@@ -180,18 +155,48 @@ static int add_part(struct strbuf *buffer, const struct profile *old, const stru
 	return buffer->error;
 }
 
+/* The sites that changed in the direction of sign. */
+static int add_part(const struct page *page, const char *title, int sign)
+{
+	const struct diff *diff = page->diff;
+	const size_t top = page->options->top ?: TOP_DEFAULT;
+	size_t n = 0, n_unsure = 0;
+	int r = 0;
+
+	strbuf_addc(page->buffer, '\n');
+	words_add_styled(page->buffer, page->options, WORDS_STRONG, title);
+	strbuf_addc(page->buffer, '\n');
+	for (size_t i = 0; r >= 0 && i < diff->n_sites; i++) {
+		/* those that shrank most are at the end */
+		const struct diff_site *site = &diff->sites[sign > 0 ? i : diff->n_sites - 1 - i];
+
+		if (site->live_bytes * sign <= 0)
+			break;
+		if (!is_wanted(page, site))
+			continue;
+		if (!diff_site_is_certain(site)) {
+			n_unsure++;
+			continue;
+		}
+		if (++n > top)
+			continue;
+		strbuf_addc(page->buffer, '\n');
+		r = add_site(page, site, n);
+	}
+	return r < 0 ? r : add_left_out(page->buffer, n, top, n_unsure);
+}
+
 int render_diff_text(const struct profile *old, const struct profile *new, const struct diff *diff,
 		     const struct render_options *options, FILE *out)
 {
-	static const struct part parts[] = {
-		{"What grew", "nothing", 1},
-		{"What shrank", "nothing", -1},
-	};
 	_cleanup_(strbuf_deinit) struct strbuf buffer = {};
-	int r = add_head(&buffer, old, new, diff, options);
+	const struct page page = {&buffer, old, new, diff, options};
+	int r = add_head(&page);
 
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(parts); i++)
-		r = add_part(&buffer, old, new, diff, options, &parts[i]);
+	if (r >= 0)
+		r = add_part(&page, "What grew", 1);
+	if (r >= 0)
+		r = add_part(&page, "What shrank", -1);
 	if (r < 0)
 		return r;
 	fputs(strbuf_text(&buffer), out);
