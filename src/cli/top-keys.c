@@ -222,34 +222,50 @@ static void want_all(struct top_loop *loop, bool all)
 	(void)top_draw(top, &loop->pane.lines, &loop->pane.n_fixed);
 }
 
+/* What is open above the view has the key: a question, the help, the prompt. */
+static bool press_above(struct top_loop *loop, int key)
+{
+	struct top *top = loop->top;
+
+	if (top->asks_trim) {
+		top->asks_trim = false;
+		if (key == 'y')
+			trim(top);
+		return true;
+	}
+	if (top->help) {
+		top->help = false;
+		return true;
+	}
+	if (!loop->prompt.open)
+		return false;
+	if (top_prompt_press(&loop->prompt, key))
+		set_filter(top, loop->prompt.text);
+	return true;
+}
+
+/* Keys of the view that is shown, and those that choose one. */
+static bool press_view(struct top_loop *loop, int key)
+{
+	struct top *top = loop->top;
+
+	if (key >= '1' && key < '1' + TOP_N_VIEWS) {
+		show_view(loop, top_views[key - '1']);
+		return true;
+	}
+	if (key == SCREEN_END || key == SCREEN_HOME)
+		want_all(loop, key == SCREEN_END);
+	return top_pane_press(&loop->pane, key) ||
+	       (top->view->press && top->detail == TOP_NO_ITEM &&
+		top->view->press(top, key, loop->pane.selected));
+}
+
 void top_loop_press(struct top_loop *loop, int key)
 {
 	struct top *top = loop->top;
 
 	top->message[0] = '\0';
-	if (top->asks_trim) {
-		top->asks_trim = false;
-		if (key == 'y')
-			trim(top);
-		return;
-	}
-	if (top->help) {
-		top->help = false;
-		return;
-	}
-	if (loop->prompt.open) {
-		if (top_prompt_press(&loop->prompt, key))
-			set_filter(top, loop->prompt.text);
-		return;
-	}
-	if (key >= '1' && key < '1' + TOP_N_VIEWS) {
-		show_view(loop, top_views[key - '1']);
-		return;
-	}
-	if (key == SCREEN_END || key == SCREEN_HOME)
-		want_all(loop, key == SCREEN_END);
-	if (top_pane_press(&loop->pane, key) || (top->view->press && top->detail == TOP_NO_ITEM &&
-						 top->view->press(top, key, loop->pane.selected)))
+	if (press_above(loop, key) || press_view(loop, key))
 		return;
 	switch (key) {
 	case 'q':

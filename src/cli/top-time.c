@@ -121,67 +121,78 @@ static const struct top_moment *moment_at(const struct top *top, unsigned column
 	return highest;
 }
 
-static int add_chart_row(struct top *top, struct top_lines *lines, unsigned row, unsigned rows,
-			 const struct top_moment *const *moments, unsigned columns,
-			 uint64_t highest)
+struct chart {
+	const struct top_moment *moments[CHART_MAX]; /* of each column, NULL: none yet */
+	unsigned columns, rows;
+	uint64_t highest; /* bytes, at the upper end of the axis; not 0 */
+	bool utf8;
+};
+
+/* Row 0 is the lowest. */
+static void add_chart_row(const struct chart *chart, unsigned row, struct top_lines *lines)
 {
-	const double step = (double)highest / rows;
 	/* a cell is filled if the value reaches its middle */
-	const double level = step * ((double)row + 0.5);
-	const bool utf8 = top->options.utf8;
+	const double level = (double)chart->highest / chart->rows * ((double)row + 0.5);
 	char bytes[UNITS_MAX];
 
 	top_lines_begin(lines, TOP_NO_ITEM);
 	top_lines_add_cell(lines, TOP_DIM,
-			   row + 1 == rows ? units_format_bytes(highest, bytes)
-			   : row == 0      ? "0 B"
-					   : "",
+			   row + 1 == chart->rows ? units_format_bytes(chart->highest, bytes)
+			   : row == 0             ? "0 B"
+						  : "",
 			   AXIS - 1, true);
-	top_lines_add(lines, TOP_DIM, utf8 ? " │" : " |");
-	for (unsigned i = 0; i < columns; i++) {
-		const struct top_moment *moment = moments[i];
+	top_lines_add(lines, TOP_DIM, chart->utf8 ? " │" : " |");
+	for (unsigned i = 0; i < chart->columns; i++) {
+		const struct top_moment *moment = chart->moments[i];
 
 		if (!moment || (double)moment->rss < level)
 			top_lines_add(lines, TOP_PLAIN, " ");
 		else if (moment->live != PROFILE_UNKNOWN && (double)moment->live >= level)
-			top_lines_add(lines, TOP_BAR_1, utf8 ? "█" : "#");
+			top_lines_add(lines, TOP_BAR_1, chart->utf8 ? "█" : "#");
 		else
-			top_lines_add(lines, TOP_BAR_2, utf8 ? "░" : ".");
+			top_lines_add(lines, TOP_BAR_2, chart->utf8 ? "░" : ".");
 	}
-	return 0;
+}
+
+/* Below the columns, with a sign under the peak. */
+static void add_time_axis(const struct chart *chart, const struct top_moment *peak,
+			  struct top_lines *lines)
+{
+	top_lines_begin(lines, TOP_NO_ITEM);
+	top_lines_add_cell(lines, TOP_DIM, "", AXIS, false);
+	for (unsigned i = 0; i < chart->columns; i++)
+		top_lines_add(lines, chart->moments[i] == peak ? TOP_BAD : TOP_DIM, "%s",
+			      chart->moments[i] == peak ? "^"
+			      : chart->utf8             ? "─"
+							: "-");
 }
 
 static int draw_timeline(struct top *top, struct top_lines *lines)
 {
 	const unsigned width = top->options.width > 40 ? top->options.width : 80;
-	const unsigned columns = MIN(width - AXIS - 3, (unsigned)CHART_MAX);
-	const unsigned rows = (unsigned)MAX(top->rows - 4, (int)CHART_MIN);
 	const struct top_moment *peak = &top->history[0], *last = &top->history[top->n_history - 1];
-	const struct top_moment *moments[CHART_MAX];
+	struct chart chart = {.columns = MIN(width - AXIS - 3, (unsigned)CHART_MAX),
+			      .rows = (unsigned)MAX(top->rows - 4, (int)CHART_MIN),
+			      .utf8 = top->options.utf8};
 	_cleanup_(strbuf_deinit) struct strbuf span = {}, ago = {};
 	char bytes[UNITS_MAX];
 
 	for (size_t i = 0; i < top->n_history; i++)
 		if (top->history[i].rss > peak->rss)
 			peak = &top->history[i];
-	for (unsigned i = 0; i < columns; i++)
-		moments[i] = moment_at(top, i, columns);
+	chart.highest = MAX(peak->rss, (uint64_t)1);
+	for (unsigned i = 0; i < chart.columns; i++)
+		chart.moments[i] = moment_at(top, i, chart.columns);
 	words_add_duration(&span, &top->options, last->time_s - top->history[0].time_s);
 	words_add_duration(&ago, &top->options, last->time_s - peak->time_s);
 	top_lines_begin(lines, TOP_NO_ITEM);
 	top_lines_add(lines, TOP_TITLE, "  the last %s; peak %s, %s ago; ", strbuf_text(&span),
 		      units_format_bytes(peak->rss, bytes), strbuf_text(&ago));
-	top_lines_add(lines, TOP_BAR_1, "%s live", top->options.utf8 ? "█" : "#");
-	top_lines_add(lines, TOP_BAR_2, "  %s resident beside it", top->options.utf8 ? "░" : ".");
-	for (unsigned row = rows; row-- > 0;)
-		add_chart_row(top, lines, row, rows, moments, columns, MAX(peak->rss, (uint64_t)1));
-	top_lines_begin(lines, TOP_NO_ITEM);
-	top_lines_add_cell(lines, TOP_DIM, "", AXIS, false);
-	for (unsigned i = 0; i < columns; i++)
-		top_lines_add(lines, moments[i] == peak ? TOP_BAD : TOP_DIM, "%s",
-			      moments[i] == peak  ? "^"
-			      : top->options.utf8 ? "─"
-						  : "-");
+	top_lines_add(lines, TOP_BAR_1, "%s live", chart.utf8 ? "█" : "#");
+	top_lines_add(lines, TOP_BAR_2, "  %s resident beside it", chart.utf8 ? "░" : ".");
+	for (unsigned row = chart.rows; row-- > 0;)
+		add_chart_row(&chart, row, lines);
+	add_time_axis(&chart, peak, lines);
 	return 0;
 }
 
