@@ -73,7 +73,6 @@ static int find_areas(const struct space *space, const struct mt_header *header,
 		      struct areas *areas)
 {
 	_cleanup_free_ struct procinfo_thread *threads = NULL;
-	const pid_t pid = space->info->pid;
 	size_t n_threads = 0;
 	int r;
 
@@ -81,10 +80,9 @@ static int find_areas(const struct space *space, const struct mt_header *header,
 	if (r >= 0)
 		r = add_agents(space, header, areas);
 	if (r >= 0)
-		r = threads_find_stacks(pid, space->pid != 0, threads, n_threads, space->maps,
-					space->memory, areas);
+		r = threads_find_stacks(space, threads, n_threads, areas);
 	if (r >= 0)
-		r = images_find(pid, space->maps, space->memory, areas);
+		r = images_find(space->info->pid, space->maps, space->memory, areas);
 	if (r >= 0)
 		r = runtimes_find(space, areas);
 	if (r >= 0)

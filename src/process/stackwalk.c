@@ -46,9 +46,7 @@ struct stackwalk {
 	size_t n_modules;
 	uint64_t looked_ns; /* when the mappings were read */
 	/* of the walk that is going on */
-	const uint64_t *registers;
-	const uint8_t *stack;
-	size_t stack_size;
+	const struct faults_sample *sample;
 };
 
 /* Not declared in libunwind's headers, but exported by it for those who bring their own tables. */
@@ -202,12 +200,12 @@ static int access_mem(unw_addr_space_t address_space, unw_word_t address, unw_wo
 		      int write, void *userdata)
 {
 	struct stackwalk *walk = userdata;
-	const uint64_t sp = walk->registers[SAMPLE_REGS_SP];
+	const uint64_t sp = walk->sample->registers[SAMPLE_REGS_SP];
 
 	if (write)
 		return -UNW_EINVAL;
-	if (address >= sp && address - sp + sizeof(*value) <= walk->stack_size) {
-		memcpy(value, walk->stack + (address - sp), sizeof(*value));
+	if (address >= sp && address - sp + sizeof(*value) <= walk->sample->stack_size) {
+		memcpy(value, (const char *)walk->sample->stack + (address - sp), sizeof(*value));
 		return 0;
 	}
 	if (read_own(walk, address, value, sizeof(*value)))
@@ -226,7 +224,7 @@ static int access_reg(unw_addr_space_t address_space, unw_regnum_t number, unw_w
 
 	if (write || place < 0)
 		return -UNW_EBADREG;
-	*value = walk->registers[place];
+	*value = walk->sample->registers[place];
 	return 0;
 }
 
@@ -293,22 +291,19 @@ struct stackwalk *stackwalk_free(struct stackwalk *walk)
 	return NULL;
 }
 
-size_t stackwalk_walk(struct stackwalk *walk, const uint64_t registers[SAMPLE_REGS],
-		      const void *stack, size_t stack_size, uint64_t *ret, size_t max,
-		      bool *ret_truncated)
+size_t stackwalk_walk(struct stackwalk *walk, const struct faults_sample *sample, uint64_t *ret,
+		      size_t max, bool *ret_truncated)
 {
 	unw_cursor_t cursor;
 	size_t n = 1;
 	int r;
 
 	/* code that no module has may be of one that was loaded since; but not at every sample */
-	if (stackwalk_module_at(walk, registers[SAMPLE_REGS_PC]) < 0 &&
+	if (stackwalk_module_at(walk, sample->registers[SAMPLE_REGS_PC]) < 0 &&
 	    clock_ns(CLOCK_MONOTONIC_COARSE) >= walk->looked_ns + NS_PER_S)
 		(void)look_again(walk);
-	walk->registers = registers;
-	walk->stack = stack;
-	walk->stack_size = stack_size;
-	ret[0] = registers[SAMPLE_REGS_PC];
+	walk->sample = sample;
+	ret[0] = sample->registers[SAMPLE_REGS_PC];
 	r = unw_init_remote(&cursor, walk->address_space, walk);
 	while (r >= 0 && n < max) {
 		unw_word_t pc;

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "process/sample-regs.h"
+#include "process/faults.h"
 
 struct stackwalk; /* opaque */
 
@@ -31,12 +31,11 @@ int stackwalk_new(pid_t pid, struct stackwalk **ret);
 struct stackwalk *stackwalk_free(struct stackwalk *walk);
 
 /*
- * Writes program counters to ret, the innermost first and exact, the others return addresses; at most
+ * Follows the sample's copy of a stack. Writes program counters to ret, the innermost first and exact, the others return addresses; at most
  * max. Returns how many, at least one. ret_truncated: the outer end could not be reached.
  */
-size_t stackwalk_walk(struct stackwalk *walk, const uint64_t registers[SAMPLE_REGS],
-		      const void *stack, size_t stack_size, uint64_t *ret, size_t max,
-		      bool *ret_truncated);
+size_t stackwalk_walk(struct stackwalk *walk, const struct faults_sample *sample, uint64_t *ret,
+		      size_t max, bool *ret_truncated);
 
 /* Whether address is of a file that is only read, or shared: no memory of the process itself. */
 bool stackwalk_is_file(const struct stackwalk *walk, uint64_t address);

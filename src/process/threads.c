@@ -35,12 +35,10 @@ static const uint64_t stack_max = 256ull << 20;
 static const uint64_t guard_max = 1 << 20;
 
 struct search {
-	pid_t pid;
+	const struct space *space;
 	const struct procinfo_thread *threads;
 	size_t n_threads;
 	bool *found; /* whose stack is known, as threads */
-	const struct maps *maps;
-	struct memory *memory;
 	struct areas *areas;
 	struct pthreads descriptors;
 };
@@ -74,12 +72,12 @@ static int add_stack(struct search *search, uint64_t start, uint64_t end, uint64
 
 static int add_main_stack(struct search *search)
 {
-	for (size_t i = 0; i < search->maps->n_mappings; i++) {
-		const struct mapping *mapping = &search->maps->mappings[i];
+	for (size_t i = 0; i < search->space->maps->n_mappings; i++) {
+		const struct mapping *mapping = &search->space->maps->mappings[i];
 
 		if (strcmp(mapping->path, "[stack]") == 0)
 			return add_stack(search, mapping->start, mapping->end, 0, AREA_STACK,
-					 thread_index(search, search->pid));
+					 thread_index(search, search->space->info->pid));
 	}
 	return 0;
 }
@@ -104,7 +102,7 @@ static int add_described(struct search *search)
 {
 	int r;
 
-	pthreads_resolve(&search->descriptors, search->pid, search->memory);
+	pthreads_resolve(&search->descriptors, search->space->info->pid, search->space->memory);
 	for (size_t i = 0; i < search->descriptors.n_pthreads; i++) {
 		const struct pthread *one = &search->descriptors.pthreads[i];
 		ssize_t thread = one->tid > 0 ? thread_index(search, one->tid) : -1;
@@ -130,23 +128,23 @@ static bool is_arena_heap(struct search *search, const struct mapping *mapping)
 	uint8_t page;
 
 	if (!IS_ALIGNED(mapping->start, heap_size) ||
-	    memory_pages(search->memory, mapping->start, 1, &page) < 0 ||
+	    memory_pages(search->space->memory, mapping->start, 1, &page) < 0 ||
 	    !(page & MEMORY_RESIDENT) ||
-	    memory_read(search->memory, mapping->start, &arena, sizeof(arena)) < 0)
+	    memory_read(search->space->memory, mapping->start, &arena, sizeof(arena)) < 0)
 		return false;
 	return arena % heap_size == 32 || arena % heap_size == 48;
 }
 
 static int find_described(struct search *search)
 {
-	for (size_t i = 0; i < search->maps->n_mappings; i++) {
-		const struct mapping *mapping = &search->maps->mappings[i];
+	for (size_t i = 0; i < search->space->maps->n_mappings; i++) {
+		const struct mapping *mapping = &search->space->maps->mappings[i];
 		int r;
 
-		if (!is_plain(mapping) || !mapping->write || guard_below(search->maps, i) == 0 ||
-		    is_arena_heap(search, mapping))
+		if (!is_plain(mapping) || !mapping->write ||
+		    guard_below(search->space->maps, i) == 0 || is_arena_heap(search, mapping))
 			continue;
-		r = pthreads_scan(&search->descriptors, search->memory, mapping->start,
+		r = pthreads_scan(&search->descriptors, search->space->memory, mapping->start,
 				  MIN(mapping->end, mapping->start + stack_max));
 		if (r < 0)
 			return r;
@@ -183,14 +181,14 @@ static bool is_claimed(const struct search *search, uint64_t address)
 
 static int find_by_pointer(struct search *search, size_t thread)
 {
-	const uint64_t sp = threads_read_sp(search->pid, search->threads[thread].tid);
-	const struct mapping *mapping = sp ? maps_find(search->maps, sp) : NULL;
+	const uint64_t sp = threads_read_sp(search->space->info->pid, search->threads[thread].tid);
+	const struct mapping *mapping = sp ? maps_find(search->space->maps, sp) : NULL;
 	uint64_t guard;
 
 	if (!mapping || !is_plain(mapping) || mapping->end - mapping->start > stack_max ||
 	    is_claimed(search, sp))
 		return 0;
-	guard = guard_below(search->maps, (size_t)(mapping - search->maps->mappings));
+	guard = guard_below(search->space->maps, (size_t)(mapping - search->space->maps->mappings));
 	if (guard == 0)
 		return 0;
 	guard = MIN(guard, guard_max);
@@ -198,12 +196,11 @@ static int find_by_pointer(struct search *search, size_t thread)
 			 (ssize_t)thread);
 }
 
-int threads_find_stacks(pid_t pid, bool lives, const struct procinfo_thread *threads,
-			size_t n_threads, const struct maps *maps, struct memory *memory,
-			struct areas *areas)
+int threads_find_stacks(const struct space *space, const struct procinfo_thread *threads,
+			size_t n_threads, struct areas *areas)
 {
 	_cleanup_free_ bool *found = calloc(n_threads + 1, sizeof(*found));
-	struct search search = {pid, threads, n_threads, found, maps, memory, areas, {}};
+	struct search search = {space, threads, n_threads, found, areas, {}};
 	int r;
 
 	if (!found)
@@ -211,7 +208,7 @@ int threads_find_stacks(pid_t pid, bool lives, const struct procinfo_thread *thr
 	r = add_main_stack(&search);
 	if (r >= 0)
 		r = find_described(&search);
-	for (size_t i = 0; i < n_threads && r >= 0 && lives; i++)
+	for (size_t i = 0; i < n_threads && r >= 0 && space->pid; i++)
 		if (!found[i])
 			r = find_by_pointer(&search, i);
 	pthreads_deinit(&search.descriptors);

@@ -139,8 +139,7 @@ static int find_thread(struct faultlog *log, const struct faults_sample *sample,
 static size_t take_stack(struct faultlog *log, const struct faults_sample *sample,
 			 uint64_t ret[static FRAMES_MAX], bool *ret_truncated)
 {
-	const size_t n = stackwalk_walk(log->walk, sample->registers, sample->stack,
-					sample->stack_size, ret, FRAMES_MAX, ret_truncated);
+	const size_t n = stackwalk_walk(log->walk, sample, ret, FRAMES_MAX, ret_truncated);
 
 	for (size_t i = 0; i < n; i++) {
 		const int module = stackwalk_module_at(log->walk, ret[i]);

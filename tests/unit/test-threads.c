@@ -52,17 +52,18 @@ static void end(struct one *one)
 
 static struct areas find(void)
 {
+	const struct procinfo info = {.pid = getpid()};
 	struct procinfo_thread *threads;
-	struct memory *memory = NULL;
 	struct areas areas = {};
 	struct maps maps;
+	struct space space = {.pid = getpid(), .maps = &maps, .info = &info};
 	size_t n;
 
 	assert_int_equal(procinfo_read_threads(getpid(), &threads, &n), 0);
 	assert_int_equal(maps_read(getpid(), false, &maps), 0);
-	assert_int_equal(memory_open_pid(getpid(), &memory), 0);
-	assert_int_equal(threads_find_stacks(getpid(), true, threads, n, &maps, memory, &areas), 0);
-	memory_free(memory);
+	assert_int_equal(memory_open_pid(getpid(), &space.memory), 0);
+	assert_int_equal(threads_find_stacks(&space, threads, n, &areas), 0);
+	memory_free(space.memory);
 	maps_deinit(&maps);
 	free(threads);
 	return areas;
