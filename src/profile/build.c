@@ -288,7 +288,6 @@ static void finish_sites(struct builder *builder)
 	for (size_t i = 0; i < profile->n_sites; i++) {
 		struct profile_site *site = &profile->sites[i];
 		const struct sum *sum = &builder->sums[i];
-
 		site->live_bytes = estimate_round(sum->live.bytes);
 		/* the interval is a whole number, so what comes out of it is nearly whole pages */
 		if (site->kind == MT_SITE_PAGES)
@@ -300,8 +299,10 @@ static void finish_sites(struct builder *builder)
 		site->allocated_bytes = MAX(site->allocated_bytes, site->live_bytes);
 		site->allocated_blocks =
 			MAX(whole_blocks(sum->allocated_blocks), site->live_blocks);
-		site->freed_bytes = site->allocated_bytes - site->live_bytes;
 		site->freed_blocks = site->allocated_blocks - site->live_blocks;
+		estimate_settle(&site->allocated_bytes, site->live_bytes, site->freed_blocks,
+				sum->live.n_samples);
+		site->freed_bytes = site->allocated_bytes - site->live_bytes;
 		site->oldest_age_s = sum->oldest_s;
 		site->youngest_age_s = sum->youngest_s;
 	}
@@ -332,8 +333,10 @@ static void finish_heap(struct builder *builder)
 	/* sites round one by one, the sum rounds once */
 	heap->allocated_bytes = MAX(heap->allocated_bytes, heap->live_bytes);
 	heap->allocated_blocks = MAX(heap->allocated_blocks, heap->live_blocks);
-	heap->freed_bytes = heap->allocated_bytes - heap->live_bytes;
 	heap->freed_blocks = heap->allocated_blocks - heap->live_blocks;
+	estimate_settle(&heap->allocated_bytes, heap->live_bytes, heap->freed_blocks,
+			profile->n_sites);
+	heap->freed_bytes = heap->allocated_bytes - heap->live_bytes;
 	if (header->peak_live_bytes || !header->samples)
 		heap->peak_live_bytes = MAX(header->peak_live_bytes, heap->live_bytes);
 	if (header->mode == MT_MODE_PRELOAD)

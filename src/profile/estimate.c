@@ -38,3 +38,10 @@ uint64_t estimate_round(double value)
 		return INT64_MAX;
 	return (uint64_t)(value + 0.5);
 }
+
+void estimate_settle(uint64_t *allocated, uint64_t live, uint64_t freed_blocks,
+		     uint64_t n_roundings)
+{
+	if (freed_blocks == 0 && *allocated - live <= n_roundings)
+		*allocated = live;
+}

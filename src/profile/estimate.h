@@ -23,4 +23,11 @@ double estimate_stderr(const struct estimate *estimate);
 /* The nearest integer, within what fits. */
 uint64_t estimate_round(double value);
 
+/*
+ * Of n_roundings figures, what was allocated and what is live were rounded each in its own way, by less than a byte
+ * each time. A block that was freed counts for more; where none was, both are the same: sets *allocated to live.
+ */
+void estimate_settle(uint64_t *allocated, uint64_t live, uint64_t freed_blocks,
+		     uint64_t n_roundings);
+
 #endif

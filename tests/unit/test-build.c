@@ -239,6 +239,35 @@ static void samples_weigh_by_their_own_interval(void **state)
 	assert_false(profile->agent.exact);
 }
 
+static void what_rounding_leaves_was_not_freed(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t site = add_site(f, MT_SITE_MALLOC, (uint64_t[]){PROGRAM(0x100)}, 1);
+
+	for (int i = 0; i < 4; i++)
+		add_live(f, site, 64, 65536, 1);
+	/* each sample counts for 65,568.0 bytes and 1,024.5 blocks; the counters are 3 bytes beyond */
+	count(f, site, 4 * 65568 + 3, 4098);
+	struct profile *profile = build(f);
+
+	assert_int_equal(profile->sites[0].freed_blocks, 0);
+	assert_int_equal(profile->sites[0].freed_bytes, 0);
+	assert_int_equal(profile->sites[0].allocated_bytes, profile->sites[0].live_bytes);
+	assert_int_equal(profile->heap.freed_bytes, 0);
+}
+
+static void what_is_more_than_rounding_was_freed(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t site = add_site(f, MT_SITE_MALLOC, (uint64_t[]){PROGRAM(0x100)}, 1);
+
+	add_live(f, site, 64, 65536, 1);
+	count(f, site, 65568 + 3, 1026);
+	struct profile *profile = build(f);
+
+	assert_int_equal(profile->sites[0].freed_bytes, 3);
+}
+
 static void losses_are_never_exact(void **state)
 {
 	struct fixture *f = *state;
@@ -464,6 +493,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(live_and_freed_follow_from_slots_and_counters),
 		TEST(samples_weigh_by_their_own_interval),
+		TEST(what_rounding_leaves_was_not_freed),
+		TEST(what_is_more_than_rounding_was_freed),
 		TEST(losses_are_never_exact),
 		TEST(having_once_widened_is_not_exact),
 		TEST(allocation_functions_are_cut_off),
