@@ -106,14 +106,6 @@ bool evidence_freed_nothing(const struct profile_site *site)
 	return (double)site->freed_bytes <= NOTHING_FREED * (double)site->allocated_bytes;
 }
 
-static void add_place(struct evidence_places *places, const struct profile_site *site)
-{
-	if (places->n < EVIDENCE_HEAVIEST)
-		places->heaviest[places->n] = site;
-	places->bytes += site->live_bytes;
-	places->n++;
-}
-
 /* Who has the mapping at address; LEDGER_UNEXPLAINED if that is not known. */
 static enum ledger_owner owner_at(const struct ledger *ledger, uint64_t address)
 {
@@ -174,16 +166,14 @@ static bool is_manager(enum ledger_owner owner)
 	return owner >= LEDGER_JVM_HEAP && owner <= LEDGER_RUBY;
 }
 
-static void add_gathering(struct evidence *evidence, const struct profile_site *site,
-			  enum ledger_owner owner)
+static int add_gathering(struct evidence *evidence, const struct profile_site *site,
+			 enum ledger_owner owner)
 {
-	if (!is_manager(owner)) {
-		add_place(&evidence->gathering, site);
-		return;
-	}
+	if (!is_manager(owner))
+		return places_add(&evidence->gathering, evidence->profile, site);
 	if (evidence->managed.n == 0)
 		evidence->manager = owner;
-	add_place(&evidence->managed, site);
+	return places_add(&evidence->managed, evidence->profile, site);
 }
 
 /*
@@ -203,11 +193,11 @@ static bool is_suspect(const struct evidence *evidence, const struct profile_sit
 	       (isnan(site->growth) || site->growth_high >= rss->per_s / 2);
 }
 
-static void add_suspect(struct evidence *evidence, const struct profile_site *site)
+static int add_suspect(struct evidence *evidence, const struct profile_site *site)
 {
 	if (!evidence->suspect)
 		evidence->suspect = site;
-	add_place(&evidence->gathering, site);
+	return places_add(&evidence->gathering, evidence->profile, site);
 }
 
 static int gather_places(struct evidence *evidence)
@@ -216,21 +206,23 @@ static int gather_places(struct evidence *evidence)
 	_cleanup_free_ enum ages_kind *kinds = ages_judge(profile);
 	_cleanup_free_ enum ledger_owner *owners = kinds ? find_owners(evidence, kinds) : NULL;
 	const bool grew = evidence_rss_grew(evidence);
+	int r = owners ? 0 : -ENOMEM;
 
-	if (!owners)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < profile->n_sites; i++) {
+	for (uint32_t i = 0; r >= 0 && i < profile->n_sites; i++) {
 		const struct profile_site *site = &profile->sites[i];
 
 		evidence->n_live_sites += site->live_blocks > 0 && site->kind == MT_SITE_MALLOC;
 		if (kinds[i] == AGES_GATHERING)
-			add_gathering(evidence, site, owners[i]);
+			r = add_gathering(evidence, site, owners[i]);
 		else if (kinds[i] == AGES_BOUNDED)
-			add_place(&evidence->bounded, site);
+			r = places_add(&evidence->bounded, profile, site);
 		else if (grew && is_suspect(evidence, site))
-			add_suspect(evidence, site);
+			r = add_suspect(evidence, site);
 	}
-	return 0;
+	places_finish(&evidence->gathering);
+	places_finish(&evidence->bounded);
+	places_finish(&evidence->managed);
+	return r;
 }
 
 static uint64_t known(uint64_t bytes)
@@ -284,6 +276,13 @@ static void gather_heap(struct evidence *evidence)
 		evidence->live = heap->known ? heap->in_use : PROFILE_UNKNOWN;
 }
 
+void evidence_deinit(struct evidence *evidence)
+{
+	places_deinit(&evidence->gathering);
+	places_deinit(&evidence->bounded);
+	places_deinit(&evidence->managed);
+}
+
 int evidence_gather(const struct profile *profile, const struct ledger *ledger,
 		    const struct arenas *arenas, struct evidence *ret)
 {
@@ -310,7 +309,8 @@ int evidence_gather(const struct profile *profile, const struct ledger *ledger,
 	if (r >= 0)
 		r = live_pages_count(profile, &evidence.live_pages);
 	if (r < 0)
-		return r;
-	*ret = evidence;
-	return 0;
+		evidence_deinit(&evidence);
+	else
+		*ret = evidence;
+	return r < 0 ? r : 0;
 }

@@ -13,16 +13,8 @@
 #include "process/arenas.h"
 #include "profile/growth.h"
 #include "profile/ledger.h"
+#include "profile/places.h"
 #include "profile/profile.h"
-
-enum { EVIDENCE_HEAVIEST = 3 };
-
-/* Some of a profile's sites. */
-struct evidence_places {
-	uint64_t bytes; /* live, of all of them */
-	size_t n;
-	const struct profile_site *heaviest[EVIDENCE_HEAVIEST]; /* as many as there are */
-};
 
 /* All arenas together; bytes. */
 struct evidence_heap {
@@ -56,11 +48,11 @@ struct evidence {
 	 * agent: places whose blocks gather all through the run, or that can be why RSS grows; and places
 	 * that turn over
 	 */
-	struct evidence_places gathering, bounded;
-	/* the heaviest of gathering that is there for the growth of RSS alone, or NULL */
+	struct places gathering, bounded;
+	/* the heaviest site of gathering that is there for the growth of RSS alone, or NULL */
 	const struct profile_site *suspect;
 	/* mappings that gather and are a runtime's, which manages them by itself; whose most of them are */
-	struct evidence_places managed;
+	struct places managed;
 	enum ledger_owner manager;
 	size_t n_live_sites;
 	double course_s; /* for so long figures were taken over time (course.h); 0: not at all */
@@ -68,9 +60,11 @@ struct evidence {
 	uint64_t live_pages; /* bytes of pages with live blocks; PROFILE_UNKNOWN */
 };
 
-/* ledger and arenas may be NULL. What it points to has to outlive the evidence. -ENOMEM. */
+/* ledger and arenas may be NULL. What it points to has to outlive the evidence. -ENOMEM, and nothing is kept. */
 int evidence_gather(const struct profile *profile, const struct ledger *ledger,
 		    const struct arenas *arenas, struct evidence *ret);
+
+void evidence_deinit(struct evidence *evidence);
 
 /* Whether so many bytes are worth a verdict in a process of that RSS. */
 bool evidence_is_material(const struct evidence *evidence, uint64_t bytes);

@@ -39,10 +39,10 @@ static double rate_of(const struct profile_site *site)
 /* Whether what is resident grows, and at least half of that by places that gather. */
 static bool is_what_grows(const struct evidence *evidence)
 {
-	const struct evidence_places *places = &evidence->gathering;
+	const struct places *places = &evidence->gathering;
 	double per_s = 0;
 
-	for (size_t i = 0; i < MIN(places->n, (size_t)EVIDENCE_HEAVIEST); i++)
+	for (size_t i = 0; i < MIN(places->n, (size_t)PLACES_HEAVIEST); i++)
 		per_s += rate_of(places->heaviest[i]);
 	return evidence_rss_grew(evidence) && per_s >= evidence->rss_growth.per_s / 2;
 }
@@ -57,9 +57,9 @@ static uint64_t stake_leak(const struct evidence *evidence)
 
 static int advise_sites(const struct evidence *evidence, struct verdict *verdict)
 {
-	const struct evidence_places *places = &evidence->gathering;
+	const struct places *places = &evidence->gathering;
 
-	for (size_t i = 0; i < MIN(places->n, (size_t)EVIDENCE_HEAVIEST); i++) {
+	for (size_t i = 0; i < MIN(places->n, (size_t)PLACES_HEAVIEST); i++) {
 		const struct profile_site *site = places->heaviest[i];
 		bool is_mapping = site->kind == MT_SITE_MMAP;
 		_cleanup_(strbuf_deinit) struct strbuf name = {};
@@ -189,6 +189,12 @@ static int say_holding(const struct evidence *evidence, const struct profile_sit
 			   site->kind == MT_SITE_MMAP ? "unmapped" : "freed");
 }
 
+/* Whether the place is there for the growth of RSS alone; it has the number of its heaviest site. */
+static bool is_suspect(const struct evidence *evidence, const struct profile_site *place)
+{
+	return evidence->suspect && place->id == evidence->suspect->id;
+}
+
 static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_site *worst = evidence->gathering.heaviest[0];
@@ -201,7 +207,7 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 			      0.1 * (evidence->watched_s >= LONG_LIFE_S) +
 			      0.1 * was_seen_growing(worst) - 0.2 * (worst->kind == MT_SITE_PAGES) -
 			      0.2 * (evidence->watched_s < SHORT_LIFE_S) -
-			      0.2 * (worst == evidence->suspect);
+			      0.2 * is_suspect(evidence, worst);
 	if (worst->kind == MT_SITE_MMAP && evidence_is_material(evidence, worst->live_bytes))
 		verdict->confidence = MAX(verdict->confidence, NOT_MALLOCS);
 	verdict->confidence = MIN(verdict->confidence, MOST_SURE);

@@ -42,7 +42,7 @@ int mapped_begin(const struct evidence *evidence, uint64_t owned, const char *wh
 /* Where the agent saw most of it gather, the rule of leaks knows more of it. */
 static uint64_t stake_mapped(const struct evidence *evidence)
 {
-	const struct evidence_places *gathering = &evidence->gathering;
+	const struct places *gathering = &evidence->gathering;
 	const uint64_t bytes = evidence_owned(evidence, LEDGER_MAPPED);
 
 	if (gathering->n > 0 && gathering->heaviest[0]->kind == MT_SITE_MMAP &&

@@ -179,7 +179,7 @@ int verdict_judge(const struct profile *profile, const struct ledger *ledger,
 		  const struct arenas *arenas, struct verdict *ret)
 {
 	_cleanup_(verdict_deinit) struct verdict verdict = {};
-	struct evidence evidence;
+	_cleanup_(evidence_deinit) struct evidence evidence = {};
 	int r;
 
 	r = evidence_gather(profile, ledger, arenas, &evidence);
