@@ -15,7 +15,7 @@
  * huge pages where the tunable for them was set.
  *
  * The main arena has the program break from mp_.sbrk_base up to the end of its top. When the break could
- * not be moved it goes on in mappings, of which the last one is found by its top.
+ * not be moved it goes on in mappings (glibc-morecore).
  */
 #include "process/glibc-heaps.h"
 
@@ -25,6 +25,7 @@
 
 #include "base/grow.h"
 #include "base/macro.h"
+#include "process/glibc-morecore.h"
 
 #define DEFAULT_RESERVATION (UINT64_C(64) << 20)
 
@@ -140,20 +141,6 @@ bool glibc_break_find(const struct maps *maps, const struct glibc_state *main, u
 	return end != 0;
 }
 
-/* The mapping in which the break was continued. */
-static int add_top_mapping(const struct maps *maps, const struct glibc_state *state,
-			   uint64_t top_end, struct glibc_regions *regions)
-{
-	const struct mapping *mapping = maps_find(maps, state->top);
-	struct glibc_region region = {.main = true, .top = state->top, .search = true};
-
-	if (!mapping || !mapping->write || top_end > mapping->end)
-		return -EBADMSG;
-	region.start = region.first = mapping->start;
-	region.end = region.reserved = top_end;
-	return add_region(regions, &region);
-}
-
 static int read_top(struct memory *memory, const struct glibc_state *state, uint64_t *ret_end)
 {
 	uint64_t size;
@@ -185,6 +172,50 @@ static int settle_top(struct memory *memory, const struct glibc_layout *layout,
 	return r;
 }
 
+/* Where no piece has the top: it is known to be in this mapping. */
+static int add_top_mapping(const struct maps *maps, const struct glibc_state *state,
+			   uint64_t top_end, struct glibc_regions *regions)
+{
+	const struct mapping *mapping = maps_find(maps, state->top);
+	struct glibc_region region = {.main = true, .top = state->top, .search = true};
+
+	if (!mapping || !mapping->write || top_end > mapping->end)
+		return -EBADMSG;
+	region.start = region.first = mapping->start;
+	region.end = region.reserved = top_end;
+	return add_region(regions, &region);
+}
+
+/* The mappings in which the break was continued; what is in regions are parts of the break. */
+static int add_mapped(struct memory *memory, const struct maps *maps,
+		      const struct glibc_state *state, const struct glibc_params *params,
+		      uint64_t top_end, struct glibc_regions *regions)
+{
+	struct glibc_morecore morecore = {
+		.memory = memory,
+		.maps = maps,
+		.top = state->top,
+		.top_end = top_end,
+		.base = params ? params->sbrk_base : 0,
+		.wanted = state->system,
+	};
+	size_t n_before = regions->n_regions;
+	int r;
+
+	if (n_before) {
+		morecore.break_start = regions->regions[0].start;
+		morecore.break_end = regions->regions[0].end;
+		morecore.wanted -= MIN(morecore.wanted, morecore.break_end - morecore.break_start);
+	}
+	r = glibc_morecore_find(&morecore, regions);
+	if (r < 0)
+		return r;
+	for (size_t i = n_before; i < regions->n_regions; i++)
+		if (regions->regions[i].top)
+			return 0;
+	return add_top_mapping(maps, state, top_end, regions);
+}
+
 static int read_main(struct memory *memory, const struct maps *maps,
 		     const struct glibc_layout *layout, const struct glibc_state *before,
 		     const struct glibc_params *params, struct glibc_regions *regions)
@@ -199,7 +230,8 @@ static int read_main(struct memory *memory, const struct maps *maps,
 	r = settle_top(memory, layout, state, &top_end);
 	if (r < 0)
 		return r;
-	if (glibc_break_find(maps, state, &start, &end) && (!params || params->sbrk_base)) {
+	if (glibc_break_find(maps, state, &start, &end) &&
+	    (!params || (params->sbrk_base >= start && params->sbrk_base < end))) {
 		region.start = params ? params->sbrk_base : start;
 		region.first = ALIGN_UP(region.start, GLIBC_ALIGNMENT);
 		region.search = !params;
@@ -218,7 +250,7 @@ static int read_main(struct memory *memory, const struct maps *maps,
 		if (r < 0)
 			return r;
 	}
-	return region.top ? 0 : add_top_mapping(maps, state, top_end, regions);
+	return region.top ? 0 : add_mapped(memory, maps, state, params, top_end, regions);
 }
 
 int glibc_regions_read(struct memory *memory, const struct maps *maps,

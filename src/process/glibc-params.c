@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "process/glibc-heaps.h"
 
 struct form {
 	size_t page_sizes; /* 0: none */
@@ -61,13 +62,29 @@ static bool is_page_size(uint64_t size)
 	return !size || (size >= 4096 && size <= UINT64_C(1) << 34 && !(size & (size - 1)));
 }
 
+/* Where sbrk_base may be. */
+struct place {
+	const struct maps *maps;
+	uint64_t break_start, break_end;
+	bool elsewhere; /* the break may have failed from the beginning, or a core does not tell where it is */
+};
+
+static bool is_base(const struct place *place, uint64_t base)
+{
+	const struct mapping *mapping;
+
+	if (base >= place->break_start && base < place->break_end)
+		return true;
+	mapping = place->elsewhere ? maps_find(place->maps, base) : NULL;
+	return mapping && mapping->write && !mapping->shared && *mapping->path != '/';
+}
+
 static bool params_hold(const struct glibc_params *params, uint32_t n_mmaps_max,
-			uint64_t break_start, uint64_t break_end)
+			const struct place *place)
 {
 	static const uint32_t sane = 1 << 30;
 
-	if (params->sbrk_base &&
-	    (params->sbrk_base < break_start || params->sbrk_base >= break_end))
+	if (params->sbrk_base && !is_base(place, params->sbrk_base))
 		return false;
 	if (params->n_mmaps > params->max_mmaps || params->max_mmaps > sane ||
 	    params->mmapped > params->peak_mmapped || params->peak_mmapped >> 48 ||
@@ -93,12 +110,14 @@ static bool params_equal(const struct glibc_params *a, const struct glibc_params
 	       a->huge_page_size == b->huge_page_size && a->fixed == b->fixed;
 }
 
-int glibc_params_find(const struct glibc_data *data, uint64_t break_start, uint64_t break_end,
-		      struct glibc_params *ret)
+int glibc_params_find(const struct glibc_data *data, const struct maps *maps,
+		      const struct glibc_state *main, struct glibc_params *ret)
 {
+	struct place place = {.maps = maps, .elsewhere = !main->contiguous};
 	unsigned n_found = 0;
 	bool has_base = false;
 
+	glibc_break_find(maps, main, &place.break_start, &place.break_end);
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		for (size_t offset = 0; offset + forms[i].size <= data->size; offset += 8) {
 			struct glibc_params params;
@@ -106,8 +125,9 @@ int glibc_params_find(const struct glibc_data *data, uint64_t break_start, uint6
 
 			read_form(data, offset, &forms[i], &params, &n_mmaps_max);
 			if (half_word(data, offset + forms[i].counts + 12) > 1 ||
-			    !params.mmap_threshold || has_base > (params.sbrk_base != 0) ||
-			    !params_hold(&params, n_mmaps_max, break_start, break_end))
+			    (!params.mmap_threshold && !(params.fixed && params.n_mmaps)) ||
+			    has_base > (params.sbrk_base != 0) ||
+			    !params_hold(&params, n_mmaps_max, &place))
 				continue;
 			if (!has_base && params.sbrk_base)
 				n_found = 0;

@@ -20,11 +20,8 @@ struct glibc_params {
 	uint64_t sbrk_base; /* where the main arena's memory begins; 0 if it never got any */
 };
 
-/*
- * break_start, break_end: the mapping of the program break, 0 if there is none. Returns 1 if found, 0 if
- * nothing, or more than one thing, in data can be it.
- */
-int glibc_params_find(const struct glibc_data *data, uint64_t break_start, uint64_t break_end,
-		      struct glibc_params *ret);
+/* Returns 1 if found, 0 if nothing, or more than one thing, in data can be it. */
+int glibc_params_find(const struct glibc_data *data, const struct maps *maps,
+		      const struct glibc_state *main, struct glibc_params *ret);
 
 #endif

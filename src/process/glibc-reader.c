@@ -113,15 +113,14 @@ static int read_caches(struct glibc_reader *reader)
 
 int glibc_reader_init(struct glibc_reader *reader, const struct glibc_target *target)
 {
-	uint64_t start, end;
 	int r;
 
 	*reader = (struct glibc_reader){.target = target};
 	r = glibc_states_read(target->memory, target->maps, &reader->states);
 	if (r != GLIBC_FOUND)
 		return r;
-	glibc_break_find(target->maps, &reader->states.states[0], &start, &end);
-	reader->has_params = glibc_params_find(&reader->states.data, start, end, &reader->params);
+	reader->has_params = glibc_params_find(&reader->states.data, target->maps,
+					       &reader->states.states[0], &reader->params);
 	r = glibc_threads_read(target->memory, target->maps, &reader->states, target->tids,
 			       target->n_tids, &reader->threads);
 	if (r >= 0)

@@ -123,7 +123,8 @@ static bool in_window(const struct walker *walker, uint64_t address)
 
 /*
  * Whether the size at address, flags included, can be one of this region's. A thread's heap has fences at its end only;
- * elsewhere a size that is being changed looks like one.
+ * elsewhere a size that is being changed looks like one. What was the main arena's top in front of one is freed, if it
+ * was large enough: then PREV_INUSE is not set.
  */
 static bool size_holds(const struct glibc_region *region, uint64_t address, uint64_t word)
 {
@@ -132,7 +133,7 @@ static bool size_holds(const struct glibc_region *region, uint64_t address, uint
 	if (word & IS_MMAPPED || (region->main && word & NON_MAIN) || !IS_ALIGNED(size, 16))
 		return false;
 	if (size < GLIBC_MIN_CHUNK)
-		return region->main ? size == FENCE_SIZE && word & PREV_INUSE
+		return region->main ? size == FENCE_SIZE
 				    : region->end - address <= FENCES_MAX &&
 					      (size == FENCE_SIZE || word == PREV_INUSE);
 	/* the top may have grown since its end was looked up */

@@ -67,16 +67,17 @@ class Victim:
 
 
 @contextlib.contextmanager
-def victim(*command):
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+def victim(*command, env=None):
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env=os.environ | (env or {})) as process:
         try:
             yield Victim(process)
         finally:
             process.kill()
 
 
-def arenas_victim(n_arenas):
-    return victim(f"{leaks.VICTIMS}/arenas", str(n_arenas))
+def arenas_victim(n_arenas, env=None):
+    return victim(f"{leaks.VICTIMS}/arenas", str(n_arenas), env=env)
 
 
 def arenas_of(memtrace, target, *options):
@@ -99,11 +100,9 @@ def free_in_bins(heap):
     return size(heap, "total", "rest") - (count(heap, "rest") - 1)
 
 
-@pytest.mark.parametrize("n_arenas", [1, 16, 100])
-def test_every_arena_is_as_malloc_info_says(memtrace, n_arenas):
-    with arenas_victim(n_arenas) as process:
-        parsed = arenas_of(memtrace, process.pid)
-        info = xml.etree.ElementTree.fromstring(process.ask("info"))
+def assert_as_malloc_info_says(memtrace, process, n_arenas):
+    parsed = arenas_of(memtrace, process.pid)
+    info = xml.etree.ElementTree.fromstring(process.ask("info"))
     heaps = info.findall("heap")
     arenas = [arena for arena in parsed["arenas"] if arena["kind"] != "mmapped"]
     assert len(arenas) == len(heaps) == n_arenas
@@ -117,7 +116,7 @@ def test_every_arena_is_as_malloc_info_says(memtrace, n_arenas):
         assert arena["system_bytes"] == \
             arena["in_use_bytes"] + arena["free_bytes"] + arena["metadata_bytes"]
         # the caches of threads, which malloc_info takes for blocks in use
-        assert arena["cached_bytes"] > arena["fast_bytes"]
+        assert arena["cached_bytes"] > arena["fast_bytes"] or not arena["free_blocks"]
     show(f"malloc_info, {n_arenas} arenas", equal=len(arenas), system=sum(arena["system_bytes"] for arena in arenas),
          free=sum(arena["free_bytes"] - arena["cached_bytes"] for arena in arenas),
          fast=sum(arena["fast_bytes"] for arena in arenas))
@@ -126,6 +125,39 @@ def test_every_arena_is_as_malloc_info_says(memtrace, n_arenas):
     assert own["in_use_blocks"] == int(mapped.get("count"))
     assert own["system_bytes"] == int(mapped.get("size"))
     assert own["unread_bytes"] == 0
+
+
+@pytest.mark.parametrize("n_arenas", [1, 16, 100])
+def test_every_arena_is_as_malloc_info_says(memtrace, n_arenas):
+    with arenas_victim(n_arenas) as process:
+        assert_as_malloc_info_says(memtrace, process, n_arenas)
+
+
+# with huge pages asked for, the break is not used, and the heaps of threads have another size
+TUNABLES = ["hugetlb=1", "hugetlb=2", "mmap_threshold=4096", "mmap_threshold=0", "top_pad=3000000"]
+
+
+@pytest.mark.parametrize("tunable", TUNABLES)
+def test_every_arena_is_as_malloc_info_says_with(memtrace, tunable):
+    with arenas_victim(4, {"GLIBC_TUNABLES": f"glibc.malloc.{tunable}"}) as process:
+        assert_as_malloc_info_says(memtrace, process, 4)
+
+
+@pytest.mark.parametrize("where", [0, 1 << 20])
+def test_a_break_that_cannot_be_moved_goes_on_elsewhere(memtrace, compile_c, where):
+    with victim(compile_c(BLOCKED), str(where)) as process:
+        parsed = arenas_of(memtrace, process.pid)
+        heap = xml.etree.ElementTree.fromstring(process.ask("info")).find("heap")
+        main = parsed["arenas"][0]
+        assert main["heaps"] > 1
+        assert main["system_bytes"] == size(heap, "system", "current") > 20 * MiB
+        assert main["free_bytes"] - main["cached_bytes"] == free_in_bins(heap)
+        assert main["unread_bytes"] == 0
+        before = process.rss()
+        process.ask("trim")
+        freed = before - process.rss()
+        show_promise("malloc_trim, break blocked", main["trimmable_bytes"], freed)
+        assert abs(main["trimmable_bytes"] - freed) <= freed // 100 + 16 * PAGE
 
 
 @pytest.mark.parametrize("n_arenas", [1, 16, 100])
@@ -166,6 +198,45 @@ def test_python_is_predicted_too(memtrace):
         assert freed > 50 * MiB
         assert abs(predicted - freed) <= freed // 100
 
+
+BLOCKED = """
+    #define _GNU_SOURCE
+    #include <malloc.h>
+    #include <stdint.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <sys/mman.h>
+    #include <unistd.h>
+    static char output[1 << 16], word[64];
+    static void *blocks[10000];
+    int main(int argc, char **argv) {
+        setvbuf(stdout, output, _IOFBF, sizeof(output));
+        free(malloc(1));
+        mmap((char *)(((uintptr_t)sbrk(0) + 4095) & -4096L) + atoi(argv[argc - 1]), 4096, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        for (size_t i = 0; i < 10000; i++) {
+            size_t size = i * 7919 % (i % 8 ? 2000 : 50000);
+            blocks[i] = malloc(size);
+            memset(blocks[i], 1, size);
+            if (i % 1000 == 0)
+                memset(malloc(200000), 1, 200000);
+        }
+        for (size_t i = 0; i < 10000; i++)
+            if (i % 3)
+                free(blocks[i]);
+        for (;;) {
+            if (write(1, "done\\n", 5) < 0 || read(0, word, sizeof(word)) <= 0)
+                return 0;
+            if (word[0] == 'i') {
+                malloc_info(0, stdout);
+                fflush(stdout);
+            } else {
+                malloc_trim(0);
+            }
+        }
+    }
+"""
 
 BREAK = """
     #include <malloc.h>

@@ -81,6 +81,28 @@ static void arenas_with_chunks_in_every_bin_are_read(void **state)
 	(void)state;
 }
 
+/* What was the top before the break was continued elsewhere is free, and the fence behind it says so. */
+static void a_fence_behind_a_freed_top_is_one(void **state)
+{
+	struct arenas arenas;
+
+	glibc_image_init(&image, &glibc_versions[7]);
+	glibc_image_add(&image, false, 64, true);
+	glibc_image_add(&image, false, 8192, false);
+	glibc_image_add(&image, false, 16, true);
+	glibc_image_add(&image, false, 16, true);
+	glibc_image_add(&image, false, 64, true);
+	glibc_image_finish(&image);
+	read_image(&arenas);
+	assert_int_equal(arenas.arenas[0].in_use, 2 * 64);
+	assert_int_equal(arenas.arenas[0].free - arenas.arenas[0].top, 8192);
+	assert_int_equal(arenas.arenas[0].metadata, 2 * 16);
+	assert_int_equal(arenas.arenas[0].unread, 0);
+	arenas_deinit(&arenas);
+	glibc_image_deinit(&image);
+	(void)state;
+}
+
 static void chunks_in_fast_bins_and_caches_are_free(void **state)
 {
 	for (size_t i = 0; i < glibc_n_versions; i++) {
@@ -323,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_version_is_read),
 		cmocka_unit_test(arenas_with_chunks_in_every_bin_are_read),
+		cmocka_unit_test(a_fence_behind_a_freed_top_is_one),
 		cmocka_unit_test(chunks_in_fast_bins_and_caches_are_free),
 		cmocka_unit_test(whole_pages_in_free_chunks_can_be_trimmed),
 		cmocka_unit_test(fast_chunks_join_free_neighbours_when_trimmed),
