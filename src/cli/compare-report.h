@@ -42,8 +42,7 @@ struct compare_spread compare_spread_get(const struct comparison *comparison, si
 /*
  * How a variant differs from the first: the median over the rounds of its ratio, and whether that is beyond
  * the noise: the quartiles of the ratio lie on one side of 1, as do at least all rounds but one, of three at
- * the least, and the medians are at least
- * 2 %, and 10 ms or 1 MiB, apart.
+ * the least, and the medians are at least 2 %, and 10 ms or 1 MiB, apart.
  */
 double compare_ratio(const struct comparison *comparison, size_t variant,
 		     enum compare_figure figure, bool *ret_beyond_noise);

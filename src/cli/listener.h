@@ -24,6 +24,7 @@ struct handover {
 	uid_t uid;
 };
 
+/* Listens under an abstract name that nobody else has. 0 or -errno; then there is nothing to be undone. */
 int listener_init(struct listener *listener);
 void listener_deinit(struct listener *listener);
 

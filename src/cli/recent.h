@@ -8,6 +8,7 @@
 #ifndef CLI_RECENT_H
 #define CLI_RECENT_H
 
+/* The session at path, relative or absolute, is the newest now. 0 or -errno, which callers may pass over. */
 int recent_add(const char *path);
 
 /* The newest session file that is still there; -ENOENT if there is none. The caller frees. */

@@ -36,6 +36,7 @@ enum screen_key {
 int screen_open(bool colour, const char **error_why);
 void screen_close(void);
 
+/* Of the terminal as it is now. */
 void screen_size(int *ret_rows, int *ret_columns);
 /* Draws a line of lines at row, over the full width. */
 void screen_draw(int row, const struct top_lines *lines, size_t line, bool selected);

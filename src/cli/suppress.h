@@ -36,6 +36,7 @@ int suppressions_read(const char *path, struct suppressions *ret, struct strbuf 
 int suppressions_parse(char *text, struct suppressions *ret, struct strbuf *error);
 void suppressions_deinit(struct suppressions *suppressions);
 
+/* Anywhere in name, unless pattern begins with ^ or ends with $; * stands for anything. */
 bool suppress_matches(const char *pattern, const char *name);
 
 /*

@@ -32,8 +32,6 @@ struct top_shot {
 
 struct top_shot *top_shot_free(struct top_shot *shot);
 
-struct top_shot *top_shot_free(struct top_shot *shot);
-
 /* Of what was read before. Takes the profile, whether it succeeds or not. NULL: no memory. */
 struct top_shot *top_shot_new(struct profile *profile);
 

@@ -18,6 +18,7 @@ struct word_notes {
 	struct rtti rtti;
 };
 
+/* space has to outlive the notes. 0 or -ENOMEM. */
 int word_notes_init(struct word_notes *notes, const struct space *space);
 void word_notes_deinit(struct word_notes *notes);
 

@@ -46,6 +46,7 @@ bool os_is_mapped(uintptr_t page);
 /* A forked child finds zeros there. */
 int os_wipe_on_fork(void *start, size_t size);
 
+/* Waits while *word is value, or returns early; wakes at most n threads. Of this process only. */
 void os_futex_wait(uint32_t *word, uint32_t value);
 void os_futex_wake(uint32_t *word, int n);
 
@@ -55,6 +56,7 @@ uint64_t os_now_ns(void);
 /* A number that differs from process to process where addresses are randomised. */
 uintptr_t os_random(void);
 
+/* Sets errno; and ends the process with SIGABRT. */
 void os_set_enomem(void);
 void os_abort(void) __attribute__((noreturn));
 

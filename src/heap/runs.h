@@ -21,6 +21,7 @@ struct runs {
 	uint32_t bins[RUNS_BINS];
 };
 
+/* A span that is in no index, of its length; and one that is in this one, its length still the same. */
 void runs_add(struct runs *runs, struct span *span);
 void runs_remove(struct runs *runs, struct span *span);
 

@@ -27,6 +27,7 @@ struct fast_pieces {
 	bool followed[FAST_HEAP_CLASSES]; /* all lists of the class were: n_cached is exact */
 };
 
+/* All pieces of a heap that is at work, or of a core. 0 or -errno; ret is to be deinitialised either way. */
 int fast_pieces_read(const struct fast_heap *heap, struct memory *memory, struct fast_pieces *ret);
 void fast_pieces_deinit(struct fast_pieces *pieces);
 

@@ -90,6 +90,7 @@ uint64_t remote_release(struct remote *remote);
 /* A thread of ours ends, and has ended when this returns, unless it takes very long. */
 void remote_dismiss(struct remote *remote);
 
+/* Exactly size bytes of the process, whatever their protection is. 0 or -errno. */
 int remote_read(struct remote *remote, uint64_t address, void *buffer, size_t size);
 int remote_write(struct remote *remote, uint64_t address, const void *bytes, size_t size);
 

@@ -15,6 +15,7 @@
 struct core;
 struct memory; /* opaque */
 
+/* -ESRCH if there is no such process, -EPERM if it may not be read, else -errno. */
 int memory_open_pid(pid_t pid, struct memory **ret);
 /* The core stays the caller's and has to outlive the memory. */
 int memory_open_core(struct core *core, struct memory **ret);

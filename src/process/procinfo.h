@@ -47,6 +47,7 @@ void procinfo_deinit(struct procinfo *info);
  */
 bool procinfo_is_ending(pid_t pid);
 
+/* By id; those that end meanwhile are left out. The caller frees. -ESRCH if the process is gone, or -errno. */
 int procinfo_read_threads(pid_t pid, struct procinfo_thread **ret, size_t *ret_n);
 
 /* All process ids; the caller frees. */

@@ -20,6 +20,7 @@ struct pytypes {
 	struct string_pool *pool;
 };
 
+/* space and reader have to outlive it. 0 or -ENOMEM. */
 int pytypes_init(struct pytypes *pytypes, const struct space *space, struct imagereader *reader);
 void pytypes_deinit(struct pytypes *pytypes);
 

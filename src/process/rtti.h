@@ -19,6 +19,7 @@ struct rtti {
 	struct string_pool *pool;
 };
 
+/* reader has to outlive it. 0 or -ENOMEM. */
 int rtti_init(struct rtti *rtti, struct imagereader *reader);
 void rtti_deinit(struct rtti *rtti);
 

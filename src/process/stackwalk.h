@@ -27,6 +27,7 @@ struct stackwalk_module {
 	struct frametable_entry *own_table; /* made here, where the file has none */
 };
 
+/* -ENOMEM, or why the process's memory or mappings cannot be read. */
 int stackwalk_new(pid_t pid, struct stackwalk **ret);
 struct stackwalk *stackwalk_free(struct stackwalk *walk);
 

@@ -31,10 +31,11 @@ struct tally {
 	uint64_t n_pruned; /* entries that had to go */
 };
 
+/* Takes no memory yet. */
 void tally_init(struct tally *tally, size_t text_size, size_t max_size);
 void tally_deinit(struct tally *tally);
 
-/* One more of key; length and text (of at least length bytes, or NULL) are kept when it is new. */
+/* One more of key; length and text (of at least length bytes, or NULL) are kept when it is new. 0 or -ENOMEM. */
 int tally_add(struct tally *tally, uint64_t key, uint64_t length, const char *text);
 
 enum tally_order { TALLY_BY_COUNT, TALLY_BY_BYTES };

@@ -29,6 +29,7 @@ struct diff {
 	double live_stderr;
 };
 
+/* 0 or -ENOMEM. */
 int diff_make(const struct profile *old, const struct profile *new, struct diff *ret);
 void diff_deinit(struct diff *diff);
 

@@ -38,6 +38,7 @@ struct ledger_claims {
 	struct ledger_division division;
 };
 
+/* By address, none overlaps another. 0 or -ENOMEM. */
 int ledger_claims_collect(const struct profile *profile, struct ledger_claims *ret);
 void ledger_claims_deinit(struct ledger_claims *claims);
 

@@ -19,6 +19,7 @@ struct ledger_owners {
 	bool has_arenas; /* the program's allocator was read: what is not in it is not malloc's */
 };
 
+/* profile and maps have to outlive it. 0 or -ENOMEM; it is to be deinitialised either way. */
 int ledger_owners_init(struct ledger_owners *owners, const struct profile *profile,
 		       const struct maps *maps);
 void ledger_owners_deinit(struct ledger_owners *owners);

@@ -86,7 +86,7 @@ void ledger_deinit(struct ledger *ledger);
 /* Resident bytes that malloc holds beyond what the program has in live blocks, as far as is known. */
 uint64_t ledger_kept_bytes(const struct ledger *ledger);
 
-/* "heap.live" and so on, as in interface.md; and for people. */
+/* "heap.live" and so on, as the JSON has it; and for people. */
 const char *ledger_owner_name(enum ledger_owner owner);
 const char *ledger_owner_label(enum ledger_owner owner);
 

@@ -45,7 +45,7 @@ int verdict_judge(const struct profile *profile, const struct ledger *ledger,
 		  const struct arenas *arenas, struct verdict *ret);
 void verdict_deinit(struct verdict *verdict);
 
-/* "leak" and so on, as in interface.md; NULL for VERDICT_UNDECIDED. */
+/* "leak" and so on, as the JSON has it; NULL for VERDICT_UNDECIDED. */
 const char *verdict_code_name(enum verdict_code code);
 
 #endif

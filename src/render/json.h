@@ -23,6 +23,7 @@ struct json_frames {
 	json_t **nodes; /* by index in the profile's frames */
 };
 
+/* profile has to outlive it. 0 or -ENOMEM. */
 int json_frames_init(struct json_frames *frames, const struct profile *profile);
 void json_frames_deinit(struct json_frames *frames);
 

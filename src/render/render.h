@@ -48,7 +48,7 @@ int render_text(const struct profile *profile, const struct render_options *opti
 /* The few lines that run prints at the end. session is the file's name, or NULL. */
 int render_short(const struct profile *profile, const struct render_options *options,
 		 const char *session, FILE *out);
-/* Schema memtrace/1 of interface.md. Filters and order hold for the sites, not for the totals. */
+/* Schema memtrace/1 (docs/memtrace-1.schema.json). Filters and order hold for the sites, not for the totals. */
 int render_json(const struct profile *profile, const struct render_options *options, FILE *out);
 /* One line a row, as options->by says; bytes and seconds as plain numbers, a stack as "inner;…;outer". */
 int render_csv(const struct profile *profile, const struct render_options *options, FILE *out);

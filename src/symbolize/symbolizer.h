@@ -45,6 +45,7 @@ struct symbolizer_frame {
 	bool inlined;    /* this call was inlined into the next frame */
 };
 
+/* options are copied. 0 or -errno. */
 int symbolizer_new(const struct symbolizer_options *options, struct symbolizer **ret);
 struct symbolizer *symbolizer_free(struct symbolizer *symbolizer);
 DEFINE_CLEANUP(struct symbolizer *, symbolizer_free)

@@ -74,6 +74,7 @@ static inline void eh_skip(struct eh_cursor *c, uint64_t size)
 		c->at += size;
 }
 
+/* Numbers of DWARF's variable length, unsigned and signed; 0, and bad, if they have more than ten bytes. */
 uint64_t eh_take_uleb(struct eh_cursor *c);
 int64_t eh_take_sleb(struct eh_cursor *c);
 uint64_t eh_take_pointer(struct eh_cursor *c, uint8_t encoding, const struct eh_bases *bases);

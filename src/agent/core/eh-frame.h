@@ -53,6 +53,10 @@ struct eh_row {
 	int32_t cfa_value; /* offset from cfa_register, or place of the expression */
 };
 
+/*
+ * The row that holds at pc: of a return address, the byte before it. 0 or one of the errors above; then ret means
+ * nothing.
+ */
 int eh_frame_find(const struct eh_tables *tables, uintptr_t pc, struct eh_row *ret);
 
 /* Returns 1 and leaves ret alone if the frame has no caller. ret may not be regs. */

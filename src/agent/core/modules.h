@@ -39,6 +39,7 @@ struct module {
 	uint32_t index;                     /* in the region's table, 0 if there is no room */
 };
 
+/* Once, before any module is looked for. The struct is copied, what it points to has to stay. */
 void modules_init(const struct modules_loader *loader);
 
 /*

@@ -9,6 +9,7 @@
 
 struct core_config;
 
+/* What there is to be given back: the ranges of config->seldom are copied. */
 void shed_init(const struct core_config *config);
 
 /*

@@ -35,6 +35,7 @@ uint32_t sites_find(enum mt_site_kind kind, unsigned flags, uint64_t stack_hash)
 /* What a block of size bytes, sampled at interval, stands for. The same arguments give the same. */
 struct sites_weight sites_weigh(uint64_t size, uint64_t interval);
 
+/* A block that stands for weight was allocated there: bytes, blocks, sample and variance. */
 void sites_add_allocated(uint32_t site, const struct sites_weight *weight);
 /* The bytes and the block alone, of one that is recorded exactly, by the site's owner or by anybody else. */
 static inline void sites_add_own(uint32_t site, uint64_t size);
@@ -52,6 +53,7 @@ void sites_add_inherited(uint32_t site, const struct sites_weight *weight);
 /* In a forked child, after writer_create_child. */
 void sites_after_fork(void);
 
+/* How far the tables were ever used, entry 0 included; and private memory, bytes. */
 uint32_t sites_n_used(void);
 uint64_t sites_n_frames_used(void);
 uint64_t sites_own_bytes(void);

@@ -16,6 +16,7 @@ struct environment_size {
 	bool has_agent; /* there is something to take out */
 };
 
+/* agent_path: the entry of LD_PRELOAD that goes. Entries count as if all of them stayed. */
 void environment_measure(char *const *environment, const char *agent_path,
 			 struct environment_size *ret);
 

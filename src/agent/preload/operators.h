@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+/* Those of operator new(size), (size, nothrow), (size, align) and (size, align, nothrow), arrays or not. */
 void *operators_new_failed(const char *name, size_t size);
 void *operators_new_failed_nothrow(const char *name, size_t size, const void *nothrow);
 void *operators_new_failed_aligned(const char *name, size_t size, size_t align);
