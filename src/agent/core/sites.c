@@ -188,41 +188,51 @@ uint32_t sites_find(enum mt_site_kind kind, unsigned flags, uint64_t stack_hash)
 	}
 }
 
+/* A site that nobody finds yet; false if there is no room. */
+static bool sites_make(struct thread *thread, const struct sites_key *key, uint64_t now_ns,
+		       struct thread_spare_site *ret)
+{
+	if (!sites_reserve(thread, key->kind, key->n_frames, ret))
+		return false;
+	sites_owner[ret->site] = thread->number;
+	sites_fill(ret, key, now_ns);
+	return true;
+}
+
+/* Another thread came first: the place, if there is one, waits for the next stack. */
+static void sites_unmake(struct thread *thread, const struct thread_spare_site *mine)
+{
+	if (!mine->site)
+		return;
+	__atomic_store_n(&writer.sites[mine->site].n_frames, 0, __ATOMIC_RELAXED);
+	if (thread->depth == 1)
+		thread->spare = *mine;
+}
+
 uint32_t sites_get(struct thread *thread, enum mt_site_kind kind, unsigned flags,
 		   const uint64_t *frames, unsigned n_frames, uint64_t now_ns)
 {
 	uint64_t hash = sites_hash(kind, flags, stack_hash(frames, n_frames));
 	struct sites_key key = {hash, kind, flags, frames, n_frames};
 	struct thread_spare_site mine = {0};
-	uint32_t i;
 
 	for (unsigned k = 0;; k++) {
-		i = sites_place(hash, k);
+		uint64_t *entry = &sites_index[sites_place(hash, k)];
 		/* acquire pairs with the release below */
-		uint64_t word = __atomic_load_n(&sites_index[i], __ATOMIC_ACQUIRE);
+		uint64_t word = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
 
-		if (word == 0) {
-			if (!mine.site) {
-				if (!sites_reserve(thread, kind, n_frames, &mine))
-					return 0;
-				sites_owner[mine.site] = thread->number;
-				sites_fill(&mine, &key, now_ns);
-			}
-			/* release pairs with the acquire above: found sites are complete */
-			if (__atomic_compare_exchange_n(&sites_index[i], &word,
-							(hash >> 32 << 32) | mine.site, false,
-							__ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
-				return mine.site;
+		if (word == 0 && !mine.site && !sites_make(thread, &key, now_ns, &mine))
+			return 0;
+		/* release pairs with the acquire above: found sites are complete */
+		if (word == 0 &&
+		    __atomic_compare_exchange_n(entry, &word, (hash >> 32 << 32) | mine.site, false,
+						__ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+			return mine.site;
+		if (sites_is_at(word, hash)) {
+			sites_unmake(thread, &mine);
+			return (uint32_t)word;
 		}
-		if (sites_is_at(word, hash))
-			break;
 	}
-	if (mine.site) {
-		__atomic_store_n(&writer.sites[mine.site].n_frames, 0, __ATOMIC_RELAXED);
-		if (thread->depth == 1)
-			thread->spare = mine;
-	}
-	return (uint32_t)__atomic_load_n(&sites_index[i], __ATOMIC_RELAXED);
 }
 
 struct sites_weight sites_weigh(uint64_t size, uint64_t interval)
