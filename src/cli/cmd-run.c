@@ -165,15 +165,20 @@ static int exit_status(int status)
 static void print_others(const struct values *values, const struct follower *follower)
 {
 	enum { MAX = 5 };
-	_cleanup_(strbuf_deinit) struct strbuf list = {};
+	_cleanup_(strbuf_deinit) struct strbuf list = {}, words = {};
 	pid_t pids[MAX];
 	unsigned n = values->no_follow ? 0 : family_find(follower->listener.name, pids, MAX);
 	char size[UNITS_MAX];
 
+	if (follower->n_leaked == 0)
+		strbuf_adds(&words, "most is held by");
+	else
+		strbuf_addf(&words, "%u of them leak%s", follower->n_leaked,
+			    follower->n_leaked == 1 ? "s:" : ", the most");
 	if (follower->n_children > 0)
-		log_notice("%u child process%s left session files; most is held by %s (%s)",
+		log_notice("%u child process%s left session files; %s %s (%s)",
 			   follower->n_children, follower->n_children == 1 ? "" : "es",
-			   follower->heaviest_path,
+			   strbuf_text(&words), follower->heaviest_path,
 			   units_format_bytes(follower->heaviest_bytes, size));
 	if (follower->n_failed > 1)
 		log_error("run: the same goes for the session files of %u child processes",

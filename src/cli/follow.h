@@ -53,7 +53,8 @@ struct follower {
 	bool over;                    /* the duration has passed: nothing new is followed */
 	unsigned n_children;          /* that left a session file */
 	unsigned n_failed;            /* whose session file could not be written */
-	uint64_t heaviest_bytes;      /* among the children */
+	unsigned n_leaked;            /* of the children */
+	uint64_t heaviest_bytes;      /* among them, or among the children if none leaked */
 	char *heaviest_path;
 	struct follow_end end;
 };

@@ -20,6 +20,7 @@
 #include "cli/java-inspect.h"
 #include "cli/observe.h"
 #include "profile/course.h"
+#include "profile/verdict.h"
 
 /* A region that is new is looked at anew: what was seen of another program says nothing. */
 static void begin_series(struct followed *process)
@@ -168,10 +169,25 @@ static void keep_root(struct follower *follower, struct profile *profile, char *
 	follower->root_path = path;
 }
 
+/* Whether it gathered memory, of malloc or not; without memory to judge nothing is said of it. */
+static bool has_leaked(const struct profile *profile)
+{
+	_cleanup_(verdict_deinit) struct verdict verdict = {};
+
+	return verdict_judge(profile, NULL, profile->arenas, &verdict) >= 0 &&
+	       (verdict.code == VERDICT_LEAK || verdict.code == VERDICT_NOT_MALLOC);
+}
+
+/* One that leaks goes before one that holds more. */
 static void count_child(struct follower *follower, struct profile *profile, char *path)
 {
+	const bool leaked = has_leaked(profile), first = leaked && follower->n_leaked == 0;
+
 	follower->n_children++;
-	if (!follower->heaviest_path || profile->heap.live_bytes > follower->heaviest_bytes) {
+	follower->n_leaked += leaked;
+	if (!follower->heaviest_path || first ||
+	    (leaked == (follower->n_leaked > 0) &&
+	     profile->heap.live_bytes > follower->heaviest_bytes)) {
 		free(follower->heaviest_path);
 		follower->heaviest_path = TAKE_PTR(path);
 		follower->heaviest_bytes = profile->heap.live_bytes;

@@ -201,6 +201,37 @@ def test_children_leave_one_session_each(memtrace, leaky, tmp_path):
     assert len(re.findall("2 child processes left session files", done.stderr)) == 1
 
 
+def test_a_child_that_leaks_is_named_before_one_that_holds_more(memtrace, compile_c, tmp_path):
+    program = compile_c("""
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void *volatile kept;
+int main(void)
+{
+	if (fork() == 0) {
+		memset(kept = malloc(8 << 20), 1, 8 << 20);
+		return 0;
+	}
+	if (fork() == 0) {
+		for (int i = 0; i < 200; i++) {
+			memset(kept = malloc(2000), 1, 2000);
+			usleep(5000);
+		}
+		_exit(0);
+	}
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
+""", name="prefork")
+    done = memtrace("run", "--sample=all", "-o", "s.memtrace", program)
+    line, = [line for line in done.stderr.splitlines() if "session files" in line]
+    assert "2 child processes left session files; 1 of them leaks: s.prefork." in line
+    assert "390.6 KiB" in line
+
+
 def test_a_large_child_that_is_still_dying_leaves_its_session(memtrace, compile_c, tmp_path):
     """Half a gigabyte takes the kernel a while to free, and the parent does not wait for it."""
     program = compile_c("""
