@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "profile/estimate.h"
 #include "profile/label.h"
+#include "profile/remedy.h"
 #include "profile/verdict-rule.h"
 
 /* A process younger than this has done little but start. */
@@ -55,28 +56,35 @@ static uint64_t stake_leak(const struct evidence *evidence)
 	return is_what_grows(evidence) ? MAX(bytes, evidence->bounded.bytes) : bytes;
 }
 
+static int advise_site(const struct evidence *evidence, const struct profile_site *site,
+		       struct verdict *verdict)
+{
+	const char *remedy = remedy_find(evidence->profile, site);
+	const bool is_mapping = site->kind == MT_SITE_MMAP;
+	_cleanup_(strbuf_deinit) struct strbuf name = {};
+	int r = label_site(evidence->profile, site, &name);
+
+	if (r < 0)
+		return r;
+	if (remedy && !is_mapping)
+		return verdict_advise(verdict, site->live_bytes,
+				      "find out who should call %s for what %s allocates", remedy,
+				      strbuf_text(&name));
+	return verdict_advise(verdict, site->live_bytes, "find out who should %s what %s %s",
+			      is_mapping ? "unmap" : "free", strbuf_text(&name),
+			      is_mapping                    ? "maps"
+			      : site->kind == MT_SITE_PAGES ? "fills"
+							    : "allocates");
+}
+
 static int advise_sites(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct places *places = &evidence->gathering;
+	int r = 0;
 
-	for (size_t i = 0; i < MIN(places->n, (size_t)PLACES_HEAVIEST); i++) {
-		const struct profile_site *site = places->heaviest[i];
-		bool is_mapping = site->kind == MT_SITE_MMAP;
-		_cleanup_(strbuf_deinit) struct strbuf name = {};
-		int r;
-
-		r = label_site(evidence->profile, site, &name);
-		if (r < 0)
-			return r;
-		r = verdict_advise(verdict, site->live_bytes, "find out who should %s what %s %s",
-				   is_mapping ? "unmap" : "free", strbuf_text(&name),
-				   is_mapping                    ? "maps"
-				   : site->kind == MT_SITE_PAGES ? "fills"
-								 : "allocates");
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r >= 0 && i < MIN(places->n, (size_t)PLACES_HEAVIEST); i++)
+		r = advise_site(evidence, places->heaviest[i], verdict);
+	return r;
 }
 
 /* What the same figures could mean instead. */

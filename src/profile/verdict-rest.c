@@ -22,16 +22,11 @@ static const double MUCH_VSZ_RATIO = 8;
 static const uint64_t ARENA_RESERVATION = 64 << 20;
 /* Of what is live: less growth is none. */
 static const double STANDING_SHARE = 0.05;
-/* Live blocks that are this part of RSS are what RSS is about. */
-static const double MOSTLY = 0.5;
 /* A place that gathered: so many blocks, for this part of the time. */
 static const uint64_t HOARD_BLOCKS = 100;
 static const double HOARD_SHARE = 0.1;
-/* Of the bytes in use, in blocks of one size, to be worth a word. */
-static const double ONE_SIZE_SHARE = 0.25;
-static const uint64_t ONE_SIZE_BLOCKS = 10;
 
-static int say_addresses(const struct evidence *evidence, struct verdict *verdict)
+int verdict_say_addresses(const struct evidence *evidence, struct verdict *verdict)
 {
 	char vsz[UNITS_MAX], rss[UNITS_MAX], arenas[UNITS_MAX];
 	const size_t n = evidence->heap.n_thread_arenas;
@@ -130,7 +125,7 @@ static int say_stood_still(const struct evidence *evidence, struct verdict *verd
 static int judge_small(const struct evidence *evidence, struct verdict *verdict)
 {
 	char rss[UNITS_MAX];
-	int r = say_addresses(evidence, verdict);
+	int r = verdict_say_addresses(evidence, verdict);
 
 	verdict->code = VERDICT_HEALTHY;
 	verdict->confidence = verdict->n_because > 0 ? 0.9 : 0.7;
@@ -221,94 +216,39 @@ static int judge_watched(const struct evidence *evidence, struct verdict *verdic
 			life);
 	if (r >= 0)
 		r = say_stood_still(evidence, verdict);
-	return r < 0 ? r : say_addresses(evidence, verdict);
+	return r < 0 ? r : verdict_say_addresses(evidence, verdict);
 }
 
-static int say_refused(const struct evidence *evidence, struct verdict *verdict)
+/* Nothing was recorded. Of an agent that came later that says nothing of what was there before. */
+static int judge_silent(const struct evidence *evidence, struct verdict *verdict)
 {
-	const char *refused = evidence->arenas ? evidence->arenas->refused : NULL;
-
-	return refused ? verdict_say(verdict, "%s", refused) : 0;
-}
-
-/* What would tell. */
-static int advise_look(const struct evidence *evidence, struct verdict *verdict)
-{
-	char buffer[16];
-	const char *target = verdict_target(evidence, buffer);
+	char watched[UNITS_MAX], live[UNITS_MAX], rss[UNITS_MAX], target[16];
 	int r;
 
-	r = verdict_advise(verdict, PROFILE_UNKNOWN,
-			   "see what the blocks are: memtrace objects %s, memtrace strings %s",
-			   target, target);
-	if (r < 0)
-		return r;
-	if (profile_is_static(evidence->profile))
-		return verdict_advise(verdict, PROFILE_UNKNOWN,
-				      "see who allocates and does not free: link it dynamically, "
-				      "and start it with memtrace run");
-	if (!evidence->running)
-		return verdict_advise(
-			verdict, PROFILE_UNKNOWN,
-			"see who allocates and does not free: memtrace run at the next "
-			"start");
-	return verdict_advise(
-		verdict, PROFILE_UNKNOWN,
-		"see who allocates and does not free: memtrace attach --duration 5m %s, "
-		"or memtrace run at the next start",
-		target);
-}
-
-/* Most leaks are of one size: the class that has most of the bytes, if it has a good part of them. */
-static int say_sizes(const struct arena_sizes_count *counts, struct verdict *verdict)
-{
-	const uint64_t whole = arena_sizes_total(counts).bytes;
-	char count[UNITS_MAX], size[UNITS_MAX];
-	size_t most = 0;
-
-	for (size_t i = 1; i < ARENA_SIZES_CLASSES; i++)
-		if (counts[i].bytes > counts[most].bytes)
-			most = i;
-	if ((double)counts[most].bytes < ONE_SIZE_SHARE * (double)whole ||
-	    counts[most].blocks < ONE_SIZE_BLOCKS)
-		return 0;
-	units_format_count(counts[most].blocks, count);
-	units_format_bytes(counts[most].bytes / counts[most].blocks, size);
-	return verdict_say(verdict, "%.0f %% of their bytes are in %s blocks of about %s each",
-			   100.0 * (double)counts[most].bytes / (double)whole, count, size);
-}
-
-static int judge_unwatched(const struct evidence *evidence, struct verdict *verdict)
-{
-	const uint64_t live = evidence->heap.in_use_resident;
-	char bytes[UNITS_MAX], rss[UNITS_MAX];
-	int r;
-
-	units_format_bytes(evidence->rss, rss);
-	if (evidence->heap.known && (double)live < MOSTLY * (double)evidence->rss) {
-		verdict->code = VERDICT_HEALTHY;
-		verdict->confidence = 0.5;
-		r = verdict_say(verdict,
-				"of %s resident no part stands out: %s are blocks in use, and "
-				"little is kept that was freed",
-				rss, units_format_bytes(live, bytes));
-		return r < 0 ? r : say_addresses(evidence, verdict);
-	}
-	r = say_refused(evidence, verdict);
-	if (r >= 0 && evidence->heap.known)
+	if (evidence->profile->agent.mode != MT_MODE_INJECTED)
+		return verdict_say(
+			verdict,
+			"the agent saw no allocation: the program does not use the malloc that "
+			"can be replaced, or it allocated nothing");
+	units_format_duration(evidence->watched_s, watched);
+	r = verdict_say(verdict,
+			"in the %s that it was watched nothing was allocated, or too little to be "
+			"sampled",
+			watched);
+	if (r >= 0 && evidence_rss_grew(evidence))
+		return verdict_say_growing(evidence, verdict);
+	if (r >= 0 && evidence->heap.known && evidence->rss != PROFILE_UNKNOWN)
 		r = verdict_say(
 			verdict,
-			"%s of %s resident are blocks that the program has and uses, or has "
-			"forgotten",
-			units_format_bytes(live, bytes), rss);
-	if (r >= 0 && evidence->heap.known && evidence->arenas)
-		r = say_sizes(evidence->arenas->sizes.in_use, verdict);
-	if (r >= 0 && evidence->heap.known && evidence->arenas)
-		r = verdict_java_say_windows(evidence, verdict);
-	if (r >= 0)
-		r = verdict_say(verdict, "a leak, a cache and a working set look the same at one "
-					 "moment without stacks");
-	return r < 0 ? r : advise_look(evidence, verdict);
+			"%s of %s resident are blocks from before: who allocated them is not "
+			"known",
+			units_format_bytes(evidence->heap.in_use_resident, live),
+			units_format_bytes(evidence->rss, rss));
+	return r < 0 ? r
+		     : verdict_advise(verdict, PROFILE_UNKNOWN,
+				      "look again when it is at work, or see what the blocks are: "
+				      "memtrace objects %s",
+				      verdict_target(evidence, target));
 }
 
 int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
@@ -316,10 +256,7 @@ int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
 	const struct profile *profile = evidence->profile;
 
 	if (evidence->has_agent && profile->agent.samples == 0 && profile->n_sites == 0)
-		return verdict_say(
-			verdict,
-			"the agent saw no allocation: the program does not use the malloc that "
-			"can be replaced, or it allocated nothing");
+		return judge_silent(evidence, verdict);
 	if (evidence->has_agent && profile->n_blocks == 0 && profile->heap.live_blocks > 0)
 		return verdict_say(verdict,
 				   "of a moment in the past it is known who held how much, "
@@ -331,5 +268,5 @@ int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
 	    (!evidence->has_agent || evidence->watched_s < SHORT_LIFE_S))
 		return judge_small(evidence, verdict);
 	return evidence->has_agent ? judge_watched(evidence, verdict)
-				   : judge_unwatched(evidence, verdict);
+				   : verdict_judge_unwatched(evidence, verdict);
 }

@@ -30,6 +30,12 @@ int verdict_judge_rest(const struct evidence *evidence, struct verdict *verdict)
 /* The same of a process that has come to its end. */
 int verdict_judge_ended(const struct evidence *evidence, struct verdict *verdict);
 
+/* The same where no agent is: only one moment is known. */
+int verdict_judge_unwatched(const struct evidence *evidence, struct verdict *verdict);
+
+/* That addresses are no memory, where there are many more than is resident. 0 or -ENOMEM. */
+int verdict_say_addresses(const struct evidence *evidence, struct verdict *verdict);
+
 /*
  * The heaviest place that gathered at least so many bytes (0: what is material) over a good part of the time
  * and freed nothing of it, or NULL; and what is said of it: set-up, or a leak whose work has paused.

@@ -325,6 +325,24 @@ static void live_blocks_that_nobody_watched_are_undecided(void **state)
 	tear_down(&subject);
 }
 
+static void of_a_process_without_malloc_no_blocks_are_spoken_of(void **state)
+{
+	struct subject subject;
+
+	set_up(&subject, 66 * MIB);
+	subject.ledger.lines[LEDGER_MAPPED].resident = 26 * MIB;
+	subject.ledger.lines[LEDGER_FILES].resident = 25 * MIB;
+	subject.ledger.lines[LEDGER_SHARED].resident = 13 * MIB;
+	judge(&subject);
+	assert_int_equal(subject.verdict.code, VERDICT_UNDECIDED);
+	assert_true(says(&subject, "next to nothing of 66.0 MiB resident is malloc's"));
+	assert_true(says(&subject, "the most, 26.0 MiB, is of one kind: mapped by the program"));
+	assert_false(says(&subject, "a cache and a working set"));
+	assert_true(advises(&subject, "memtrace maps"));
+	assert_false(advises(&subject, "memtrace objects"));
+	tear_down(&subject);
+}
+
 static void a_refused_allocator_is_said(void **state)
 {
 	struct subject subject;
@@ -388,6 +406,7 @@ int main(void)
 		cmocka_unit_test(reserved_addresses_are_no_leak),
 		cmocka_unit_test(what_malloc_does_not_know_is_named_by_its_owner),
 		cmocka_unit_test(live_blocks_that_nobody_watched_are_undecided),
+		cmocka_unit_test(of_a_process_without_malloc_no_blocks_are_spoken_of),
 		cmocka_unit_test(a_refused_allocator_is_said),
 		cmocka_unit_test(the_larger_part_gives_the_verdict_and_the_other_a_line),
 		cmocka_unit_test(huge_pages_of_the_heap_are_said),

@@ -621,6 +621,58 @@ static void short_watching_leaves_it_to_the_ages(void **state)
 	assert_judged(profile, VERDICT_LEAK, 0.8);
 }
 
+static void an_agent_that_came_to_an_idle_process_knows_nothing_of_it(void **state)
+{
+	struct profile *profile = make_even(100, 50, 10000, 1, 99);
+	struct verdict verdict;
+
+	profile->agent.samples = 0;
+	profile->n_sites = profile->n_blocks = 0;
+	profile->heap.live_bytes = profile->heap.live_blocks = 0;
+	profile->agent.mode = MT_MODE_INJECTED;
+	profile->agent.since = profile->process.captured_at - 20;
+	profile->process.state = PROFILE_RUNNING;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_UNDECIDED);
+	assert_non_null(strstr(verdict.because[0], "in the 20 s that it was watched nothing"));
+	assert_non_null(strstr(verdict.advice[0].action, "when it is at work"));
+	verdict_deinit(&verdict);
+	profile->agent.mode = MT_MODE_PRELOAD;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_non_null(strstr(verdict.because[0], "the agent saw no allocation"));
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
+static void what_libc_has_a_call_for_is_not_to_be_freed(void **state)
+{
+	struct profile *profile = make_even(100, 50, 10000, 1, 99);
+	struct verdict verdict;
+
+	profile->sites[0] = (struct profile_site){
+		.id = 7,
+		.kind = MT_SITE_MALLOC,
+		.live_bytes = 500000,
+		.live_blocks = 50,
+		.allocated_bytes = 500000,
+		.n_samples = 50,
+		.oldest_age_s = 99,
+		.youngest_age_s = 1,
+		.growth = NAN,
+		.first_location = profile->sites[2].first_location,
+		.n_locations = profile->sites[2].n_locations,
+	};
+	profile->frames[profile_location_get(profile, &profile->sites[0], 0)->first_frame]
+		.function = "regcomp";
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.code, VERDICT_LEAK);
+	assert_string_equal(verdict.advice[0].action,
+			    "find out who should call regfree for what regcomp for parse_line "
+			    "(src/config.c:88) allocates");
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -654,6 +706,8 @@ int main(void)
 		cmocka_unit_test(everything_freed_is_healthy_and_certain_if_exact),
 		cmocka_unit_test(no_allocation_at_all_is_never_healthy),
 		cmocka_unit_test(much_kept_by_the_allocator_is_retention),
+		cmocka_unit_test(an_agent_that_came_to_an_idle_process_knows_nothing_of_it),
+		cmocka_unit_test(what_libc_has_a_call_for_is_not_to_be_freed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
