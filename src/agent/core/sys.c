@@ -12,8 +12,7 @@
  */
 #include "agent/core/sys.h"
 
-#include <elf.h>
-
+#include "agent/core/vdso.h"
 #include "region/abi.h"
 
 enum {
@@ -217,72 +216,6 @@ bool sys_is_readable(uintptr_t start, size_t size)
 	return first >= end;
 }
 
-/* The symbols of the vdso, as its dynamic section describes them. */
-struct sys_vdso {
-	const Elf64_Sym *symbols;
-	const char *strings;
-	const uint32_t *hash;     /* DT_HASH, or NULL */
-	const uint32_t *gnu_hash; /* DT_GNU_HASH, or NULL */
-};
-
-static bool sys_string_equal(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return *a == *b;
-}
-
-static bool sys_vdso_open(uintptr_t base, struct sys_vdso *ret, uintptr_t *ret_bias)
-{
-	const Elf64_Ehdr *ehdr = (const void *)base;
-	const Elf64_Phdr *phdr = (const void *)(base + ehdr->e_phoff);
-	const Elf64_Dyn *dynamic = NULL;
-	uintptr_t bias = base;
-
-	for (unsigned i = 0; i < ehdr->e_phnum; i++) {
-		if (phdr[i].p_type == PT_LOAD && phdr[i].p_offset == 0)
-			bias = base - phdr[i].p_vaddr;
-		if (phdr[i].p_type == PT_DYNAMIC)
-			dynamic = (const void *)(base + phdr[i].p_offset);
-	}
-	*ret = (struct sys_vdso){0};
-	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
-		const void *address = (const void *)(bias + dynamic->d_un.d_ptr);
-
-		if (dynamic->d_tag == DT_SYMTAB)
-			ret->symbols = address;
-		else if (dynamic->d_tag == DT_STRTAB)
-			ret->strings = address;
-		else if (dynamic->d_tag == DT_HASH)
-			ret->hash = address;
-		else if (dynamic->d_tag == DT_GNU_HASH)
-			ret->gnu_hash = address;
-	}
-	*ret_bias = bias;
-	return ret->symbols && ret->strings;
-}
-
-/* How many symbols there are: DT_HASH says it, DT_GNU_HASH through the end of its last chain. */
-static uint32_t sys_vdso_count(const struct sys_vdso *vdso)
-{
-	const uint32_t *table = vdso->gnu_hash, *buckets, *chains;
-	uint32_t last = 0;
-
-	if (vdso->hash)
-		return vdso->hash[1];
-	if (!table)
-		return 0;
-	buckets = table + 4 + (size_t)table[2] * 2;
-	chains = buckets + table[0];
-	for (uint32_t i = 0; i < table[0]; i++)
-		last = MAX(last, buckets[i]);
-	if (last < table[1])
-		return 0;
-	while (!(chains[last - table[1]] & 1))
-		last++;
-	return last + 1;
-}
-
 static size_t sys_find_page_size(void)
 {
 	/* the stack is mapped; an address inside a page is refused */
@@ -296,25 +229,12 @@ static size_t sys_find_page_size(void)
 
 void sys_init(uintptr_t vdso)
 {
-	struct sys_vdso symbols;
-	uintptr_t bias;
-	uint32_t n;
+	uintptr_t clock = vdso ? vdso_find(vdso, SYS_VDSO_CLOCK_GETTIME) : 0;
 
 	sys_page_bytes = sys_find_page_size();
 	__atomic_store_n(&sys_probes, sys_is_readable(sys_stack_pointer(), 1), __ATOMIC_RELAXED);
-	if (!vdso || !sys_vdso_open(vdso, &symbols, &bias))
-		return;
-	n = sys_vdso_count(&symbols);
-	for (uint32_t i = 0; i < n; i++) {
-		const Elf64_Sym *symbol = &symbols.symbols[i];
-
-		if (symbol->st_shndx != SHN_UNDEF &&
-		    sys_string_equal(symbols.strings + symbol->st_name, SYS_VDSO_CLOCK_GETTIME)) {
-			__atomic_store_n(&sys_vdso_clock, (void *)(bias + symbol->st_value),
-					 __ATOMIC_RELAXED);
-			return;
-		}
-	}
+	if (clock)
+		__atomic_store_n(&sys_vdso_clock, (void *)clock, __ATOMIC_RELAXED);
 }
 
 static uint64_t sys_clock(int clock)
