@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plain leak: 100 KB of requests every 10 ms, each forgotten, beside work that is freed. It stands still, so to
- * speak, after 20 MB, and goes on.
+ * A plain leak: 100 KB of requests every 10 ms, each forgotten, beside work that is freed. After 20 MB it says so, and
+ * goes on.
  */
 #include <time.h>
 
