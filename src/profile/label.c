@@ -151,14 +151,15 @@ static bool is_system_program(const struct profile *profile)
 
 /*
  * Whether a source file is of a library that is compiled into those who use it: a header of the system's or of a
- * compiler, the standard library of Rust, a crate from a registry.
+ * compiler, the standard libraries of Rust and Go, a crate from a registry.
  */
 static bool is_library_source(const char *file)
 {
-	static const char *const directories[] = {"/usr/include/", "/usr/local/include/",
-						  "/usr/lib/gcc/", "/usr/lib/llvm-", "/rustc/"};
+	static const char *const directories[] = {
+		"/usr/include/", "/usr/local/include/", "/usr/lib/gcc/",  "/usr/lib/llvm-",
+		"/rustc/",       "/usr/lib/go-",        "/usr/share/go-", "/usr/local/go/src/"};
 	static const char *const parts[] = {"/include/c++/", "/lib/rustlib/src/",
-					    "/.cargo/registry/"};
+					    "/.cargo/registry/", "/go/pkg/mod/"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		if (strstr(file, parts[i]))
