@@ -74,7 +74,8 @@ static const struct {
 	const char *why, *way_out;
 } unfit[] = {
 	[PROGRAM_STATIC] = {"is statically linked, so that no agent can be loaded into it",
-			    "link it dynamically"},
+			    "link it dynamically, or start it and see who touches its pages: "
+			    "memtrace attach --no-inject PID"},
 	[PROGRAM_OTHER_LIBC] = {"runs on another C library than glibc, which cannot load the agent",
 				"build it for glibc"},
 	[PROGRAM_OTHER_CLASS] = {"is made for another machine or word size than this memtrace",

@@ -6,9 +6,15 @@
  */
 #include "profile/gainer.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/grow.h"
+#include "base/map.h"
+#include "base/strbuf.h"
 #include "profile/course.h"
+#include "profile/label.h"
 
 /* Of what RSS gained between the two. */
 static const double EXPLAINS = 0.5;
@@ -34,36 +40,91 @@ static double held_at(const struct profile_point *points, size_t n, size_t momen
 	return bytes;
 }
 
-static bool is_counted(const struct profile_site *site)
+/* Of all sites that read like one, in the order in which they were met. */
+struct gains {
+	struct string_pool *names;
+	struct map by_label; /* pointer in names: index */
+	struct gainer *gainers;
+	size_t n;
+};
+
+static void gains_deinit(struct gains *gains)
 {
-	return profile_site_is_counted(site) && !(site->map_flags & (MT_MAP_FILE | MT_MAP_BRK));
+	gains->names = string_pool_free(gains->names);
+	map_deinit(&gains->by_label);
+	free(gains->gainers);
 }
 
-struct gainer gainer_find(const struct profile *profile)
+static int add_gain(struct gains *gains, const struct profile *profile,
+		    const struct profile_site *site, double before, double after)
 {
-	const size_t to = course_highest(profile, COURSE_RSS);
-	struct gainer best = {};
-	double least, most = 0;
-	size_t from;
+	_cleanup_(strbuf_deinit) struct strbuf label = {};
+	uint64_t *index;
+	int r = label_site(profile, site, &label);
+	const char *name = r < 0 ? NULL : string_pool_add(gains->names, strbuf_text(&label));
 
-	if (to == PROFILE_NO_MOMENT)
-		return best;
-	from = find_middle(profile);
-	if (to <= from)
-		return best;
-	least = EXPLAINS * (course_figure(&profile->moments[to], COURSE_RSS) -
-			    course_figure(&profile->moments[from], COURSE_RSS));
-	for (uint32_t i = 0; i < profile->n_sites; i++) {
+	if (!name)
+		return -ENOMEM;
+	r = map_add(&gains->by_label, (uintptr_t)name, gains->n, &index);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		if (GROW(gains->gainers, gains->n) < 0)
+			return -ENOMEM;
+		gains->gainers[gains->n++] = (struct gainer){.site = site};
+	}
+	gains->gainers[*index].half_way += (uint64_t)before;
+	gains->gainers[*index].highest += (uint64_t)after;
+	return 0;
+}
+
+static int collect(const struct profile *profile, size_t from, size_t to, struct gains *gains)
+{
+	int r = 0;
+
+	gains->names = string_pool_new();
+	if (!gains->names)
+		return -ENOMEM;
+	for (uint32_t i = 0; r >= 0 && i < profile->n_sites; i++) {
 		const struct profile_site *site = &profile->sites[i];
 		size_t n;
 		const struct profile_point *points = course_points(profile, i, &n);
 		const double before = held_at(points, n, from), after = held_at(points, n, to);
 
-		/* what is not known is not more than anything */
-		if (!is_counted(site) || !(after - before > most) || !(after - before >= least))
-			continue;
-		most = after - before;
-		best = (struct gainer){site, (uint64_t)before, (uint64_t)after};
+		/* what is not known has not changed; what stood still may be of a place that gained */
+		if (profile_site_is_counted(site) && (before > 0 || after > 0))
+			r = add_gain(gains, profile, site, before, after);
 	}
-	return best;
+	return r;
+}
+
+int gainer_find(const struct profile *profile, struct gainer *ret)
+{
+	const size_t to = course_highest(profile, COURSE_RSS);
+	_cleanup_(gains_deinit) struct gains gains = {};
+	struct gainer best = {};
+	double least, most = 0;
+	size_t from;
+	int r;
+
+	*ret = best;
+	if (to == PROFILE_NO_MOMENT)
+		return 0;
+	from = find_middle(profile);
+	if (to <= from)
+		return 0;
+	least = EXPLAINS * (course_figure(&profile->moments[to], COURSE_RSS) -
+			    course_figure(&profile->moments[from], COURSE_RSS));
+	r = collect(profile, from, to, &gains);
+	for (size_t i = 0; r >= 0 && i < gains.n; i++) {
+		const struct gainer *gainer = &gains.gainers[i];
+		const double gain = (double)gainer->highest - (double)gainer->half_way;
+
+		if (gain <= most || gain < least)
+			continue;
+		most = gain;
+		best = *gainer;
+	}
+	*ret = best;
+	return r;
 }

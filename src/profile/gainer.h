@@ -11,11 +11,13 @@
 #include "profile/profile.h"
 
 struct gainer {
-	const struct profile_site *site; /* NULL: no place explains half of what RSS gained */
-	uint64_t half_way, highest; /* bytes that it held half way, and when most was resident */
+	/* a site of the place; NULL: no place explains half of what RSS gained */
+	const struct profile_site *site;
+	/* bytes that all sites which read like it held half way, and when most was resident */
+	uint64_t half_way, highest;
 };
 
-/* From the profile's moments and points; site is NULL if there are none. */
-struct gainer gainer_find(const struct profile *profile);
+/* From the profile's moments and points; site is NULL if there are none. -ENOMEM. */
+int gainer_find(const struct profile *profile, struct gainer *ret);
 
 #endif

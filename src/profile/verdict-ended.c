@@ -27,17 +27,38 @@ static const double RISEN_RATIO = 1.25;
 /* Of the time: what comes behind that is how the program ends. */
 static const double ENDING = 0.95;
 
+/* The place of the most mappings that are left; all that read like it are one. */
+static int find_mapper(const struct profile *profile, struct places *places)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < profile->n_sites; i++) {
+		const struct profile_site *site = &profile->sites[i];
+
+		if (site->kind == MT_SITE_MMAP && site->live_bytes > 0 &&
+		    profile_site_is_counted(site))
+			r = places_add(places, profile, site);
+	}
+	places_finish(places);
+	return r;
+}
+
 /* What the program had mapped itself, and never unmapped: beside little of malloc's it is what counts. */
 static int say_unmapped(const struct evidence *evidence, struct verdict *verdict)
 {
-	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MMAP);
 	const uint64_t mapped = evidence->profile->heap.mapped_bytes;
+	_cleanup_(places_deinit) struct places places = {};
 	_cleanup_(strbuf_deinit) struct strbuf name = {};
 	char bytes[UNITS_MAX], all[UNITS_MAX], count[UNITS_MAX];
+	const struct profile_site *site;
 	int r;
 
-	if (!site || mapped < MUCH_MAPPED || mapped < evidence->profile->heap.live_bytes)
+	if (mapped < MUCH_MAPPED || mapped < evidence->profile->heap.live_bytes)
 		return 0;
+	r = find_mapper(evidence->profile, &places);
+	if (r < 0 || places.n == 0)
+		return r;
+	site = places.heaviest[0];
 	r = label_site(evidence->profile, site, &name);
 	if (r < 0)
 		return r;
@@ -156,10 +177,12 @@ static bool has_risen(const struct evidence *evidence, uint64_t *ret_first, uint
 static int say_risen(const struct evidence *evidence, uint64_t first, uint64_t later,
 		     struct verdict *verdict)
 {
-	const struct gainer gainer = gainer_find(evidence->profile);
+	struct gainer gainer;
 	char before[UNITS_MAX], after[UNITS_MAX], watched[UNITS_MAX];
-	int r;
+	int r = gainer_find(evidence->profile, &gainer);
 
+	if (r < 0)
+		return r;
 	units_format_bytes(first, before);
 	units_format_bytes(later, after);
 	units_format_duration(evidence->course_s, watched);

@@ -94,10 +94,12 @@ static int say_unexplained(const struct evidence *evidence, struct verdict *verd
 
 int verdict_say_growing(const struct evidence *evidence, struct verdict *verdict)
 {
-	const struct gainer gainer = gainer_find(evidence->profile);
+	struct gainer gainer;
 	char rate[UNITS_MAX], watched[UNITS_MAX];
-	int r;
+	int r = gainer_find(evidence->profile, &gainer);
 
+	if (r < 0)
+		return r;
 	units_format_bytes(estimate_round(evidence->rss_growth.per_s), rate);
 	units_format_duration(evidence->course_s, watched);
 	r = verdict_say(verdict,

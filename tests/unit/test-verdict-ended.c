@@ -137,6 +137,28 @@ static void a_block_that_is_made_larger_in_leaps_is_named(void **state)
 	assert_false(says(&verdict, "no place that was recorded"));
 }
 
+static void two_ways_to_one_place_are_one_place_that_grew(void **state)
+{
+	struct profile *profile = make(rises, 0);
+
+	/* each of two sites with the same stack has half of what the place had */
+	profile->points = realloc(profile->points, 2 * sizeof(*profile->points) * N_MOMENTS);
+	assert_non_null(profile->points);
+	profile->n_points = 2 * N_MOMENTS;
+	profile->n_sites = 2;
+	profile->sites[1] = profile->sites[0];
+	for (unsigned i = 0; i < N_MOMENTS; i++) {
+		struct profile_point *point = &profile->points[i];
+
+		point->live_bytes = rises(i) * 9 / 20;
+		profile->points[N_MOMENTS + i] = *point;
+		profile->points[N_MOMENTS + i].site = 1;
+	}
+	_cleanup_(verdict_deinit) struct verdict verdict = judge(profile);
+
+	assert_true(says(&verdict, "held 18.0 MiB half way, and 36.0 MiB"));
+}
+
 static void what_stood_still_is_healthy_though_something_is_left(void **state)
 {
 	_cleanup_(verdict_deinit) struct verdict verdict = judge(make(is_flat, 100));
@@ -191,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_grew_to_the_end_and_was_freed_then_is_not_healthy),
 		cmocka_unit_test(a_block_that_is_made_larger_in_leaps_is_named),
+		cmocka_unit_test(two_ways_to_one_place_are_one_place_that_grew),
 		cmocka_unit_test(what_stood_still_is_healthy_though_something_is_left),
 		cmocka_unit_test(what_comes_and_goes_is_healthy),
 		cmocka_unit_test(what_comes_as_the_program_ends_is_no_growth),
