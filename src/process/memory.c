@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "base/file.h"
 #include "base/macro.h"
 #include "process/core.h"
+#include "process/zeropages.h"
 
 struct memory_ops {
 	int (*read)(struct memory *memory, uint64_t address, void *buffer, size_t size);
@@ -80,6 +82,21 @@ static uint8_t page_of(uint64_t entry)
 			 (entry & pagemap_file ? MEMORY_FILE : 0));
 }
 
+/* Pages of entries, which were read from pagemap. */
+static void tell_pages(const struct memory *memory, uint64_t address, const uint64_t *entries,
+		       size_t n, uint8_t *ret)
+{
+	bool may_be_zeros = false;
+
+	for (size_t i = 0; i < n; i++) {
+		ret[i] = page_of(entries[i]);
+		may_be_zeros |= zeropages_may_be(entries[i]);
+	}
+	/* a kernel that cannot tell counts them as resident */
+	if (may_be_zeros)
+		(void)zeropages_clear(memory->pagemap, address, n, ret);
+}
+
 static int live_pages(struct memory *memory, uint64_t address, size_t n, uint8_t *ret)
 {
 	uint64_t entries[512];
@@ -100,8 +117,7 @@ static int live_pages(struct memory *memory, uint64_t address, size_t n, uint8_t
 			memset(entries, 0, some * sizeof(*entries));
 		else
 			some = MIN(some, (size_t)size / sizeof(*entries));
-		for (size_t i = 0; i < some; i++)
-			ret[done + i] = page_of(entries[i]);
+		tell_pages(memory, address + done * MEMORY_PAGE_SIZE, entries, some, ret + done);
 	}
 	return 0;
 }

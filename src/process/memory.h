@@ -43,7 +43,7 @@ int memory_read_present(struct memory *memory, uint64_t address, void *buffer, s
 
 /* What is known of a page without touching it. */
 enum memory_page {
-	MEMORY_ABSENT = 0,        /* never touched, or given back: reads as zeros, or not mapped */
+	MEMORY_ABSENT = 0, /* never written to, or given back: reads as zeros, or not mapped */
 	MEMORY_RESIDENT = 1 << 0, /* of a core: it was dumped and holds anything but zeros */
 	MEMORY_SWAPPED = 1 << 1,
 	MEMORY_FILE = 1 << 2, /* of a file or shared memory, not private */

@@ -2,10 +2,12 @@
 #include "process/residency.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "process/memory.h"
+#include "process/zeropages.h"
 #include "tests/unit/test.h"
 
 static void pages_that_were_never_touched_are_absent(void **state)
@@ -58,10 +60,43 @@ static void memory_of_pieces_is_read_across_them(void **state)
 	(void)state;
 }
 
+/* They are the kernel's one page of zeros, which nobody has for himself. */
+static void pages_that_were_only_read_are_absent(void **state)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	volatile char *bytes =
+		mmap(NULL, 64 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t start = (uintptr_t)bytes;
+	uint8_t pages[2] = {MEMORY_RESIDENT, MEMORY_RESIDENT};
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct memory *memory;
+	struct residency map;
+
+	madvise((void *)bytes, 64 * page, MADV_NOHUGEPAGE);
+	for (int i = 0; i < 60; i++)
+		if (i % 3)
+			assert_int_equal(bytes[i * page], 0);
+		else
+			bytes[i * page] = 1;
+	if (zeropages_clear(pagemap, start, 2, pages) == -ENOTTY)
+		skip();
+	assert_int_equal(pages[0], MEMORY_RESIDENT);
+	assert_int_equal(pages[1], MEMORY_ABSENT);
+	assert_int_equal(memory_open_pid(getpid(), &memory), 0);
+	assert_int_equal(residency_read(memory, start, start + 64 * page, &map), 0);
+	assert_int_equal(residency_bytes(&map, start, start + 64 * page), 20 * page);
+	residency_deinit(&map);
+	memory_free(memory);
+	close(pagemap);
+	munmap((void *)bytes, 64 * page);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_that_were_never_touched_are_absent),
+		cmocka_unit_test(pages_that_were_only_read_are_absent),
 		cmocka_unit_test(memory_of_pieces_is_read_across_them),
 	};
 
