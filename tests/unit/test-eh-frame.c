@@ -155,6 +155,18 @@ static void test_remembered_states_come_back(void **state)
 	assert_cfa(12, 7, 40);
 }
 
+static void test_a_restored_register_has_the_rule_of_the_beginning(void **state)
+{
+	const uint8_t initial[] = {0x83, 2}; /* r3 at CFA - 16 */
+	const uint8_t program[] = {0x08, 3, 0x41, 0xc3, 0x41, 0x83, 4, 0x41, 0x06, 3};
+
+	make("zR", initial, sizeof(initial), program, sizeof(program));
+	assert_rule(0, 3, EH_SAME, 0);
+	assert_rule(1, 3, EH_OFFSET, -16);
+	assert_rule(2, 3, EH_OFFSET, -32);
+	assert_rule(3, 3, EH_OFFSET, -16);
+}
+
 static void test_every_way_to_advance(void **state)
 {
 	MAKE(0x02, 10, 0x0e, 16, 0x03, 20, 0, 0x0e, 24, 0x04, 30, 0, 0, 0, 0x0e, 32);
@@ -517,6 +529,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows_change_where_the_program_says),
 		cmocka_unit_test(test_remembered_states_come_back),
+		cmocka_unit_test(test_a_restored_register_has_the_rule_of_the_beginning),
 		cmocka_unit_test(test_every_way_to_advance),
 		cmocka_unit_test(test_every_kind_of_rule),
 		cmocka_unit_test(test_cfa_in_all_forms),

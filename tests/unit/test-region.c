@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/macro.h"
 #include "region/ring.h"
 #include "tests/support/region-maker.h"
 #include "tests/unit/test.h"
@@ -333,6 +335,25 @@ static void damaged_sites_take_their_blocks_with_them(void **state)
 	snapshot_made(maker, 0, &snapshot);
 	assert_int_equal(snapshot.n_damaged_sites, 0);
 	assert_int_equal(snapshot.n_damaged_live, 2);
+}
+
+static void variances_that_are_none_count_as_nothing(void **state)
+{
+	const double values[] = {(double)NAN, -1, (double)INFINITY, 2.5};
+	struct region_maker *maker = *state;
+	struct mt_site *site = region_maker_entry(maker, &maker->header->sites, 1);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+		_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {0};
+		uint64_t bits;
+
+		memcpy(&bits, &values[i], sizeof(bits));
+		site->alloc_variance = site->freed_variance = bits;
+		snapshot_made(maker, 0, &snapshot);
+		assert_int_equal(snapshot.n_damaged_sites, 0);
+		assert_int_equal(snapshot.sites[1].alloc_variance, i == 3 ? bits : 0);
+		assert_int_equal(snapshot.sites[1].freed_variance, i == 3 ? bits : 0);
+	}
 }
 
 static void damaged_blocks_and_maps_are_counted(void **state)
@@ -668,6 +689,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counts_are_cut_to_what_is_there, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_huge_hole_is_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(damaged_sites_take_their_blocks_with_them, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(variances_that_are_none_count_as_nothing, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(damaged_blocks_and_maps_are_counted, set_up,
 						tear_down),

@@ -476,6 +476,7 @@ static void long_names_lose_what_says_least_first(void **state)
 	assert_name(name, 60, "std::map<…>::insert(std::pair<…> const&)");
 	assert_name(name, 30, "std::map<…>::insert(…)");
 	assert_name(name, 15, "std::map<…>::i…");
+	assert_name("outer()::inner(int, int, int)", 20, "outer()::inner(…)");
 	assert_name("operator<< <char>(std::ostream&, char)", 30, "operator<< <…>(…)");
 	assert_name("(anonymous namespace)::run(int, int, int)", 36,
 		    "(anonymous namespace)::run(…)");

@@ -123,6 +123,22 @@ static void a_pinned_top_is_retention_and_names_the_block(void **state)
 	tear_down(&subject);
 }
 
+static void what_trimming_leaves_is_told_apart(void **state)
+{
+	struct subject subject;
+	struct arena *arena;
+
+	set_up(&subject, 302 * MIB);
+	arena = add_arena(&subject, ARENA_THREAD, 4096, 300 * MIB, 100 * MIB);
+	arena->top = 150 * MIB;
+	judge(&subject);
+	assert_int_equal(subject.verdict.code, VERDICT_RETENTION);
+	assert_true(says(&subject, "100.0 MiB of it are whole pages that malloc_trim gives back"));
+	assert_true(says(&subject, "150.0 MiB unused ends of arenas that it does not"));
+	assert_true(says(&subject, "50.0 MiB parts of pages and caches of threads"));
+	tear_down(&subject);
+}
+
 static void a_pin_that_was_sampled_has_its_place_and_age(void **state)
 {
 	struct subject subject;
@@ -396,6 +412,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pinned_top_is_retention_and_names_the_block),
+		cmocka_unit_test(what_trimming_leaves_is_told_apart),
 		cmocka_unit_test(a_pin_that_was_sampled_has_its_place_and_age),
 		cmocka_unit_test(a_raised_threshold_is_found_with_what_it_costs),
 		cmocka_unit_test(many_arenas_alone_do_not_get_the_usual_advice),

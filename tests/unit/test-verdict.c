@@ -185,6 +185,30 @@ static void what_is_being_worked_with_is_no_leak(void **state)
 	assert_judged(make_even(100, 50, 10000, 0.1, 2), VERDICT_UNDECIDED, 0);
 }
 
+/* n blocks of a hundred are of the youngest quarter of the time, the others evenly of the rest. */
+static enum verdict_code judge_young(unsigned n)
+{
+	struct profile *profile = make(100, 100, 10000);
+	struct verdict verdict;
+	enum verdict_code code;
+
+	for (unsigned i = 0; i < 100; i++)
+		profile->blocks[i].age_s =
+			i < n ? 0.1 + 24.0 * i / n : 26 + 73.0 * (i - n) / (99 - n);
+	set_ages(profile);
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	code = verdict.code;
+	verdict_deinit(&verdict);
+	profile_free(profile);
+	return code;
+}
+
+static void what_is_mostly_of_this_moment_is_no_leak(void **state)
+{
+	assert_int_equal(judge_young(55), VERDICT_LEAK);
+	assert_int_not_equal(judge_young(65), VERDICT_LEAK);
+}
+
 static void what_stopped_growing_is_no_leak(void **state)
 {
 	assert_judged(make_even(100, 50, 10000, 40, 99), VERDICT_UNDECIDED, 0);
@@ -699,6 +723,7 @@ int main(void)
 		cmocka_unit_test(what_was_set_up_once_is_no_leak),
 		cmocka_unit_test(what_is_left_at_the_end_has_a_name_and_a_time),
 		cmocka_unit_test(what_is_being_worked_with_is_no_leak),
+		cmocka_unit_test(what_is_mostly_of_this_moment_is_no_leak),
 		cmocka_unit_test(what_stopped_growing_is_no_leak),
 		cmocka_unit_test(what_is_too_small_is_not_worth_a_word),
 		cmocka_unit_test(mappings_that_gather_are_not_of_malloc),
