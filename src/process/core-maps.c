@@ -10,7 +10,8 @@
  *
  * Names that only the kernel knows are found by what must lie there: [stack] holds the auxiliary
  * vector's strings, [vdso] is where the vector says, and [heap] is the first anonymous memory behind the
- * program, within the distance by which the kernel moves the beginning of the heap at random.
+ * program, within the distance by which the kernel moves the beginning of the heap at random. It is
+ * several mappings side by side where parts of it were advised to have huge pages or not to be dumped.
  */
 #include "process/core-maps.h"
 
@@ -174,6 +175,18 @@ static struct mapping *find_heap(struct maps *maps, uint64_t program)
 	return at;
 }
 
+static int name_heap(struct maps *maps, struct mapping *heap)
+{
+	const struct mapping *last = maps->mappings + maps->n_mappings;
+	int r = rename_to(heap, "[heap]");
+
+	for (; r == 0 && heap && heap + 1 < last && heap[1].start == heap->end && heap[1].write &&
+	       !heap[1].path[0];
+	     heap++)
+		r = rename_to(&heap[1], "[heap]");
+	return r;
+}
+
 /* The kernel's data for [vdso] lies right in front of it, and is never dumped. */
 static int name_before(struct maps *maps, const struct mapping *vdso)
 {
@@ -202,7 +215,7 @@ static int name_special(struct maps *maps, const struct core_notes *notes)
 	if (r == 0)
 		r = rename_to(find(maps, vsyscall), "[vsyscall]");
 	if (r == 0)
-		r = rename_to(find_heap(maps, program ? program : auxv(notes, AT_ENTRY)), "[heap]");
+		r = name_heap(maps, find_heap(maps, program ? program : auxv(notes, AT_ENTRY)));
 	return r;
 }
 

@@ -115,10 +115,32 @@ static int read_thread_heaps(struct memory *memory, const struct glibc_layout *l
 	return regions->regions[0].top ? 0 : -EBADMSG;
 }
 
+static bool may_be_break(const struct mapping *mapping)
+{
+	return mapping->write && *mapping->path != '/';
+}
+
+/*
+ * A core file does not say which mapping the break was. It ends behind the top, and may be several, side by side,
+ * where a part of it was advised to have huge pages.
+ */
+static void find_around_top(const struct maps *maps, uint64_t top, uint64_t *ret_start,
+			    uint64_t *ret_end)
+{
+	const struct mapping *mapping = maps_find(maps, top);
+
+	if (!mapping || !may_be_break(mapping))
+		return;
+	*ret_end = mapping->end;
+	while (mapping > maps->mappings && mapping[-1].end == mapping->start &&
+	       may_be_break(&mapping[-1]))
+		mapping--;
+	*ret_start = mapping->start;
+}
+
 bool glibc_break_find(const struct maps *maps, const struct glibc_state *main, uint64_t *ret_start,
 		      uint64_t *ret_end)
 {
-	const struct mapping *mapping;
 	uint64_t start = 0, end = 0;
 
 	for (size_t i = 0; i < maps->n_mappings; i++) {
@@ -128,14 +150,8 @@ bool glibc_break_find(const struct maps *maps, const struct glibc_state *main, u
 			start = maps->mappings[i].start;
 		end = maps->mappings[i].end;
 	}
-	if (!end && main->contiguous) {
-		/* a core file does not say which mapping it was */
-		mapping = maps_find(maps, main->top);
-		if (mapping && mapping->write && *mapping->path != '/') {
-			start = mapping->start;
-			end = mapping->end;
-		}
-	}
+	if (!end && main->contiguous)
+		find_around_top(maps, main->top, &start, &end);
 	*ret_start = start;
 	*ret_end = end;
 	return end != 0;

@@ -141,19 +141,19 @@ static bool is_done(const struct finder *finder)
 	return finder->found >= finder->known->wanted || !finder->pages_left;
 }
 
-static int search_mapping(struct finder *finder, const struct mapping *mapping)
+static int search_run(struct finder *finder, uint64_t start, uint64_t end)
 {
 	_cleanup_(residency_deinit) struct residency map = {};
 	const uint64_t page = MEMORY_PAGE_SIZE, base = finder->known->base;
-	uint64_t at = mapping->start;
-	int r = residency_read(finder->known->memory, mapping->start, mapping->end, &map);
+	uint64_t at = start;
+	int r = residency_read(finder->known->memory, start, end, &map);
 
-	while (r >= 0 && at < mapping->end && !is_done(finder)) {
+	while (r >= 0 && at < end && !is_done(finder)) {
 		uint64_t size = 0;
 
 		if (residency_run(&map, at, page) || residency_is_swapped(&map, at)) {
 			finder->pages_left--;
-			r = try_page(finder, &map, at, mapping->end, &size);
+			r = try_page(finder, &map, at, end, &size);
 		}
 		if (size)
 			at += size;
@@ -172,19 +172,44 @@ static bool may_have_pieces(const struct finder *finder, const struct mapping *m
 	       (mapping->end <= known->break_start || mapping->start >= known->break_end);
 }
 
+/*
+ * The run of mappings side by side that begins with the nth: a piece of which a part was advised to have huge
+ * pages is two. Returns the index behind it.
+ */
+static size_t find_run(const struct finder *finder, size_t nth, uint64_t *ret_start,
+		       uint64_t *ret_end)
+{
+	const struct maps *maps = finder->known->maps;
+
+	*ret_start = *ret_end = maps->mappings[nth].start;
+	while (nth < maps->n_mappings && maps->mappings[nth].start == *ret_end &&
+	       may_have_pieces(finder, &maps->mappings[nth]))
+		*ret_end = maps->mappings[nth++].end;
+	return nth;
+}
+
+/* All runs that have the top in them, or all others. */
+static int search_maps(struct finder *finder, bool with_top)
+{
+	const uint64_t top = finder->known->top;
+	uint64_t start, end;
+	int r = 0;
+
+	for (size_t i = 0, next; i < finder->known->maps->n_mappings; i = next) {
+		next = find_run(finder, i, &start, &end);
+		if (start < end && (top >= start && top < end) == with_top && !is_done(finder))
+			r = search_run(finder, start, end);
+		if (r < 0)
+			break;
+		next = MAX(next, i + 1);
+	}
+	return r;
+}
+
 int glibc_morecore_find(const struct glibc_morecore *morecore, struct glibc_regions *regions)
 {
 	struct finder finder = {.known = morecore, .regions = regions, .pages_left = MAX_PAGES};
-	const struct mapping *with_top = maps_find(morecore->maps, morecore->top);
-	int r = 0;
+	int r = search_maps(&finder, true);
 
-	if (with_top && may_have_pieces(&finder, with_top))
-		r = search_mapping(&finder, with_top);
-	for (size_t i = 0; r >= 0 && i < morecore->maps->n_mappings && !is_done(&finder); i++) {
-		const struct mapping *mapping = &morecore->maps->mappings[i];
-
-		if (mapping != with_top && may_have_pieces(&finder, mapping))
-			r = search_mapping(&finder, mapping);
-	}
-	return r;
+	return r < 0 ? r : search_maps(&finder, false);
 }

@@ -261,8 +261,10 @@ static void lays_segments_and_files_over_each_other(void **state)
 
 	add_program(&maker, "/nowhere/program");
 	core_maker_add_segment(&maker, image + 2 * PAGE, PAGE, PF_R | PF_W, page_of_ones, PAGE);
+	/* a part of the heap that was advised to be something else */
+	core_maker_add_segment(&maker, heap + 3 * PAGE, PAGE, PF_R | PF_W, page_of_ones, PAGE);
 	core = open_made(&maker, NULL);
-	assert_int_equal(core_maps(core)->n_mappings, 5);
+	assert_int_equal(core_maps(core)->n_mappings, 6);
 	mapping = &core_maps(core)->mappings[0];
 	assert_true(mapping[0].start == image && mapping[0].exec && !mapping[0].offset);
 	assert_string_equal(mapping[1].path, "/nowhere/program");
@@ -271,6 +273,8 @@ static void lays_segments_and_files_over_each_other(void **state)
 	assert_string_equal(mapping[2].path, "");
 	assert_int_equal(mapping[3].start, heap);
 	assert_string_equal(mapping[3].path, "[heap]");
+	assert_int_equal(mapping[4].start, heap + 3 * PAGE);
+	assert_string_equal(mapping[4].path, "[heap]");
 	mapping = maps_find(core_maps(core), image + 0x100000);
 	assert_string_equal(mapping->path, "/dev/shm/shared");
 	assert_true(mapping->deleted && mapping->shared);

@@ -103,6 +103,28 @@ static void a_fence_behind_a_freed_top_is_one(void **state)
 	(void)state;
 }
 
+/* As in a core file of a process whose heap has huge pages: the break has no name and is two mappings. */
+static void a_break_without_a_name_may_be_several_mappings(void **state)
+{
+	struct arenas arenas;
+	struct mapping mappings[4];
+
+	make_arenas(&glibc_versions[7]);
+	memcpy(mappings + 1, image.mappings, sizeof(image.mappings));
+	mappings[1].path[0] = 0;
+	mappings[0] = mappings[1];
+	mappings[0].end = mappings[1].start = GLIBC_IMAGE_BREAK_START + 0x1000;
+	image.maps = (struct maps){mappings, 4};
+	read_image(&arenas);
+	assert_int_equal(arenas.n_arenas, 2);
+	assert_int_equal(arenas.mmap_threshold, 2 << 20);
+	assert_int_equal(arenas.arenas[0].in_use, 256 + 4096);
+	assert_int_equal(arenas.arenas[0].unread, 0);
+	arenas_deinit(&arenas);
+	glibc_image_deinit(&image);
+	(void)state;
+}
+
 static void chunks_in_fast_bins_and_caches_are_free(void **state)
 {
 	for (size_t i = 0; i < glibc_n_versions; i++) {
@@ -346,6 +368,7 @@ int main(void)
 		cmocka_unit_test(every_version_is_read),
 		cmocka_unit_test(arenas_with_chunks_in_every_bin_are_read),
 		cmocka_unit_test(a_fence_behind_a_freed_top_is_one),
+		cmocka_unit_test(a_break_without_a_name_may_be_several_mappings),
 		cmocka_unit_test(chunks_in_fast_bins_and_caches_are_free),
 		cmocka_unit_test(whole_pages_in_free_chunks_can_be_trimmed),
 		cmocka_unit_test(fast_chunks_join_free_neighbours_when_trimmed),

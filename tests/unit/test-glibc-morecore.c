@@ -102,6 +102,24 @@ static void neighbours_are_one_region_up_to_the_top(void **state)
 	(void)state;
 }
 
+/* As when a part of it was advised to have huge pages. */
+static void a_piece_may_be_two_mappings(void **state)
+{
+	struct mapping halves[2] = {mapping, mapping};
+	struct glibc_regions regions;
+
+	memset(words, 0, sizeof(words));
+	write_top_piece(0);
+	halves[0].end = halves[1].start = START + PIECE / 2;
+	maps = (struct maps){halves, 2};
+	regions = find(2048, PIECE, UINT64_MAX);
+	maps = (struct maps){&mapping, 1};
+	assert_int_equal(regions.n_regions, 1);
+	assert_region(&regions.regions[0], 0, PIECE, 2048);
+	glibc_regions_deinit(&regions);
+	(void)state;
+}
+
 static void nothing_is_looked_for_beyond_what_the_arena_has(void **state)
 {
 	struct glibc_regions regions;
@@ -133,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_are_told_from_what_lies_beside_them),
 		cmocka_unit_test(neighbours_are_one_region_up_to_the_top),
+		cmocka_unit_test(a_piece_may_be_two_mappings),
 		cmocka_unit_test(nothing_is_looked_for_beyond_what_the_arena_has),
 		cmocka_unit_test(what_does_not_end_in_fences_is_none),
 	};
