@@ -44,7 +44,8 @@ def parse():
                         " arenas: reading a heap of 3 GB from outside;"
                         " all of them without one")
     parser.add_argument("workload", nargs="*", help="only workloads whose names begin so")
-    parser.add_argument("--rounds", type=int, help="rounds of each variant (" + ", ".join(f"{name} {rounds}" for name, (rounds, *_) in PARTS.items()) + ")")
+    parser.add_argument("--rounds", type=int, help="rounds of each variant; without it "
+                        + ", ".join(f"{part} {rounds}" for part, (rounds, *_) in PARTS.items()))
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--read", metavar="FILE", help="run nothing, show what --json has printed into FILE")
     parser.add_argument("--svg", metavar="FILE", help="draw what peers found into FILE")
