@@ -102,13 +102,11 @@ static void add_in_use(struct ledger_claim *claim, uint64_t in_use,
 
 static void name_arena(const struct arena *arena, struct ledger_claim *claim)
 {
-	static const char *const forms[] = {
+	static const char *const names[] = {
 		[ARENA_MAIN] = "main arena",
-		[ARENA_THREAD] = "arena %u",
 		[ARENA_MMAPPED] = "blocks with a mapping of their own",
 		[ARENA_FAST] = "memtrace's allocator",
 	};
-	const char *form = forms[arena->kind];
 	char *at = claim->label;
 
 	if (arena->allocator == ARENAS_JEMALLOC)
@@ -118,7 +116,7 @@ static void name_arena(const struct arena *arena, struct ledger_claim *claim)
 	else if (arena->kind == ARENA_THREAD)
 		snprintf(at, sizeof(claim->label), "arena %u", arena->id);
 	else
-		snprintf(at, sizeof(claim->label), "%s", form);
+		snprintf(at, sizeof(claim->label), "%s", names[arena->kind]);
 }
 
 /* A piece of a range: all of it, but where another claim came first. */
