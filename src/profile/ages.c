@@ -69,6 +69,7 @@ enum seen { SEEN_NOTHING, SEEN_GROWING, SEEN_STEADY };
  */
 struct ages {
 	double n[QUARTERS], by_work[QUARTERS];
+	double work; /* work_since the oldest block; 0 if the process is not at work, and by_work is empty */
 };
 
 static double weigh(const struct profile_block *block)
@@ -111,18 +112,20 @@ static struct ages *collect(const struct profile *profile)
 	struct ages *ages = calloc(profile->n_sites + 1, sizeof(*ages));
 	const bool at_work = is_at_work(profile);
 
+	for (size_t i = 0; ages && at_work && i < profile->n_sites; i++)
+		ages[i].work = work_since(profile, profile->sites[i].oldest_age_s);
 	for (size_t i = 0; ages && i < profile->n_blocks; i++) {
 		const struct profile_block *block = &profile->blocks[i];
 
 		if (block->site == PROFILE_NO_SITE)
 			continue;
+		struct ages *site = &ages[block->site];
 		const double oldest = profile->sites[block->site].oldest_age_s;
 		const double weight = weigh(block);
 
-		ages[block->site].n[quarter_of(block->age_s, oldest)] += weight;
+		site->n[quarter_of(block->age_s, oldest)] += weight;
 		if (at_work)
-			ages[block->site].by_work[quarter_of(work_since(profile, block->age_s),
-							     work_since(profile, oldest))] +=
+			site->by_work[quarter_of(work_since(profile, block->age_s), site->work)] +=
 				weight;
 	}
 	return ages;
@@ -152,15 +155,13 @@ static bool is_even(const double n[static QUARTERS], int least)
 	return n[0] > 0 && n[0] <= YOUNGEST_MAX * all && n_quarters >= least;
 }
 
-/* by_work is empty unless the process is at work. */
 static bool is_gathering(const struct profile *profile, const struct profile_site *site,
 			 const struct ages *ages)
 {
 	const double least_s = MIN(GATHERING_AGE_S, GATHERING_LIFE * profile_watched_s(profile));
 
 	return (site->oldest_age_s >= least_s && is_even(ages->n, QUARTERS - 1)) ||
-	       (is_even(ages->by_work, QUARTERS) &&
-		work_since(profile, site->oldest_age_s) >= GATHERING_LIFE);
+	       (ages->work >= GATHERING_LIFE && is_even(ages->by_work, QUARTERS));
 }
 
 static bool is_bounded(const struct profile *profile, const struct profile_site *site)

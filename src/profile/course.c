@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/macro.h"
+#include "base/search.h"
 
 /* From so short a time no growth is told: it is the start of a program. */
 static const double SPAN_MIN_S = 1;
@@ -56,25 +57,17 @@ size_t course_highest(const struct profile *profile, enum course_figure figure)
 double course_allocated(const struct profile *profile, double at)
 {
 	const struct profile_moment *moments = profile->moments;
-	size_t from = 0, to = profile->n_moments - 1;
+	const size_t next = SEARCH(profile->n_moments, i, moments[i].at < at);
+	const struct profile_moment *from, *to;
 
-	if (at <= moments[from].at)
-		return (double)moments[from].allocated;
-	if (at >= moments[to].at)
-		return (double)moments[to].allocated;
-	/* at is behind from, and not behind to */
-	while (to - from > 1) {
-		const size_t middle = from + (to - from) / 2;
-
-		if (moments[middle].at < at)
-			from = middle;
-		else
-			to = middle;
-	}
-	const double share = (at - moments[from].at) / (moments[to].at - moments[from].at);
-	const double before = (double)moments[from].allocated;
-
-	return before + share * ((double)moments[to].allocated - before);
+	if (next == 0)
+		return (double)moments[0].allocated;
+	from = &moments[next - 1];
+	if (next == profile->n_moments)
+		return (double)from->allocated;
+	to = &moments[next];
+	return (double)from->allocated + (at - from->at) / (to->at - from->at) *
+						 ((double)to->allocated - (double)from->allocated);
 }
 
 static int make_times(const struct profile *profile, double **ret)

@@ -67,6 +67,16 @@ static void assert_judged(struct profile *profile, enum verdict_code code, doubl
 	profile_free(profile);
 }
 
+static void assert_no_leak(struct profile *profile)
+{
+	struct verdict verdict;
+
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_not_equal(verdict.code, VERDICT_LEAK);
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 static void blocks_of_all_ages_are_a_leak(void **state)
 {
 	assert_judged(make_even(100, 50, 10000, 1, 99), VERDICT_LEAK, 0.8);
@@ -361,33 +371,25 @@ static void what_gathers_by_work_is_a_leak_though_the_process_waited(void **stat
 static void set_up_before_the_process_waited_is_no_leak(void **state)
 {
 	struct profile *profile = make(100, 100, 10000);
-	struct verdict verdict;
 
 	/* all of it in the first tenth of the work, but for one block lately */
 	for (unsigned i = 0; i < 100; i++)
 		profile->blocks[i].age_s = i < 99 ? 100 - 0.02 * i : 0.5;
 	set_ages(profile);
 	work(profile, 100, 10, 10);
-	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
-	assert_int_not_equal(verdict.code, VERDICT_LEAK);
-	verdict_deinit(&verdict);
-	profile_free(profile);
+	assert_no_leak(profile);
 }
 
 static void work_that_ended_tells_no_leak(void **state)
 {
 	struct profile *profile = make(100, 100, 10000);
-	struct verdict verdict;
 
 	/* evenly over the work, which was at the start only */
 	for (unsigned i = 0; i < 100; i++)
 		profile->blocks[i].age_s = 100 - 0.1 * i;
 	set_ages(profile);
 	work(profile, 100, 10, 0);
-	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
-	assert_int_not_equal(verdict.code, VERDICT_LEAK);
-	verdict_deinit(&verdict);
-	profile_free(profile);
+	assert_no_leak(profile);
 }
 
 static void what_was_seen_to_grow_is_a_leak_whatever_its_ages(void **state)
