@@ -214,23 +214,35 @@ static void a_block_above_free_memory_is_a_pin(void **state)
 	(void)state;
 }
 
-static void a_damaged_chunk_is_stepped_over(void **state)
+/* 201 chunks of 64 bytes, the size of whose middle one is no size. */
+static void read_with_bad_size(bool in_thread_heap, uint64_t word, struct arenas *arenas)
 {
-	struct arenas arenas;
-	uint64_t damaged;
+	uint64_t bad;
 
 	glibc_image_init(&image, &glibc_versions[7]);
 	for (int i = 0; i < 100; i++)
-		glibc_image_add(&image, false, 64, true);
-	damaged = glibc_image_add(&image, false, 64, true);
+		glibc_image_add(&image, in_thread_heap, 64, true);
+	bad = glibc_image_add(&image, in_thread_heap, 64, true);
 	for (int i = 0; i < 100; i++)
-		glibc_image_add(&image, false, 64, true);
+		glibc_image_add(&image, in_thread_heap, 64, true);
 	glibc_image_finish(&image);
-	glibc_image_set(&image, damaged + 8, 0x4142434445464748);
-	read_image(&arenas);
-	assert_int_equal(arenas.arenas[0].in_use_blocks, 200);
-	assert_int_equal(arenas.arenas[0].unread, 64);
-	assert_int_equal(arenas.arenas[0].in_use, 201 * 64);
+	glibc_image_set(&image, bad + 8, word);
+	read_image(arenas);
+}
+
+static void assert_stepped_over(const struct arena *arena)
+{
+	assert_int_equal(arena->in_use_blocks, 200);
+	assert_int_equal(arena->unread, 64);
+	assert_int_equal(arena->in_use, 201 * 64);
+}
+
+static void a_damaged_chunk_is_stepped_over(void **state)
+{
+	struct arenas arenas;
+
+	read_with_bad_size(false, 0x4142434445464748, &arenas);
+	assert_stepped_over(&arenas.arenas[0]);
 	arenas_deinit(&arenas);
 	glibc_image_deinit(&image);
 	(void)state;
@@ -243,19 +255,9 @@ static void what_looks_like_a_fence_in_the_midst_is_stepped_over(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		struct arenas arenas;
-		uint64_t torn;
 
-		glibc_image_init(&image, &glibc_versions[7]);
-		for (int j = 0; j < 100; j++)
-			glibc_image_add(&image, true, 64, true);
-		torn = glibc_image_add(&image, true, 64, true);
-		for (int j = 0; j < 100; j++)
-			glibc_image_add(&image, true, 64, true);
-		glibc_image_finish(&image);
-		glibc_image_set(&image, torn + 8, words[i]);
-		read_image(&arenas);
-		assert_int_equal(arenas.arenas[1].in_use_blocks, 200);
-		assert_int_equal(arenas.arenas[1].unread, 64);
+		read_with_bad_size(true, words[i], &arenas);
+		assert_stepped_over(&arenas.arenas[1]);
 		arenas_deinit(&arenas);
 		glibc_image_deinit(&image);
 	}
