@@ -2,11 +2,9 @@
 """Processes to attach to, and what is looked at while that is done."""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
-import time
 
 import leaks
 
@@ -47,27 +45,6 @@ def attached(pid, folder, *options, name="a.memtrace"):
             assert tool.wait(timeout=180) == 0, tool.rest
         finally:
             tool.kill()
-
-
-def let_it_sleep(pid, times):
-    """Returns when the process's first thread has gone to sleep so many more times: programs that do after each step."""
-    def slept():
-        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", file.read(), re.M)[1])
-    enough = slept() + times
-    while slept() < enough:
-        time.sleep(0.01)
-
-
-def let_it_work(pid, seconds):
-    """Returns when the process has had so much more processor time."""
-    def worked():
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    enough = worked() + seconds
-    while worked() < enough:
-        time.sleep(0.01)
 
 
 def image_mappings(pid):

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import leaks
+from procfs import only_child
 
 NOBODY = 65534
 LARGE_FILE = 16 << 20  # bytes
@@ -61,8 +62,7 @@ class Grow:
                                          "--", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         cwd=folder)
         assert self.process.stdout.readline() == "ready\n"
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
-            self.pid = file.read().split()[0]
+        self.pid = str(only_child(self.process.pid))
 
     def step(self):
         self.process.stdin.write("\n")

@@ -3,14 +3,14 @@
 
 import contextlib
 import os
-import re
 import resource
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
+
+from procfs import only_child
 
 
 def need_gcore():
@@ -27,12 +27,6 @@ def need_kernel_cores():
         pytest.skip("core files are forbidden by a limit")
 
 
-def child_of(pid):
-    """The only child."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
-        return int(file.read().split()[0])
-
-
 @contextlib.contextmanager
 def standing(command, directory, tool=()):
     """Runs a program that prints a line and then waits; gives the Popen and the program's pid."""
@@ -40,30 +34,15 @@ def standing(command, directory, tool=()):
                           stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout.readline(), "it did not begin"
-            yield process, child_of(process.pid) if tool else process.pid
+            yield process, only_child(process.pid) if tool else process.pid
         finally:
             victim = process.pid
             if tool and process.poll() is None:
-                with contextlib.suppress(OSError, IndexError):
-                    victim = child_of(process.pid)
+                with contextlib.suppress(OSError, AssertionError):
+                    victim = only_child(process.pid)
             with contextlib.suppress(OSError):
                 os.kill(victim, signal.SIGKILL)
             process.wait(timeout=180)
-
-
-def resident(pid):
-    """Resident KiB, once the process has come to rest."""
-    last, end = None, time.monotonic() + 120
-    while time.monotonic() < end:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            state = file.read().rpartition(")")[2].split()[0]
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-            size = int(re.search(r"^Rss:\s+(\d+) kB", file.read(), re.M)[1])
-        if state == "S" and size == last:
-            return size
-        last = size if state == "S" else None
-        time.sleep(0.01)
-    raise AssertionError("it does not come to rest")
 
 
 def gcore(pid, directory):

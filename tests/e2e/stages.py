@@ -10,49 +10,25 @@ import time
 
 import leaks
 from figures import show_promise
-
-
-def idle(pid):
-    """Returns when it has hardly used the processor for half a second: a Java machine compiles on for a while."""
-    def ticks():
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
-    end = time.monotonic() + 60
-    before = ticks() - 1000
-    while ticks() - before > 1 and time.monotonic() < end:
-        before = ticks()
-        time.sleep(0.5)
+from procfs import only_child, resident
 
 
 # of a Java machine, in the time that it has
 NO_ANSWER = re.compile(r"within\s+\d+\s+s\b")
 
 
-def read_rss(pid):
-    """Resident bytes, counted page by page: status is behind by what threads have not yet added."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        return int(re.search(r"^Rss:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
-
-
-def only_child(pid):
-    """The process that memtrace run has started."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        children = file.read().split()
-    assert len(children) == 1, children
-    return int(children[0])
-
-
-def rest(pid):
-    """Returns when none of its threads has run for a while: they may still be on their way to where they stay."""
-    def ran():
-        times = {}
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
-                times[thread] = file.read().split()[0]
-        return times
-    before = None
-    while before != (before := ran()):
-        time.sleep(0.2)
+def ask(command, **options):
+    """
+    What a command of memtrace prints: (stdout, stderr). A Java machine has a second for its answer, which on a busy
+    computer it may not keep: then it is asked again.
+    """
+    for _ in range(30):
+        done = subprocess.run([leaks.MEMTRACE, *command], capture_output=True, text=True, timeout=180, check=False,
+                              **options)
+        assert done.returncode == 0, done.stderr
+        if not NO_ANSWER.search(done.stdout + done.stderr):
+            break
+    return done.stdout, done.stderr
 
 
 class Stage:
@@ -65,24 +41,15 @@ class Stage:
 
     def tell(self, word):
         """Has the victim do something; returns by how much its RSS fell."""
-        before = read_rss(self.pid)
+        before = resident(self.pid)
         self.process.stdin.write(word + "\n")
         self.process.stdin.flush()
         assert self.process.stdout.readline() == "done\n"
-        return before - read_rss(self.pid)
+        return before - resident(self.pid)
 
     def print(self, *options):
-        """
-        What memtrace report prints of it. A Java machine has a second for its answer, which on a busy computer it may
-        not keep: then it is asked again.
-        """
-        for _ in range(30):
-            done = subprocess.run([leaks.MEMTRACE, "report", *options, str(self.pid)], capture_output=True, text=True,
-                                  timeout=180, check=False, env=os.environ | {"COLUMNS": "100"})
-            assert done.returncode == 0, done.stderr
-            if not NO_ANSWER.search(done.stdout):
-                break
-        return done.stdout
+        """What memtrace report prints of it."""
+        return ask(["report", *options, str(self.pid)], env=os.environ | {"COLUMNS": "100"})[0]
 
     def report(self):
         """memtrace report PID."""

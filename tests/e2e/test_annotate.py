@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import leaks
+from procfs import only_child
 
 VICTIM = f"{leaks.VICTIMS}/annotate"
 CHUNK, BLOCK = 1 << 20, 1000
@@ -61,8 +62,7 @@ def test_marks_are_among_the_events(memtrace, tmp_path):
     with subprocess.Popen([leaks.MEMTRACE, "run", "-q", "-o", tmp_path / "s", "--", VICTIM], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stdout.readline() == "ready\n"
-        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-            pid = file.read().split()[0]
+        pid = str(only_child(process.pid))
         events = memtrace("top", "--batch", "-n", "1", "--view=events", pid)
         process.communicate("\n", timeout=180)
     assert events.returncode == 0, events.stderr

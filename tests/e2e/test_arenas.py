@@ -15,6 +15,7 @@ import pytest
 import cores
 import leaks
 from figures import show, show_promise
+from procfs import resident
 
 PAGE = 4096
 MiB = 1 << 20
@@ -62,8 +63,7 @@ class Victim:
         return self.answer()
 
     def rss(self):
-        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as rollup:
-            return int(re.search(r"^Rss: +(\d+) kB", rollup.read(), re.M)[1]) * 1024
+        return resident(self.pid)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ import time
 import pytest
 
 import leaks
-from attaching import COUNT, MODES, STORM, attached, image_mappings, let_it_sleep, let_it_work, rounds, running
+from attaching import COUNT, MODES, STORM, attached, image_mappings, rounds, running
+from procfs import let_it_sleep, let_it_work
 
 
 def tell(process):

@@ -10,6 +10,7 @@ import pytest
 
 import cores
 import leaks
+from procfs import resident_at_rest
 
 PROGRAM = """
 #include <pthread.h>
@@ -171,7 +172,7 @@ def test_arenas_of_a_core_are_those_of_the_process(memtrace, tmp_path, name):
                           stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout.readline()
-            cores.resident(process.pid)
+            resident_at_rest(process.pid)
             # before gdb reads pages that are absent, which makes them present
             live = leaks.report(str(process.pid))
             core = cores.gcore(process.pid, tmp_path)

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 import smaps
-from stages import advises, assert_near, code, promise, read_rss, says, staged
+from procfs import resident
+from stages import advises, assert_near, code, promise, says, staged
 
 MIB = 1 << 20
 FOLDER = "/usr/lib/x86_64-linux-gnu"
@@ -42,7 +43,7 @@ def total(arenas, member):
 def test_their_parts_add_up(memtrace, name):
     with under(name, "peak") as stage:
         arenas = arenas_of(memtrace, stage.pid)
-        rss = read_rss(stage.pid)
+        rss = resident(stage.pid)
     assert {arena["allocator"] for arena in arenas} == {name}
     for arena in arenas:
         assert arena["system_bytes"] == arena["in_use_bytes"] + arena["free_bytes"] + arena["metadata_bytes"]
@@ -70,10 +71,10 @@ def test_the_ledger_has_them_by_what_they_are(name):
 def test_what_they_keep_goes_back_as_promised(memtrace, name):
     with under(name, "peak") as stage:
         report = stage.report()
-        before = read_rss(stage.pid)
+        before = resident(stage.pid)
         done = memtrace("trim", "--yes", stage.pid)
         assert done.returncode == 0, done.stderr
-        gained = before - read_rss(stage.pid)
+        gained = before - resident(stage.pid)
     assert code(report) == "retention"
     assert says(report, f"are kept by {name}")
     wanted = {"jemalloc": "MALLOC_CONF", "tcmalloc": "ReleaseFreeMemory", "mimalloc": "mi_collect"}[name]
@@ -106,9 +107,9 @@ def test_pages_that_nobody_wrote_to_are_not_promised(memtrace, compile_c, name):
     """One page in four is there, and blocks in use have no larger share of them than free ones."""
     with under(name, [str(compile_c(PARTLY, "-O1", "-fno-builtin"))]) as stage:
         report = stage.report()
-        before = read_rss(stage.pid)
+        before = resident(stage.pid)
         assert memtrace("trim", "--yes", stage.pid).returncode == 0
-        gained = before - read_rss(stage.pid)
+        gained = before - resident(stage.pid)
     smaps.assert_explained(report)
     # a page of metadata or two is written to while that is done
     assert abs(gained - total(report["arenas"], "trimmable_bytes")) <= gained // 100 + 64 * 4096
@@ -120,9 +121,9 @@ def test_pages_that_nobody_wrote_to_are_not_promised(memtrace, compile_c, name):
 def test_an_allocator_that_is_loaded_and_not_used_is_not_asked(memtrace):
     with staged("peak", env={"LD_PRELOAD": f"libc.so.6 {path_of('jemalloc')}"}) as stage:
         report = stage.report()
-        before = read_rss(stage.pid)
+        before = resident(stage.pid)
         done = memtrace("trim", "--yes", stage.pid)
-        gained = before - read_rss(stage.pid)
+        gained = before - resident(stage.pid)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("malloc_trim(0) in process ")
     assert gained > 50 * MIB
@@ -133,9 +134,9 @@ def test_an_allocator_that_is_loaded_and_not_used_is_not_asked(memtrace):
 def test_what_shares_pages_does_not(memtrace, name):
     with under(name, "slabs") as stage:
         report = stage.report()
-        before = read_rss(stage.pid)
+        before = resident(stage.pid)
         assert memtrace("trim", "--yes", stage.pid).returncode == 0
-        assert before - read_rss(stage.pid) < 16 * MIB
+        assert before - resident(stage.pid) < 16 * MIB
     assert code(report) == "fragmentation"
     assert promise(report, "allocate what stays apart") > 170 * MIB
 
@@ -320,9 +321,9 @@ def test_jemalloc_that_is_linked_into_the_program_is_read(memtrace, compile_c, t
     with staged([str(program)]) as stage:
         arenas = [arena for arena in arenas_of(memtrace, stage.pid) if arena["allocator"] == "jemalloc"]
         owners = smaps.owners(stage.report())
-        before = read_rss(stage.pid)
+        before = resident(stage.pid)
         done = memtrace("trim", "--yes", stage.pid)
-        gained = before - read_rss(stage.pid)
+        gained = before - resident(stage.pid)
     if gained:
         # each of these blocks has a page more than it needs, of which one in ten was never written to
         assert_near(total(arenas, "trimmable_bytes"), gained, 0.02)
@@ -340,9 +341,9 @@ def test_tcmalloc_that_is_linked_into_the_program_is_read(memtrace, compile_c):
     program = compile_c(PROGRAM, "-O1", archive, "-lm", "-lpthread", "-lstdc++")
     with staged([str(program)]) as stage:
         report = stage.report()
-        before = read_rss(stage.pid)
+        before = resident(stage.pid)
         done = memtrace("trim", "--yes", stage.pid)
-        gained = before - read_rss(stage.pid)
+        gained = before - resident(stage.pid)
     assert done.returncode == 0, done.stderr
     smaps.assert_explained(report)
     assert code(report) == "retention"

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import leaks
-from stages import NO_ANSWER, staged
+from stages import ask, staged
 
 SOURCE = os.path.join(os.path.dirname(__file__), "..", "..")
 # it never ends by itself: it is ended by its input
@@ -60,27 +60,14 @@ def run(line, folder, stage):
         return ""
     words = [os.path.join(leaks.BUILD, word) if re.match("(examples|tests/victims)/", word) else word for word in words]
     assert words[0] == "memtrace"
-    done = subprocess.run([leaks.MEMTRACE, *words[1:]], capture_output=True, text=True, check=False, timeout=180,
-                          cwd=folder, stdin=subprocess.DEVNULL, env=os.environ | {"COLUMNS": "200"})
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
-
-
-def run_answered(line, folder, stage):
-    """Again where a Java machine had no time to answer."""
-    printed = run(line, folder, stage)
-    for _ in range(20):
-        if not NO_ANSWER.search(printed):
-            break
-        printed = run(line, folder, stage)
-    return printed
+    return "".join(ask(words[1:], cwd=folder, stdin=subprocess.DEVNULL, env=os.environ | {"COLUMNS": "200"}))
 
 
 def check(block, folder, stage):
     printed = ""
     for line in block.splitlines():
         if line.startswith("$ "):
-            printed = without_figures(run_answered(line, folder, stage))
+            printed = without_figures(run(line, folder, stage))
             continue
         for piece in line.replace("PID", "0").split("…"):
             assert without_figures(piece) in printed, f"{line!r} is not in:\n{printed}"

@@ -13,7 +13,8 @@ import pytest
 
 import leaks
 from attaching import attached
-from stages import code, read_rss, says, staged
+from procfs import resident
+from stages import code, says, staged
 
 pytestmark = pytest.mark.skipif(not shutil.which("javac"), reason="no JDK")
 
@@ -197,7 +198,7 @@ def test_a_machine_that_does_not_answer_costs_a_second(tmp_path):
             report, took = report_of(stage.pid)
         finally:
             os.kill(stage.pid, signal.SIGCONT)
-        assert read_rss(stage.pid) > 0
+        assert resident(stage.pid) > 0
     assert any("within 1 s" in text for text in report["java"]["missing"])
     assert report["memory"]["rss_bytes"] > 0 and code(report) == "retention"
     assert took < 20

@@ -8,7 +8,8 @@ import pytest
 
 import leaks
 from attaching import attached
-from stages import code, idle, promise, read_rss, says, staged
+from procfs import let_it_calm_down, resident
+from stages import code, promise, says, staged
 
 pytestmark = [pytest.mark.skipif(not shutil.which("javac"), reason="no JDK"), pytest.mark.long]
 
@@ -46,9 +47,9 @@ def assert_kept(stage, report):
     assert code(report) == "retention"
     arenas = [arena for arena in report["arenas"] if arena["kind"] in ("main", "thread")]
     assert says(report, f"of {len(arenas)} arenas")
-    before = read_rss(stage.pid)
+    before = resident(stage.pid)
     subprocess.run([leaks.MEMTRACE, "trim", "--yes", str(stage.pid)], check=True, capture_output=True, timeout=180)
-    gained = before - read_rss(stage.pid)
+    gained = before - resident(stage.pid)
     promised = promise(report, "malloc_trim")
     print(f"{len(arenas)} arenas, {promised / MIB:.1f} MiB promised, {gained / MIB:.1f} MiB given back")
     assert gained > 100 * MIB
@@ -59,7 +60,7 @@ def test_from_the_start(tmp_path):
     with staged(COMMAND, run=["--allocator=system", SAMPLE], folder=tmp_path) as stage:
         assert_opened(stage.report(), OPENED)
         stage.tell("gc")
-        idle(stage.pid)
+        let_it_calm_down(stage.pid)
         assert_kept(stage, stage.report())
 
 
@@ -69,5 +70,5 @@ def test_from_when_it_was_attached_to(tmp_path):
             stage.tell("open")
             assert_opened(stage.report(), 2 * OPENED)
             stage.tell("gc")
-            idle(stage.pid)
+            let_it_calm_down(stage.pid)
             assert_kept(stage, stage.report())

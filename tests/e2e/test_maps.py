@@ -11,7 +11,8 @@ import pytest
 
 import leaks
 import smaps
-from stages import rest, staged
+from procfs import let_threads_rest
+from stages import staged
 
 MIB = 1 << 20
 CASES = ["threads", "pinned-top", "threshold", "holes", "slabs", "maps", "stacks", "rounding"]
@@ -112,7 +113,7 @@ def test_a_snapshot_keeps_it_all(memtrace, mappings, tmp_path):
 
 def test_looking_makes_nothing_resident(memtrace):
     with staged("threads") as stage:
-        rest(stage.pid)
+        let_threads_rest(stage.pid)
         before = smaps.read_smaps(stage.pid)
         for verb in ("maps", "report"):
             assert memtrace(verb, stage.pid).returncode == 0

@@ -12,6 +12,7 @@ import pytest
 
 import cores
 import leaks
+from procfs import only_child, resident_at_rest
 
 VICTIMS = ["classes", "classes-nopie", "classes-static"]
 
@@ -70,7 +71,7 @@ def test_a_core_has_the_same_classes(memtrace, tmp_path, name):
 def test_classes_are_counted_with_the_fast_allocator(memtrace, tmp_path):
     tool = [leaks.MEMTRACE, "run", "--quiet", "-o", "s.memtrace", "--"]
     process, said = start("classes", tmp_path, tool=tool)
-    pid = cores.child_of(process.pid)
+    pid = only_child(process.pid)
     try:
         live = objects(memtrace, pid)
         core = cores.gcore(pid, tmp_path) if shutil.which("gcore") else None
@@ -116,9 +117,9 @@ def test_options_choose_and_order(memtrace, tmp_path):
 def test_process_is_not_changed_by_being_counted(memtrace, tmp_path):
     process, _ = start("classes", tmp_path)
     try:
-        before = cores.resident(process.pid)
+        before = resident_at_rest(process.pid)
         objects(memtrace, process.pid)
-        assert cores.resident(process.pid) <= before
+        assert resident_at_rest(process.pid) <= before
     finally:
         process.kill()
         process.wait()

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 import leaks
-from stages import advises, assert_near, code, idle, promise, read_rss, says, staged
+from procfs import let_it_calm_down, resident
+from stages import advises, assert_near, code, promise, says, staged
 
 # looked at from outside, and with the agent that watches the program's own allocator
 GLIBC = pytest.mark.parametrize("run", [None, ["--allocator=system", "--sample=all"]], ids=["outside", "agent"])
@@ -19,19 +20,19 @@ MIB = 1 << 20
 def test_java_whose_inflaters_were_collected_is_retention(tmp_path):
     command = ["java", "-Xms128m", "-Xmx128m", "-XX:+UseSerialGC", "-cp", leaks.VICTIMS, "CaseInflaters"]
     with staged(command, folder=tmp_path) as stage:
-        idle(stage.pid)
+        let_it_calm_down(stage.pid)
         report = stage.report()
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
         subprocess.run(["jcmd", str(stage.pid), "System.trim_native_heap"], check=True, capture_output=True,
                        timeout=180)
-        gained = kept - read_rss(stage.pid)
+        gained = kept - resident(stage.pid)
     assert code(report) == "retention"
     assert gained > 50 * MIB
     assert_near(promise(report, "malloc_trim"), gained)
     assert says(report, "MALLOC_ARENA_MAX")
     assert not advises(report, "MALLOC_ARENA_MAX")
     with staged(command, env={"MALLOC_ARENA_MAX": "1"}, folder=tmp_path) as stage:
-        assert read_rss(stage.pid) > 0.9 * kept
+        assert resident(stage.pid) > 0.9 * kept
 
 
 @GLIBC
@@ -66,18 +67,18 @@ def test_freeing_the_pin_gives_what_it_holds(tmp_path, run):
 def test_a_small_pin_has_to_be_allocated_earlier(tmp_path, run):
     with staged("pinned-top", run=run, folder=tmp_path) as stage:
         report = stage.report()
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
         # the thread's cache keeps the block
         assert stage.tell("free") < MIB
     with staged("pinned-top", "early", run=run, folder=tmp_path) as stage:
-        assert_near(promise(report, "allocate the block"), kept - read_rss(stage.pid))
+        assert_near(promise(report, "allocate the block"), kept - resident(stage.pid))
 
 
 @GLIBC
 def test_a_raised_threshold_is_found_and_setting_it_gives_what_is_promised(tmp_path, run):
     with staged("threshold", run=run, folder=tmp_path) as stage:
         report = stage.report()
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
         gained = stage.tell("trim")
     assert code(report) == "retention"
     assert says(report, "raised glibc's mmap threshold from 128 KiB")
@@ -86,7 +87,7 @@ def test_a_raised_threshold_is_found_and_setting_it_gives_what_is_promised(tmp_p
         assert says(report, "from send_big (")
     with staged("threshold", run=run, env={"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072"},
                 folder=tmp_path) as stage:
-        assert_near(promise(report, "mmap_threshold=131072"), kept - read_rss(stage.pid))
+        assert_near(promise(report, "mmap_threshold=131072"), kept - resident(stage.pid))
 
 
 def test_arenas_names_who_raised_the_threshold(tmp_path, memtrace):
@@ -100,7 +101,7 @@ def test_arenas_names_who_raised_the_threshold(tmp_path, memtrace):
 def test_holes_are_fragmentation_with_their_sizes(tmp_path, run):
     with staged("holes", run=run, folder=tmp_path, settle=1) as stage:
         report = stage.report()
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
         gained = stage.tell("trim")
     assert code(report) == "fragmentation"
     assert says(report, "1,499 holes") or says(report, "1,500 holes")
@@ -109,39 +110,39 @@ def test_holes_are_fragmentation_with_their_sizes(tmp_path, run):
     assert_near(promise(report, "malloc_trim"), gained)
     with staged("holes", run=run, env={"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536"},
                 folder=tmp_path) as stage:
-        assert_near(promise(report, "mmap_threshold=65536"), kept - read_rss(stage.pid))
+        assert_near(promise(report, "mmap_threshold=65536"), kept - resident(stage.pid))
 
 
 @GLIBC
 def test_shared_pages_are_fragmentation_and_trimming_is_not_advised(tmp_path, run):
     with staged("slabs", run=run, folder=tmp_path) as stage:
         report = stage.report()
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
         assert stage.tell("trim") < 2 * MIB
     assert code(report) == "fragmentation"
     assert says(report, "nothing is to be gained from malloc_trim")
     assert not advises(report, "malloc_trim")
     with staged("slabs", "apart", run=run, folder=tmp_path) as stage:
-        assert_near(promise(report, "allocate what stays apart"), kept - read_rss(stage.pid))
+        assert_near(promise(report, "allocate what stays apart"), kept - resident(stage.pid))
 
 
 def test_rounding_up_to_pages_is_fragmentation(tmp_path):
     run = ["--allocator=system", "--sample=all"]
     with staged("rounding", run=run, folder=tmp_path, settle=1) as stage:
         report = stage.report()
-        taken = read_rss(stage.pid)
+        taken = resident(stage.pid)
     assert code(report) == "fragmentation"
     assert says(report, " blocks has a mapping of its own")
     with staged("rounding", "without", run=run, folder=tmp_path) as stage:
-        assert_near(promise(report, "mmap threshold"), taken - read_rss(stage.pid))
+        assert_near(promise(report, "mmap threshold"), taken - resident(stage.pid))
 
 
 @pytest.mark.parametrize("run", [None, [], ["--allocator=system"]], ids=["outside", "fast", "system"])
 def test_the_command_in_the_advice_does_what_it_promises(tmp_path, run):
     with staged("pinned-top", run=run, folder=tmp_path) as stage:
         advice = stage.report()["verdict"]["advice"][0]
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
         command = advice["action"].split("at once: ")[1]
         assert command == f"memtrace trim --yes {stage.pid}"
         subprocess.run([leaks.MEMTRACE, *command.split()[1:]], check=True, capture_output=True, timeout=180)
-        assert_near(advice["expected_bytes"], kept - read_rss(stage.pid))
+        assert_near(advice["expected_bytes"], kept - resident(stage.pid))

@@ -14,6 +14,7 @@ import pexpect
 import pytest
 
 import leaks
+from procfs import only_child
 
 LEAK = """
 #include <stdlib.h>
@@ -83,8 +84,8 @@ def test_killed_from_outside(memtrace, leaky, tmp_path):
     with subprocess.Popen([leaks.MEMTRACE, "run", "-q", "-o", "s.memtrace", leaky, "wait"], cwd=tmp_path,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tool:
         assert tool.stdout.readline() == b"ready\n"
-        child, = open(f"/proc/{tool.pid}/task/{tool.pid}/children", encoding="ascii").read().split()
-        os.kill(int(child), signal.SIGKILL)
+        child = only_child(tool.pid)
+        os.kill(child, signal.SIGKILL)
         assert tool.wait(timeout=180) == 137
     assert leaked(load(memtrace, "s.memtrace")) == 10000
 
@@ -333,21 +334,21 @@ def test_other_users_than_root(as_nobody, leaky):
     with subprocess.Popen([tool, "run", "-q", "--sample=all", "-o", "run.memtrace", program, "wait"],
                           stdout=subprocess.PIPE, **user) as runner:
         assert runner.stdout.readline() == b"ready\n"
-        child, = open(f"/proc/{runner.pid}/task/{runner.pid}/children", encoding="ascii").read().split()
+        child = only_child(runner.pid)
         try:
             assert f"{child} " in run("ps")
             assert leaked(json.loads(run("report", "--format=json", child))) == 10000
             assert leaked(json.loads(run("report", "--format=json"))) == 10000
             assert run("snapshot", "-o", "snap.memtrace", child) == "snap.memtrace\n"
-            with subprocess.Popen([tool, "attach", "-o", "attach.memtrace", child], stderr=subprocess.PIPE, text=True,
+            with subprocess.Popen([tool, "attach", "-o", "attach.memtrace", str(child)], stderr=subprocess.PIPE, text=True,
                                   **user) as observer:
                 assert "Ctrl-C ends it" in observer.stderr.readline()
-                os.kill(int(child), signal.SIGKILL)
+                os.kill(child, signal.SIGKILL)
                 assert "attach.memtrace" in observer.stderr.read()
                 assert observer.wait(timeout=180) == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGKILL)
+                os.kill(child, signal.SIGKILL)
         assert runner.wait(timeout=180) == 137
     for name in ("run", "snap", "attach"):
         assert leaked(json.loads(run("report", "--format=json", f"{name}.memtrace"))) == 10000
@@ -413,10 +414,10 @@ def waiting(leaky, tmp_path):
     with subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=all", "-o", "run.memtrace", leaky, "wait"],
                           cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tool:
         assert tool.stdout.readline() == b"ready\n"
-        child, = open(f"/proc/{tool.pid}/task/{tool.pid}/children", encoding="ascii").read().split()
-        yield tool, int(child)
+        child = only_child(tool.pid)
+        yield tool, child
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(child), signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
         tool.communicate(timeout=180)
 
 
@@ -489,7 +490,7 @@ def test_detach_stops_recording(script, memtrace, tmp_path):
     with subprocess.Popen([leaks.MEMTRACE, "run", "-q", "--sample=all", "-o", "s.memtrace", *command], cwd=tmp_path,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as tool:
         assert tool.stdout.readline() == b"ready\n"
-        child, = open(f"/proc/{tool.pid}/task/{tool.pid}/children", encoding="ascii").read().split()
+        child = only_child(tool.pid)
 
         def allocate():
             tool.stdin.write(b"\n")

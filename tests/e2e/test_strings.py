@@ -6,6 +6,7 @@ import json
 
 import cores
 import leaks
+from procfs import resident_at_rest
 
 KEPT = "kept: session of customer"
 
@@ -75,11 +76,11 @@ def test_words_say_what_they_may_be(memtrace, tmp_path):
 
 def test_mapping_is_named_by_address_and_never_touched(memtrace, tmp_path):
     with texts(tmp_path) as pid:
-        before = cores.resident(pid)
+        before = resident_at_rest(pid)
         everything = count(memtrace, pid, "--in=all")
         stack = count(memtrace, pid, "--in=[stack]", "--min=4")
         libc = count(memtrace, pid, "--in=libc.so.6")
-        assert cores.resident(pid) <= before
+        assert resident_at_rest(pid) <= before
         text = memtrace("strings", "--in=all", pid).stdout
     assert everything["absent_bytes"] >= 64 << 20
     assert by_text(everything)[KEPT]["count"] >= 700

@@ -13,6 +13,7 @@ import pytest
 
 import leaks
 from conftest import Grow
+from procfs import only_child
 from terminal import Terminal
 
 UP, DOWN, TAB, ENTER, ESCAPE = "\033OA", "\033OB", "\t", "\r", "\033"
@@ -209,8 +210,7 @@ def test_the_end_of_a_long_list(tmp_path):
                            f"{leaks.VICTIMS}/crowd", "500", "3"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as process:
         assert process.stdout.readline() == "ready\n"
-        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-            pid = file.read().split()[0]
+        pid = str(only_child(process.pid))
         # where all but one are alike, their order does not change: what is selected stays where it is
         screen = Terminal([leaks.MEMTRACE, "top", "--sort=live", pid], cwd=tmp_path)
         screen.wait_for("allocate (victims/crowd.c", "main (victims/crowd.c", "144 B")

@@ -9,6 +9,7 @@ import time
 import pytest
 
 import leaks
+from procfs import only_child
 from terminal import Terminal
 
 pytestmark = pytest.mark.soak
@@ -23,8 +24,7 @@ def start_crowd(tmp_path_factory):
                            "--", f"{leaks.VICTIMS}/crowd", "100000", "10"], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
-        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-            yield file.read().split()[0]
+        yield str(only_child(process.pid))
         process.stdin.close()
 
 

@@ -7,7 +7,8 @@ import time
 import pytest
 
 import leaks
-from stages import advises, assert_near, code, promise, read_rss, says, staged
+from procfs import resident
+from stages import advises, assert_near, code, promise, says, staged
 
 ALLOCATORS = pytest.mark.parametrize("options", [[], ["--allocator=system"]], ids=["fast", "system"])
 # looked at from outside, and with the agent that watches the program's own allocator
@@ -36,11 +37,11 @@ def test_a_leak_that_nobody_watched_is_undecided(tmp_path):
 def test_a_cache_that_turns_over_is_no_leak(tmp_path, options):
     with staged("cache", run=["--sample=all", *options], folder=tmp_path) as stage:
         report = stage.report_once_it_is("cache")
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
     assert code(report) == "cache"
     assert says(report, "put_entry (")
     with staged("cache", 5000, run=["--sample=all", *options], folder=tmp_path) as stage:
-        assert_near(promise(report, "bound what put_entry"), kept - read_rss(stage.pid))
+        assert_near(promise(report, "bound what put_entry"), kept - resident(stage.pid))
 
 
 @GLIBC
@@ -67,24 +68,24 @@ def other(library):
 def test_what_another_allocator_keeps_is_told_in_its_terms(tmp_path, library, words):
     with staged("slabs", run=other(library), folder=tmp_path) as stage:
         report = stage.report()
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
     assert code(report) == "fragmentation"
     assert says(report, f"free, but in pages that live blocks share ({words})")
     # it says what returns the pages that are whole then
     with staged("slabs", "apart", run=other(library), folder=tmp_path) as stage:
         subprocess.run([leaks.MEMTRACE, "trim", "--yes", str(stage.pid)], check=True, capture_output=True, timeout=180)
-        assert_near(promise(report, "apart from what goes"), kept - read_rss(stage.pid))
+        assert_near(promise(report, "apart from what goes"), kept - resident(stage.pid))
 
 
 def test_returning_dirty_pages_of_jemalloc_gives_what_is_promised(tmp_path):
     run = ["--sample=all", *other("libjemalloc.so.2")]
     with staged("pinned-top", run=run, folder=tmp_path) as stage:
         report = stage.report()
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
     assert code(report) == "retention"
     setting = {"MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}
     with staged("pinned-top", run=run, env=setting, folder=tmp_path) as stage:
-        assert_near(promise(report, setting["MALLOC_CONF"]), kept - read_rss(stage.pid))
+        assert_near(promise(report, setting["MALLOC_CONF"]), kept - resident(stage.pid))
 
 
 @pytest.mark.parametrize("run", [None, [], ["--allocator=system"]], ids=["outside", "fast", "system"])
@@ -104,11 +105,11 @@ def test_mappings_of_the_program_are_not_of_malloc(tmp_path, run):
 def test_stacks_are_not_of_malloc(tmp_path, run):
     with staged("stacks", run=run, folder=tmp_path) as stage:
         report = stage.report()
-        kept = read_rss(stage.pid)
+        kept = resident(stage.pid)
     assert code(report) == "not-malloc"
     assert says(report, "stacks of threads")
     with staged("stacks", 24, run=run, folder=tmp_path) as stage:
-        assert_near(promise(report, "half as many threads"), kept - read_rss(stage.pid))
+        assert_near(promise(report, "half as many threads"), kept - resident(stage.pid))
 
 
 @pytest.mark.parametrize("run", [None, [], ["--allocator=system"]], ids=["outside", "fast", "system"])

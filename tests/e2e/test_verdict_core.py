@@ -12,17 +12,11 @@ import leaks
 import smaps
 from cores import gcore, need_kernel_cores
 from figures import show
-from stages import assert_near, code, rest, staged
+from procfs import let_threads_rest
+from stages import assert_near, code, staged
 from test_foreign import path_of
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcore"), reason="no gdb")
-
-
-def report_once(core):
-    """Of a core that is not needed afterwards: all of them together would fill a disk."""
-    report = leaks.report(core)
-    os.unlink(core)
-    return report
 
 
 def same_but_for(report, pid):
@@ -66,12 +60,12 @@ def test_a_core_gets_the_same_verdict(tmp_path, name, run):
     # without the agent nothing has an age
     with staged(name, run=run, folder=tmp_path, settle=1 if run else 0) as stage:
         if name in STILL:
-            rest(stage.pid)
+            let_threads_rest(stage.pid)
         # the others go on, and a busy machine may hold them up
         alive = stage.report() if name in STILL or not run else stage.report_once_it_is(name)
         pid = stage.pid
         core = gcore(pid, tmp_path)
-    dead = report_once(core)
+    dead = leaks.report(core)
     assert code(dead) == code(alive)
     if name not in STILL:
         return
@@ -104,7 +98,7 @@ def test_a_core_tells_of_other_allocators_what_the_process_did(tmp_path, name, a
         alive = stage.report()
         pid = stage.pid
         core = gcore(pid, tmp_path)
-    dead = report_once(core)
+    dead = leaks.report(core)
     assert code(dead) == code(alive)
     assert_same_sums(alive, dead)
     assert_same_advice(alive, dead, pid)
@@ -123,6 +117,6 @@ def test_a_core_by_the_kernel_tells_of_other_allocators(tmp_path, allocator):
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     [core] = tmp_path.glob("core*")
-    dead = report_once(str(core))
+    dead = leaks.report(str(core))
     assert code(dead) == code(alive) == "fragmentation"
     assert_same_sums(alive, dead)

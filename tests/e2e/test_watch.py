@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import leaks
-from attaching import let_it_sleep
+from procfs import let_it_sleep
 from conftest import Grow
 
 

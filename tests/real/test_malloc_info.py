@@ -7,7 +7,6 @@ gdb holds the process still and calls malloc_info in it, memtrace reads the aren
 import glob
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,8 @@ from plain import until
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 import leaks  # noqa: E402
 from figures import show, show_promise  # noqa: E402
-from stages import idle, staged  # noqa: E402
+from procfs import let_it_calm_down, resident  # noqa: E402
+from stages import staged  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not shutil.which("gdb"), reason="no gdb")
 LIBC = glob.glob("/lib/*-linux-gnu/libc.so.6")[:1]
@@ -68,21 +68,16 @@ def assert_same(memtrace, pid, folder, at_least):
          fast=sum(arena["fast_bytes"] for arena in arenas))
 
 
-def anonymous(pid):
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        return int(re.search(r"^Anonymous:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
-
-
 def assert_trims(memtrace, pid):
     done = subprocess.run([memtrace.program, "arenas", "--format=json", str(pid)], env=memtrace.environment,
                           capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     predicted = sum(arena["trimmable_bytes"] for arena in json.loads(done.stdout)["arenas"]
                     if arena["allocator"] == "glibc")
-    before = anonymous(pid)
+    before = resident(pid, "Anonymous")
     subprocess.run([memtrace.program, "trim", "--yes", str(pid)], env=memtrace.environment, check=True,
                    capture_output=True, text=True, timeout=180)
-    gained = before - anonymous(pid)
+    gained = before - resident(pid, "Anonymous")
     show_promise(f"malloc_trim, anonymous memory, {json.loads(done.stdout)['process']['comm']}", predicted, gained)
     assert abs(predicted - gained) <= gained // 100 + 64 * 4096, (predicted, gained)
 
@@ -157,7 +152,7 @@ def test_java_with_an_arena_for_most_threads(memtrace, tmp_path):
         try:
             until(lambda: process.stdout.readline().startswith("ready"), "the program is not ready")
             # what is in use for a moment now would be given back then
-            idle(process.pid)
+            let_it_calm_down(process.pid)
             assert_same(memtrace, process.pid, tmp_path, 8)
             assert_trims(memtrace, process.pid)
         finally:
