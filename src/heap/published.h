@@ -34,6 +34,7 @@
 #ifndef HEAP_PUBLISHED_H
 #define HEAP_PUBLISHED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/macro.h"
@@ -186,7 +187,8 @@ struct threadcache {
 	struct threadcache_bin *tagged; /* the same as bins for blocks with tags, or NULL */
 	struct threadcache *link; /* the heap's own: the next with the same hash, or that waits */
 	uint32_t kept;            /* a large span that was just freed, SPAN_BUSY, or 0 */
-	uint32_t n_kept;          /* how often one was taken again, for tidying up */
+	uint16_t n_kept;          /* how often one was taken again, for tidying up */
+	bool all_reported;        /* the last report asked for the next block, whatever its size */
 	size_t keep_max;          /* bytes: the largest that it keeps */
 	uint64_t sampled_bytes;   /* of blocks with reports one behind the other, for tidying up */
 	struct threadcache_outbox **outboxes; /* by class, or NULL */

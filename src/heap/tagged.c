@@ -61,7 +61,7 @@ static _noinline_ void *tagged_refill(struct threadcache *cache, unsigned class)
 	unsigned n;
 
 	/* few are recorded: none is kept for the next one */
-	if (!tagged_all(cache) || !tagged_begin(cache))
+	if (!cache->all_reported || !tagged_begin(cache))
 		return central_take(class + SIZECLASS_TAGGED, 1, &block) ? block : NULL;
 	bin = &cache->tagged[class];
 	bin->batch = (uint16_t)MIN(MAX(bin->batch * 2u, 1u), tagged_batch(class));
@@ -119,7 +119,7 @@ void tagged_give(struct threadcache *cache, unsigned class, void *block, uint32_
 	struct threadcache_bin *bin;
 
 	__atomic_store_n(tag, TAGGED_FREE, __ATOMIC_RELAXED);
-	if (unlikely(!cache || !tagged_all(cache) || !tagged_begin(cache))) {
+	if (unlikely(!cache || !cache->all_reported || !tagged_begin(cache))) {
 		central_give(class, block, 1);
 		return;
 	}
@@ -154,7 +154,6 @@ _noinline_ void tagged_leave_all(struct threadcache *cache)
 {
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	/* by chance it also comes here when a distance is used up to the last byte: with one class */
 	for (unsigned class = 1; cache->tagged && class < SIZECLASS_N; class ++) {
 		if (!cache->tagged[class].capacity)
 			continue;

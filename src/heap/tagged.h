@@ -27,17 +27,14 @@ void tagged_leave_all(struct threadcache *cache);
 /* All of it goes to the central lists. */
 void tagged_flush(struct threadcache *cache);
 
-/* Whether the thread's next block is reported whatever its size is: so it is where all are. */
-static inline bool tagged_all(const struct threadcache *cache)
-{
-	return __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED) <= 1;
-}
-
-/* Before the countdown is set to next, the cache not entered: where all were reported and no longer are, flushes. */
+/* What a report says of the next one, the cache not entered: where all were reported and no longer are, flushes. */
 static _always_inline_ void tagged_settle(struct threadcache *cache, int64_t next)
 {
-	if (unlikely(next > 1) && tagged_all(cache))
-		tagged_leave_all(cache);
+	if (unlikely(cache->all_reported != (next <= 1))) {
+		cache->all_reported = next <= 1;
+		if (next > 1)
+			tagged_leave_all(cache);
+	}
 }
 
 /* In a forked child, of a cache whose thread is not here: forgets the blocks. Returns how many. */

@@ -56,6 +56,7 @@ static struct threadcache *begin(void)
 		return NULL;
 	cache->epoch = __atomic_load_n(&heap_published.epoch, __ATOMIC_ACQUIRE);
 	cache->trim_epoch = __atomic_load_n(&trim_epoch, __ATOMIC_RELAXED);
+	cache->all_reported = false;
 	/* the hook may allocate: what it gets is not sampled */
 	cache->countdown = INT64_MAX;
 	threadcache_self = cache;

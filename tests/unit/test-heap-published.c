@@ -104,15 +104,18 @@ static struct span read_span(const struct heap_root *root, uint32_t i)
 
 static uint64_t cached(const struct heap_root *root, unsigned class)
 {
+	const unsigned plain = class < root->tagged ? class : class - root->tagged;
 	uint64_t n = 0;
 	struct threadcache cache;
 
 	for (uintptr_t at = root->caches; at; at = (uintptr_t)cache.next) {
-		struct threadcache_bin bin;
+		struct threadcache_bin bin = {0};
+		uintptr_t bins;
 
 		copy(&cache, at, sizeof(cache));
-		copy(&bin, at + root->bins_offset + (uintptr_t) class * root->bin_size,
-		     sizeof(bin));
+		bins = class < root->tagged ? at + root->bins_offset : (uintptr_t)cache.tagged;
+		if (bins)
+			copy(&bin, bins + (uintptr_t)plain * root->bin_size, sizeof(bin));
 		n += bin.capacity - bin.room;
 	}
 	return n;
@@ -127,7 +130,7 @@ static uint64_t in_use(const struct heap_root *root, unsigned class)
 	copy(&sizeclass, root->classes + (uintptr_t) class * root->class_size, sizeof(sizeclass));
 	assert_int_equal(sizeclass.size, SMALL);
 	return central.n_blocks - central.n_free - (uint64_t)central.n_batches * sizeclass.batch -
-	       (class < root->tagged ? cached(root, class) : 0);
+	       cached(root, class);
 }
 
 static void blocks_in_use_can_be_counted_from_outside(void **state)
