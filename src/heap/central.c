@@ -127,6 +127,27 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 	return taken;
 }
 
+void *central_take_one(unsigned class)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct central *central = &central_table[class];
+	struct span *span;
+	void *block = NULL;
+
+	lock_take(&central->lock);
+	span = partial_fullest(central);
+	if (!span)
+		span = new_span(central, class);
+	if (span) {
+		block = span_take_one(span, sizeclass->size);
+		partial_settle(central, span, sizeclass->n_blocks);
+		central->n_free--;
+		central->n_idle = MIN(central->n_idle, central->n_free);
+	}
+	lock_drop(&central->lock);
+	return block;
+}
+
 /* Puts a list's blocks back into their spans, the lock held. */
 static void return_list(struct central *central, unsigned class, void *list, unsigned n,
 			uint32_t *empties)
@@ -167,6 +188,20 @@ void central_give(unsigned class, void *list, unsigned n)
 		return_list(central, class, list, n, &empties);
 	}
 	lock_drop(&central->lock);
+	free_empties(empties);
+}
+
+void central_give_one(unsigned class, void *block)
+{
+	struct central *central = &central_table[class];
+	uint32_t empties = 0;
+	int error;
+
+	lock_take(&central->lock);
+	error = putback_one(central, class, block, &empties);
+	lock_drop(&central->lock);
+	if (unlikely(error >= 0))
+		hooks_corruption((enum heap_error)error, block);
 	free_empties(empties);
 }
 

@@ -30,6 +30,13 @@ void central_put(unsigned class, void *const *blocks, unsigned n);
 /* Gives n blocks that are linked in the same way. */
 void central_give(unsigned class, void *list, unsigned n);
 
+/*
+ * One block with a tag where few blocks have tags: the class has no batches, and the block's span goes when the last
+ * one of it is given, unless that happens over and over. NULL if there is no memory.
+ */
+void *central_take_one(unsigned class);
+void central_give_one(unsigned class, void *block);
+
 /* Gives spans without a block in use back to the page heap. */
 void central_retire(unsigned class);
 

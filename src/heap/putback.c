@@ -15,23 +15,18 @@
 #include "heap/partial.h"
 
 #define KEEP_PAGES 8u
-/* Spans made since the last visit: from then on making them costs more than keeping one. */
-#define KEEP_MADE  128u
+/* Spans for single blocks made since the last visit: from then on making them costs more than keeping one. */
+#define KEEP_MADE  4u
 
 /* What putting blocks back needs to know about the class. */
 struct facts {
 	const struct sizeclass *sizeclass;
 	unsigned class;
-	unsigned keep_pages; /* the last span of a class stays if it is no longer */
 	/* by the list that a span is on: as many free blocks as it has to have to leave it */
 	uint16_t limits[CENTRAL_LISTS + 1];
 };
 
-/*
- * A tagged block that comes alone was one of few that are recorded: nobody waits for its span, unless they are
- * made over and over.
- */
-static struct facts facts_of(const struct central *central, unsigned class, unsigned n_given)
+static struct facts facts_of(unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	const unsigned n = sizeclass->n_blocks;
@@ -39,10 +34,6 @@ static struct facts facts_of(const struct central *central, unsigned class, unsi
 	return (struct facts){
 		.sizeclass = sizeclass,
 		.class = class,
-		.keep_pages =
-			sizeclass_is_tagged(class) && n_given == 1 && central->n_made < KEEP_MADE
-				? 0
-				: KEEP_PAGES,
 		.limits = {1, (uint16_t)(n / 4 + 1), (uint16_t)(n / 2 + 1),
 			   (uint16_t)(n * 3 / 4 + 1), (uint16_t)n},
 	};
@@ -69,7 +60,7 @@ static _noinline_ void promote(struct central *central, struct span *span,
 
 	partial_settle(central, span, n_blocks);
 	if (span->n_free == n_blocks &&
-	    (central->n_free > n_blocks || facts->sizeclass->n_pages > facts->keep_pages))
+	    (central->n_free > n_blocks || facts->sizeclass->n_pages > KEEP_PAGES))
 		putback_retire(central, span, empties);
 }
 
@@ -87,8 +78,7 @@ struct target {
 };
 
 /* Makes the span of a block the target. Returns an enum heap_error, or -1 if all is well. */
-static _always_inline_ int enter(struct target *target, const struct facts *facts,
-				 const void *block)
+static _always_inline_ int enter(struct target *target, unsigned class, const void *block)
 {
 	const size_t offset = pagemap_offset(block);
 	const struct span *span;
@@ -99,7 +89,7 @@ static _always_inline_ int enter(struct target *target, const struct facts *fact
 	/* the other free of it made its span free as a whole */
 	if (unlikely(!span || span->state != SPAN_SMALL))
 		return HEAP_ERROR_DOUBLE_FREE;
-	if (unlikely(span->class != facts->class))
+	if (unlikely(span->class != class))
 		return HEAP_ERROR_CORRUPT;
 	target->start = span_start(span);
 	target->span = span_index(span);
@@ -140,7 +130,7 @@ static unsigned locate(const struct facts *facts, void *const *blocks, unsigned 
 		unsigned index, run = 1;
 
 		if (inside >= target.size) {
-			*ret_error = enter(&target, facts, blocks[i]);
+			*ret_error = enter(&target, facts->class, blocks[i]);
 			if (unlikely(*ret_error >= 0))
 				break;
 			inside = (uintptr_t)blocks[i] - target.start;
@@ -207,7 +197,7 @@ static _noinline_ unsigned mark_before(struct span *span, const struct sizeclass
 int putback(struct central *central, unsigned class, void *const *blocks, unsigned n,
 	    unsigned *ret_n_done, uint32_t *empties)
 {
-	const struct facts facts = facts_of(central, class, n);
+	const struct facts facts = facts_of(class);
 	struct spot spots[PUTBACK_MAX];
 	unsigned n_located, n_spots, n_done = 0;
 	int error = -1;
@@ -231,4 +221,42 @@ int putback(struct central *central, unsigned class, void *const *blocks, unsign
 			promote(central, span, &facts, empties);
 	}
 	return error;
+}
+
+/*
+ * It was one of few that are recorded: nobody waits for its span, unless they are made over and over.
+ */
+static bool is_over(const struct central *central, const struct span *span,
+		    const struct sizeclass *sizeclass)
+{
+	return span->n_free == sizeclass->n_blocks &&
+	       (central->n_made < KEEP_MADE || central->n_free > sizeclass->n_blocks ||
+		sizeclass->n_pages > KEEP_PAGES);
+}
+
+int putback_one(struct central *central, unsigned class, void *block, uint32_t *empties)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct target target = {.size = (size_t)sizeclass->n_blocks * sizeclass->size};
+	const int error = enter(&target, class, block);
+	struct span *span;
+	unsigned index;
+	uint64_t bit;
+
+	if (unlikely(error >= 0))
+		return error;
+	index = sizeclass_index(sizeclass, (uintptr_t)block - target.start);
+	if (unlikely((size_t)index * sizeclass->size != (uintptr_t)block - target.start))
+		return HEAP_ERROR_MISALIGNED;
+	span = span_at(target.span);
+	bit = 1ull << (index % 64);
+	if (unlikely(span->free[index / 64] & bit))
+		return HEAP_ERROR_DOUBLE_FREE;
+	span->free[index / 64] |= bit;
+	span->n_free++;
+	central->n_free++;
+	partial_settle(central, span, sizeclass->n_blocks);
+	if (is_over(central, span, sizeclass))
+		putback_retire(central, span, empties);
+	return -1;
 }

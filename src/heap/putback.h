@@ -17,6 +17,9 @@
 int putback(struct central *central, unsigned class, void *const *blocks, unsigned n,
 	    unsigned *ret_n_done, uint32_t *empties);
 
+/* The same with one block with a tag, whose span goes when it is the last one. */
+int putback_one(struct central *central, unsigned class, void *block, uint32_t *empties);
+
 /* Takes a span without a block in use out of the class and puts it on a list of the caller's. */
 void putback_retire(struct central *central, struct span *span, uint32_t *empties);
 

@@ -122,6 +122,22 @@ void **span_take(struct span *span, unsigned n, uint32_t size, void **link)
 	return link;
 }
 
+void *span_take_one(struct span *span, uint32_t size)
+{
+	for (unsigned word = 0; word < SPAN_BITMAP_WORDS; word++) {
+		const uint64_t bits = span->free[word];
+
+		if (!bits)
+			continue;
+		span->free[word] = bits & (bits - 1);
+		span->n_free--;
+		span->n_trimmed = 0;
+		return (void *)(span_start(span) +
+				(uintptr_t)(word * 64 + (unsigned)__builtin_ctzll(bits)) * size);
+	}
+	return NULL;
+}
+
 /* The first block from i on that is free, or not; n_blocks if there is none. */
 static unsigned next_block(const struct span *span, unsigned i, bool is_free, unsigned n_blocks)
 {

@@ -73,6 +73,9 @@ void span_fill(struct span *span, unsigned n);
  */
 void **span_take(struct span *span, unsigned n, uint32_t size, void **link);
 
+/* Takes the lowest free block; NULL if there is none. */
+void *span_take_one(struct span *span, uint32_t size);
+
 /* Where a block's tag is: span is small and of a class with tags. */
 static inline uint32_t *span_tag(const struct span *span, unsigned index)
 {

@@ -62,7 +62,7 @@ static _noinline_ void *tagged_refill(struct threadcache *cache, unsigned class)
 
 	/* few are recorded: none is kept for the next one */
 	if (!cache->all_reported || !tagged_begin(cache))
-		return central_take(class + SIZECLASS_TAGGED, 1, &block) ? block : NULL;
+		return central_take_one(class + SIZECLASS_TAGGED);
 	bin = &cache->tagged[class];
 	bin->batch = (uint16_t)MIN(MAX(bin->batch * 2u, 1u), tagged_batch(class));
 	n = central_take(class + SIZECLASS_TAGGED, bin->batch, &block);
@@ -120,7 +120,7 @@ void tagged_give(struct threadcache *cache, unsigned class, void *block, uint32_
 
 	__atomic_store_n(tag, TAGGED_FREE, __ATOMIC_RELAXED);
 	if (unlikely(!cache || !cache->all_reported || !tagged_begin(cache))) {
-		central_give(class, block, 1);
+		central_give_one(class, block);
 		return;
 	}
 	bin = &cache->tagged[class - SIZECLASS_TAGGED];
