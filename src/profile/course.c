@@ -137,6 +137,15 @@ const struct profile_point *course_points(const struct profile *profile, uint32_
 	return profile->points + first;
 }
 
+double course_held(const struct profile_point *points, size_t n, size_t moment)
+{
+	double bytes = (double)NAN;
+
+	for (size_t i = 0; i < n && points[i].moment <= moment; i++)
+		bytes = (double)points[i].live_bytes;
+	return bytes;
+}
+
 /* Live bytes at each moment, NAN before the first point. */
 static void draw_out(const struct profile_point *points, size_t n_points, size_t n_moments,
 		     double *values)

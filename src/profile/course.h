@@ -37,6 +37,9 @@ double course_allocated(const struct profile *profile, double at);
 const struct profile_point *course_points(const struct profile *profile, uint32_t site,
 					  size_t *ret_n);
 
+/* Bytes that a site of these points held at a moment; NAN where that is not known. */
+double course_held(const struct profile_point *points, size_t n, size_t moment);
+
 /* Fills in growth, growth_low and growth_high of every site. -ENOMEM. */
 int course_find_growth(struct profile *profile);
 

@@ -30,16 +30,6 @@ static size_t find_middle(const struct profile *profile)
 	return i;
 }
 
-/* What a site held at a moment: what its last point until then says; NAN if there is none. */
-static double held_at(const struct profile_point *points, size_t n, size_t moment)
-{
-	double bytes = (double)NAN;
-
-	for (size_t i = 0; i < n && points[i].moment <= moment; i++)
-		bytes = (double)points[i].live_bytes;
-	return bytes;
-}
-
 /* Of all sites that read like one, in the order in which they were met. */
 struct gains {
 	struct string_pool *names;
@@ -89,7 +79,8 @@ static int collect(const struct profile *profile, size_t from, size_t to, struct
 		const struct profile_site *site = &profile->sites[i];
 		size_t n;
 		const struct profile_point *points = course_points(profile, i, &n);
-		const double before = held_at(points, n, from), after = held_at(points, n, to);
+		const double before = course_held(points, n, from),
+			     after = course_held(points, n, to);
 
 		/* what is not known has not changed; what stood still may be of a place that gained */
 		if (profile_site_is_counted(site) && (before > 0 || after > 0))

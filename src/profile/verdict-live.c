@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "profile/estimate.h"
 #include "profile/label.h"
+#include "profile/levelling.h"
 #include "profile/remedy.h"
 #include "profile/verdict-rule.h"
 
@@ -89,11 +90,22 @@ static int advise_sites(const struct evidence *evidence, struct verdict *verdict
 
 /* What the same figures could mean instead. */
 static int say_doubts(const struct evidence *evidence, const struct profile_site *site,
-		      struct verdict *verdict)
+		      const struct levelling *levelling, struct verdict *verdict)
 {
+	char third[UNITS_MAX], last[UNITS_MAX];
+
 	if (evidence->watched_s < SHORT_LIFE_S)
 		return verdict_say(verdict,
 				   "in so short a run, what a program sets up once looks the same");
+	if (was_seen_growing(site) && levelling->levels_off) {
+		units_format_bytes(levelling->third, third);
+		units_format_bytes(levelling->last, last);
+		return verdict_say(
+			verdict,
+			"it gained %s in the third quarter of that time and %s in the last: it "
+			"may be a cache that is nearly full, which a longer look tells",
+			third, last);
+	}
 	if (was_seen_growing(site) && evidence->course_s < LONG_LIFE_S)
 		return verdict_say(verdict, "a cache that is still filling grows as well: longer "
 					    "watched, one stops and the other does not");
@@ -207,15 +219,18 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_site *worst = evidence->gathering.heaviest[0];
 	const bool nothing_freed = evidence_freed_nothing(worst);
+	struct levelling levelling;
 	char bytes[UNITS_MAX];
-	int r;
+	int r = levelling_find(evidence->profile, worst, &levelling);
 
+	if (r < 0)
+		return r;
 	verdict->code = worst->kind == MT_SITE_MMAP ? VERDICT_NOT_MALLOC : VERDICT_LEAK;
 	verdict->confidence = 0.5 + 0.2 * nothing_freed + 0.1 * (worst->n_samples >= 10) +
 			      0.1 * (evidence->watched_s >= LONG_LIFE_S) +
 			      0.1 * was_seen_growing(worst) - 0.2 * (worst->kind == MT_SITE_PAGES) -
 			      0.2 * (evidence->watched_s < SHORT_LIFE_S) -
-			      0.2 * is_suspect(evidence, worst);
+			      0.2 * is_suspect(evidence, worst) - 0.4 * levelling.levels_off;
 	if (worst->kind == MT_SITE_MMAP && evidence_is_material(evidence, worst->live_bytes))
 		verdict->confidence = MAX(verdict->confidence, NOT_MALLOCS);
 	verdict->confidence = MIN(verdict->confidence, MOST_SURE);
@@ -230,7 +245,7 @@ static int judge_leak(const struct evidence *evidence, struct verdict *verdict)
 				evidence->gathering.n, bytes);
 	}
 	if (r >= 0)
-		r = say_doubts(evidence, worst, verdict);
+		r = say_doubts(evidence, worst, &levelling, verdict);
 	return r < 0 ? r : advise_sites(evidence, verdict);
 }
 
