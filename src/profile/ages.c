@@ -47,6 +47,9 @@ static const double BOUNDED_LIFE = 0.75;
 /* It has so many blocks that ages mean something. */
 static const uint64_t BOUNDED_SAMPLES = 12;
 
+/* Of the most that it held, what a place that turns over always has. */
+static const double SWING_SHARE = 1.0 / 3;
+
 /* Watched for less, or at fewer moments, it is ages that tell. */
 static const double WATCHED_S = 5;
 static const size_t WATCHED_MOMENTS = 16;
@@ -173,6 +176,31 @@ static bool is_bounded(const struct profile *profile, const struct profile_site 
 	       site->oldest_age_s - site->youngest_age_s <= BOUNDED_LIFE * since;
 }
 
+/*
+ * Whether what a place held went far down and up again, as far as it was watched, in the later half of that time: it
+ * is work that comes and goes, and no store that stays as big as it is.
+ */
+static bool swings(const struct profile *profile, uint32_t site)
+{
+	const double span_s = course_span_s(profile);
+	double least = INFINITY, most = 0;
+	size_t n;
+	const struct profile_point *points = course_points(profile, site, &n);
+
+	for (size_t i = 0; span_s >= WATCHED_S && i < n; i++) {
+		const double bytes = (double)points[i].live_bytes;
+		const double until = i + 1 < n ? profile->moments[points[i + 1].moment].at
+					       : profile->moments[profile->n_moments - 1].at;
+
+		/* a point holds until the next one */
+		if (until < profile->moments[0].at + span_s / 2)
+			continue;
+		least = fmin(least, bytes);
+		most = fmax(most, bytes);
+	}
+	return least < SWING_SHARE * most;
+}
+
 static enum seen watch(const struct profile *profile, const struct profile_site *site)
 {
 	const double span_s = course_span_s(profile), half_s = span_s / 2;
@@ -188,9 +216,10 @@ static enum seen watch(const struct profile *profile, const struct profile_site 
 	return site->growth_high * half_s < least ? SEEN_STEADY : SEEN_NOTHING;
 }
 
-static enum ages_kind judge(const struct profile *profile, const struct profile_site *site,
-			    const struct ages *ages)
+static enum ages_kind judge(const struct profile *profile, uint32_t index, const struct ages *ages)
 {
+	const struct profile_site *site = &profile->sites[index];
+
 	if (!profile_site_is_counted(site) || (site->map_flags & (MT_MAP_FILE | MT_MAP_BRK)))
 		return AGES_OTHER;
 	if (site->live_bytes == 0 || !is_material(profile, site))
@@ -200,7 +229,7 @@ static enum ages_kind judge(const struct profile *profile, const struct profile_
 	if (seen == SEEN_GROWING)
 		return AGES_GATHERING;
 	if (is_bounded(profile, site))
-		return AGES_BOUNDED;
+		return swings(profile, index) ? AGES_OTHER : AGES_BOUNDED;
 	if (seen == SEEN_STEADY)
 		return AGES_OTHER;
 	return is_gathering(profile, site, ages) ? AGES_GATHERING : AGES_OTHER;
@@ -211,8 +240,8 @@ enum ages_kind *ages_judge(const struct profile *profile)
 	_cleanup_free_ struct ages *ages = collect(profile);
 	enum ages_kind *kinds = calloc(profile->n_sites + 1, sizeof(*kinds));
 
-	for (size_t i = 0; ages && kinds && i < profile->n_sites; i++)
-		kinds[i] = judge(profile, &profile->sites[i], &ages[i]);
+	for (uint32_t i = 0; ages && kinds && i < profile->n_sites; i++)
+		kinds[i] = judge(profile, i, &ages[i]);
 	if (!ages) {
 		free(kinds);
 		return NULL;

@@ -259,6 +259,12 @@ static uint64_t stake_cache(const struct evidence *evidence)
 	return evidence_is_material(evidence, bytes) ? bytes : 0;
 }
 
+/* Whether the place's course is known, and not only its blocks at one moment. */
+static bool was_watched(const struct profile_site *site)
+{
+	return !isnan(site->growth);
+}
+
 static int judge_cache(const struct evidence *evidence, struct verdict *verdict)
 {
 	const struct profile_site *place = evidence->bounded.heaviest[0];
@@ -273,8 +279,13 @@ static int judge_cache(const struct evidence *evidence, struct verdict *verdict)
 	if (r >= 0)
 		r = say_ages(evidence, place, verdict);
 	if (r >= 0)
-		r = verdict_say(verdict, "whatever is older was freed: what comes in replaces what "
-					 "was there, and the place stays as big as it is");
+		r = verdict_say(
+			verdict, "whatever is older was freed: %s",
+			was_watched(place)
+				? "what comes in replaces what was there, and the place "
+				  "stays as big as it is"
+				: "what comes in replaces what was there, as in a cache; of "
+				  "work that comes and goes one moment looks the same");
 	if (r >= 0)
 		r = label_site(evidence->profile, place, &name);
 	if (r < 0)

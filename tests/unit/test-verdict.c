@@ -136,6 +136,8 @@ static void what_turns_over_is_a_cache(void **state)
 	profile->process.rss = 60 << 20;
 	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
 	assert_int_equal(verdict.code, VERDICT_CACHE);
+	/* nobody watched it: that it stays as big is not known */
+	assert_non_null(strstr(verdict.because[2], "one moment looks the same"));
 	assert_int_equal(verdict.advice[0].expected_bytes, profile->sites[0].live_bytes / 2);
 	verdict_deinit(&verdict);
 	/* what is as old as the process was never replaced */
@@ -647,6 +649,40 @@ static void short_watching_leaves_it_to_the_ages(void **state)
 	assert_judged(profile, VERDICT_LEAK, 0.8);
 }
 
+/* Its place held 40 MB, or went from nothing to 40 MB and down again every ten moments. */
+static enum verdict_code judge_turning(bool comes_and_goes, const char *words)
+{
+	struct profile *profile = make_even(1000, 400, 100000, 0.1, 300);
+	struct verdict verdict;
+
+	profile->sites[0].freed_bytes = 3 * profile->sites[0].live_bytes;
+	profile->sites[0].allocated_bytes = 4 * profile->sites[0].live_bytes;
+	profile->process.rss = 60 << 20;
+	watch(profile, 1000, 0, -1000, 1000);
+	profile->n_points = profile->n_moments;
+	profile->points = calloc(profile->n_points, sizeof(*profile->points));
+	assert_non_null(profile->points);
+	for (uint32_t i = 0; i < profile->n_points; i++)
+		profile->points[i] = (struct profile_point){
+			.moment = i,
+			.live_bytes = comes_and_goes ? i % 10 * 4000000 : 40000000,
+		};
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	const enum verdict_code code = verdict.code;
+
+	if (words)
+		assert_non_null(strstr(verdict.because[2], words));
+	verdict_deinit(&verdict);
+	profile_free(profile);
+	return code;
+}
+
+static void work_that_comes_and_goes_is_no_cache(void **state)
+{
+	assert_int_equal(judge_turning(false, "stays as big as it is"), VERDICT_CACHE);
+	assert_int_not_equal(judge_turning(true, NULL), VERDICT_CACHE);
+}
+
 static void an_agent_that_came_to_an_idle_process_knows_nothing_of_it(void **state)
 {
 	struct profile *profile = make_even(100, 50, 10000, 1, 99);
@@ -733,6 +769,7 @@ int main(void)
 		cmocka_unit_test(everything_freed_is_healthy_and_certain_if_exact),
 		cmocka_unit_test(no_allocation_at_all_is_never_healthy),
 		cmocka_unit_test(much_kept_by_the_allocator_is_retention),
+		cmocka_unit_test(work_that_comes_and_goes_is_no_cache),
 		cmocka_unit_test(an_agent_that_came_to_an_idle_process_knows_nothing_of_it),
 		cmocka_unit_test(what_libc_has_a_call_for_is_not_to_be_freed),
 	};
