@@ -189,9 +189,9 @@ static void print_others(const struct values *values, const struct follower *fol
 	if (n > 0)
 		log_notice(
 			"%u process%s outlive%s the program and go%s on being recorded (%s%s); see "
-			"\"memtrace attach PID\"",
+			"\"memtrace attach %s\"",
 			n, n == 1 ? "" : "es", n == 1 ? "s" : "", n == 1 ? "es" : "",
-			strbuf_text(&list), n > MAX ? ", …" : "");
+			strbuf_text(&list), n > MAX ? ", …" : "", n == 1 ? list.text : "PID");
 }
 
 static void explain_no_record(const struct follower *follower, const char *path)
