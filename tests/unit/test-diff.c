@@ -72,6 +72,37 @@ static void what_is_only_on_one_side_is_new_or_gone(void **state)
 	profile_free(new);
 }
 
+static void nothing_is_brought_together_twice(void **state)
+{
+	struct profile *old = sample_profile(), *new = sample_profile();
+	_cleanup_(diff_deinit) struct diff diff = {};
+
+	/* two places of the new one have the identity of one of the old one */
+	new->sites[1].id = new->sites[0].id;
+	assert_int_equal(diff_make(old, new, &diff), 0);
+	assert_int_equal(change_of(&diff, 0, 0)->live_bytes, 0);
+	assert_int_equal(change_of(&diff, 1, 1)->live_bytes, 0);
+	assert_int_equal(diff.live_bytes, 0);
+	profile_free(old);
+	profile_free(new);
+}
+
+static void errors_of_both_sides_add_up_as_independent_ones(void **state)
+{
+	struct profile *old = sample_profile(), *new = sample_profile();
+	_cleanup_(diff_deinit) struct diff diff = {};
+
+	old->sites[0].live_stderr = 3000;
+	new->sites[0].live_stderr = 4000;
+	new->sites[2].live_stderr = 12000;
+	assert_int_equal(diff_make(old, new, &diff), 0);
+	assert_float_equal((float)change_of(&diff, 0, 0)->live_stderr, 5000, 0.01);
+	assert_float_equal((float)change_of(&diff, 2, 2)->live_stderr, 12000, 0.01);
+	assert_float_equal((float)diff.live_stderr, 13000, 0.01);
+	profile_free(old);
+	profile_free(new);
+}
+
 static void a_change_within_twice_its_error_is_not_certain(void **state)
 {
 	struct diff_site site = {.live_bytes = -1000, .live_stderr = 501};
@@ -89,6 +120,8 @@ int main(void)
 		cmocka_unit_test(sites_are_the_same_by_identity),
 		cmocka_unit_test(sites_of_a_rebuilt_program_are_the_same_by_names),
 		cmocka_unit_test(what_is_only_on_one_side_is_new_or_gone),
+		cmocka_unit_test(nothing_is_brought_together_twice),
+		cmocka_unit_test(errors_of_both_sides_add_up_as_independent_ones),
 		cmocka_unit_test(a_change_within_twice_its_error_is_not_certain),
 	};
 

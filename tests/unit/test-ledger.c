@@ -193,6 +193,29 @@ static void parts_of_a_mapping_add_up_in_every_figure(void **state)
 	ledger_deinit(&ledger);
 }
 
+/* A quarter of an arena is claimed by another range before it: its figures are those of all of it. */
+static void a_range_of_which_another_has_a_part_counts_in_proportion(void **state)
+{
+	struct profile *profile = plain_profile(0, 2);
+	struct strbuf smaps = {};
+
+	profile->arenas->ranges[0] = (struct arena_range){
+		.start = 0x10000000, .end = 0x10004000, .in_use_resident = 0x4000};
+	profile->arenas->ranges[1] = (struct arena_range){.start = 0x10000000,
+							  .end = 0x10010000,
+							  .in_use_resident = 0x8000,
+							  .free_resident = 0x4000,
+							  .metadata_resident = 0x4000};
+	add(&smaps, 0x10000000, 0x10000, "rw-p", "00000000 00:00 0 ", 64);
+	struct ledger ledger = build(profile, &smaps);
+
+	assert_adds_up(&ledger);
+	assert_int_equal(ledger.lines[LEDGER_HEAP_LIVE].resident, 0x4000 + 0x6000);
+	assert_int_equal(ledger.lines[LEDGER_HEAP_FREE].resident, 0x3000);
+	assert_int_equal(ledger.lines[LEDGER_HEAP_METADATA].resident, 0x3000);
+	ledger_deinit(&ledger);
+}
+
 static void without_arenas_anonymous_memory_is_unexplained(void **state)
 {
 	struct profile *profile = plain_profile(0, 0);
@@ -308,6 +331,7 @@ int main(void)
 		cmocka_unit_test(every_mapping_has_an_owner_and_the_lines_add_up),
 		cmocka_unit_test(live_is_no_more_than_is_resident),
 		cmocka_unit_test(parts_of_a_mapping_add_up_in_every_figure),
+		cmocka_unit_test(a_range_of_which_another_has_a_part_counts_in_proportion),
 		cmocka_unit_test(without_arenas_anonymous_memory_is_unexplained),
 		cmocka_unit_test(what_was_asked_for_is_told_from_rounding),
 		cmocka_unit_test(blocks_from_before_the_agent_are_neither_asked_for_nor_rounding),

@@ -220,6 +220,8 @@ static void tables_that_leave_the_region_are_refused(void **state)
 			{table->offset, UINT32_MAX, UINT32_MAX},
 			{table->offset, 0, 1},
 			{table->offset, table->entry_size - 1, 1},
+			/* more than a reader has room for, though the region has */
+			{header->header_size, 4096 + 64, 1},
 		};
 		size_t i;
 

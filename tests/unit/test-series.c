@@ -93,6 +93,31 @@ static void recent_moments_are_all_there_and_old_ones_are_thinned(void **state)
 	series_free(series);
 }
 
+static void heights_that_are_no_peaks_stay_with_a_neighbour(void **state)
+{
+	struct series *series = series_new();
+	struct series_site *sites = make_sites(2);
+	bool has_live = false, has_rss = false;
+	struct profile *profile;
+
+	for (int i = 0; i < 5000; i++) {
+		hold(&sites[1], i == 10 ? 9000000 : i == 1235 ? 8000000 : 1000);
+		add(series, i, i == 10 ? 50000000 : i == 1301 ? 40000000 : 2000, sites, 2);
+	}
+	profile = finish(series, 2);
+	for (size_t i = 0; i < profile->n_moments; i++) {
+		/* the moments themselves were thinned out */
+		assert_true(profile->moments[i].at != START + 1235);
+		assert_true(profile->moments[i].at != START + 1301);
+		has_live |= profile->moments[i].highest_live == 8000000;
+		has_rss |= profile->moments[i].highest_rss == 40000000;
+	}
+	assert_true(has_live && has_rss);
+	profile_free(profile);
+	free(sites);
+	series_free(series);
+}
+
 static void peaks_stay_and_their_heights_with_them(void **state)
 {
 	struct series *series = series_new();
@@ -382,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recent_moments_are_all_there_and_old_ones_are_thinned),
+		cmocka_unit_test(heights_that_are_no_peaks_stay_with_a_neighbour),
 		cmocka_unit_test(peaks_stay_and_their_heights_with_them),
 		cmocka_unit_test(what_a_joined_moment_stood_for_is_kept),
 		cmocka_unit_test(a_site_that_came_later_held_nothing_before),
