@@ -3,7 +3,7 @@
  * inject-outside.c: where a thread is, told without unwinding its stack.
  *
  * In user code, outside of libc and of the allocator, it holds none of their locks; and no signal handler
- * that has interrupted them runs, if the stack above has no address that handlers return to. In a system
+ * that has interrupted them runs, if the stack above has no frame of a handler. In a system
  * call it is outside if no allocator makes that one: those that wait for files, sockets, time, children and
  * signals. A thread that waits on a futex, or sleeps, may wait for a lock of the allocator. glibc's waits only
  * for an arena, while it holds none; others may hold another one, so for them the words near the top of
@@ -50,9 +50,26 @@ static bool is_within(const struct inject_range *range, uint64_t address)
 	return address - range->start < range->size;
 }
 
-/* Whether a word of the stack, from its pointer on, is in one of the ranges. */
+typedef bool (*meaning)(struct remote *remote, uint64_t at, uint64_t end);
+
+static bool is_call(struct remote *remote, uint64_t at, uint64_t end)
+{
+	return true;
+}
+
+/* Where a stack has the address that handlers return to. */
+static bool is_handler(struct remote *remote, uint64_t at, uint64_t end)
+{
+	uint64_t words[REGS_FRAME_WORDS];
+	size_t n = MIN((end - at) / sizeof(*words), (uint64_t)REGS_FRAME_WORDS);
+
+	return remote_read(remote, at, words, n * sizeof(*words)) < 0 ||
+	       regs_may_be_frame(words, n);
+}
+
+/* Whether a word of the stack, from its pointer on, is in the range and means something. */
 static bool stack_has(struct remote *remote, const struct maps *maps, uint64_t size,
-		      const struct inject_range *range)
+		      const struct inject_range *range, meaning means)
 {
 	_cleanup_free_ uint64_t *words = malloc(OUTSIDE_PIECE);
 	uint64_t at = ALIGN_UP(regs_sp(&remote->regs), 8ull), end;
@@ -66,7 +83,8 @@ static bool stack_has(struct remote *remote, const struct maps *maps, uint64_t s
 		if (remote_read(remote, at, words, n) < 0)
 			return true;
 		for (uint64_t i = 0; i < n / sizeof(*words); i++)
-			if (is_within(range, words[i]))
+			if (is_within(range, words[i]) &&
+			    means(remote, at + i * sizeof(*words), mapping->end))
 				return true;
 	}
 	return false;
@@ -98,7 +116,7 @@ bool outside_suits(struct remote *remote, const struct maps *maps, const void *u
 	    (!outside_is_idle_call(remote->syscall) || is_within(&outside->allocator, pc)))
 		return false;
 	if (may_wait_for_lock(remote->syscall) && outside->allocator.size &&
-	    stack_has(remote, maps, OUTSIDE_NEAR, &outside->allocator))
+	    stack_has(remote, maps, OUTSIDE_NEAR, &outside->allocator, is_call))
 		return false;
-	return !handler.start || !stack_has(remote, maps, OUTSIDE_STACK_MAX, &handler);
+	return !handler.start || !stack_has(remote, maps, OUTSIDE_STACK_MAX, &handler, is_handler);
 }

@@ -56,6 +56,12 @@ size_t regs_frame_size(const struct regs *regs)
 	return 0;
 }
 
+/* The address is in the handler's own frame, of which nothing else is known. */
+bool regs_may_be_frame(const uint64_t *words, size_t n)
+{
+	return words && n;
+}
+
 uint64_t regs_make_frame(const struct regs *regs, uint64_t top, uint64_t sigreturn, void *buffer)
 {
 	return top;

@@ -277,6 +277,16 @@ uint64_t regs_make_frame(const struct regs *regs, uint64_t top, uint64_t sigretu
 	return at;
 }
 
+/* Every one that the kernel makes has few flags, no link, and the code segment of user space. */
+bool regs_may_be_frame(const uint64_t *words, size_t n)
+{
+	enum { FLAGS_MAX = 15, CS_MASK = 0xfff }; /* Xen's is 0xe033 */
+	const size_t cs = offsetof(struct frame, cs) / sizeof(*words);
+
+	_Static_assert(offsetof(struct frame, cs) / sizeof(*words) < REGS_FRAME_WORDS, "");
+	return n > cs && words[1] <= FLAGS_MAX && !words[2] && (words[cs] & CS_MASK) == CS_64;
+}
+
 int regs_send_to_syscall(pid_t tid, const struct regs *regs, uint64_t gadget, uint64_t sp,
 			 long number, const uint64_t arguments[6])
 {

@@ -52,6 +52,13 @@ enum { REGS_RED_ZONE = 128 };
  */
 uint64_t regs_make_frame(const struct regs *regs, uint64_t top, uint64_t sigreturn, void *buffer);
 
+/*
+ * Whether the words of a stack that begin with the address that handlers return to can be a handler's frame:
+ * sigaction(2) leaves that address on stacks, too. n may be less than REGS_FRAME_WORDS at a stack's end.
+ */
+enum { REGS_FRAME_WORDS = 25 };
+bool regs_may_be_frame(const uint64_t *words, size_t n);
+
 /* Sends the thread to make a system call, or to run a function, with a frame at sp. */
 int regs_send_to_syscall(pid_t tid, const struct regs *regs, uint64_t gadget, uint64_t sp,
 			 long number, const uint64_t arguments[6]);

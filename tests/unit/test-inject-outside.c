@@ -61,8 +61,23 @@ static void a_handler_may_have_interrupted_the_allocator(void **state)
 	struct outside outside = {modules, 2, modules[0], RETURN};
 
 	(void)state;
+	/* the frame's code segment */
+	stack[400 + 24] = 0x002b000000000033;
 	assert_false(suits(&outside, PROGRAM, -1, RETURN, 400));
 	assert_true(suits(&outside, PROGRAM, -1, RETURN + 1, 400));
+	stack[400 + 24] = 0;
+}
+
+/* It says where handlers return to, and what it had on the stack may stay there for long. */
+static void what_sigaction_left_is_no_handler(void **state)
+{
+	struct outside outside = {modules, 2, modules[0], RETURN};
+
+	(void)state;
+	stack[400 + 1] = 0x1000;
+	assert_true(suits(&outside, PROGRAM, -1, RETURN, 400));
+	stack[400 + 1] = 0;
+	assert_true(suits(&outside, PROGRAM, -1, RETURN, 400));
 }
 
 static void who_waits_for_the_world_is_outside(void **state)
@@ -93,6 +108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(code_of_the_program_is_outside),
 		cmocka_unit_test(a_handler_may_have_interrupted_the_allocator),
+		cmocka_unit_test(what_sigaction_left_is_no_handler),
 		cmocka_unit_test(who_waits_for_the_world_is_outside),
 		cmocka_unit_test(who_waits_for_a_lock_is_outside_if_its_callers_are),
 	};
