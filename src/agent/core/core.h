@@ -138,6 +138,11 @@ void core_confine(void);
  * begins; it also tells the core that an address of thread-local storage has a new owner.
  */
 int64_t core_first_distance(void);
+/*
+ * The caller has found that another thread goes on with this one's distance: what is recorded from now on is of that
+ * thread. The distance stays, as what is left of one is distributed like a fresh one.
+ */
+void core_check_identity(void);
 
 /* Writes the caller's stack for messages about corruption: frames as in unwind.h. */
 unsigned core_backtrace(uint64_t *ret_frames, unsigned max);

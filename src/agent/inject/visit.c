@@ -141,13 +141,10 @@ _noinline_ void visit_observe_slow(struct inject_thread *thread, void *block, si
 {
 	int64_t next;
 
+	/* a countdown that has run out is a sample, whoever of the two used up most of it */
 	if (unlikely(visit_tid(thread) != thread->tid) && !visit_is_shared(thread)) {
 		thread->tid = visit_tid(thread);
-		next = core_first_distance() - (int64_t)MAX(size, 1u);
-		if (next >= 0) {
-			thread->countdown = next;
-			return;
-		}
+		core_check_identity();
 	}
 	(void)core_allocated(block, size, &next);
 	thread->countdown = next;
