@@ -387,31 +387,44 @@ static void freed_memory_is_given_back_without_asking(void **state)
 	assert_true(shrinks_to(8ul << 20));
 }
 
-static void a_large_block_grows_where_it_is(void **state)
+static void a_large_block_grows_and_shrinks_where_it_is(void **state)
 {
-	char *block = heap_alloc(100000), *grown;
+	char *block = heap_alloc(1000000);
+	const uintptr_t place = (uintptr_t)block;
 
+	/* what lies behind it is free */
 	(void)heap_trim(0);
-	block[99999] = 'x';
-	grown = heap_realloc(block, 120000);
-	assert_int_equal(grown[99999], 'x');
-	grown = heap_realloc(grown, 50000);
-	grown = heap_realloc(grown, 60000);
-	grown[59999] = 'y';
-	heap_free(grown);
+	block[999999] = 'x';
+	block = heap_realloc(block, 1200000);
+	assert_int_equal((uintptr_t)block, place);
+	assert_int_equal(block[999999], 'x');
+	memset(block, 'y', 1200000);
+	block = heap_realloc(block, 500000);
+	assert_int_equal((uintptr_t)block, place);
+	block = heap_realloc(block, 600000);
+	assert_int_equal((uintptr_t)block, place);
+	assert_int_equal(block[499999], 'y');
+	heap_free(block);
 }
 
 static void a_large_block_takes_its_pages_along(void **state)
 {
 	const size_t size = 3 << 20;
 	uint64_t *block = heap_alloc(size), *moved, *zeros;
+	const uintptr_t place = (uintptr_t)block;
 	/* so that it cannot stay */
 	void *behind = heap_alloc(size);
 
 	for (size_t i = 0; i < size / 8; i++)
 		block[i] = i * 7 + 1;
+	/* nothing that is free is resident: a copy would need new pages, and leave the old ones */
+	(void)heap_trim(0);
+	const size_t before = resident_pages();
+
 	moved = heap_realloc(block, 4 * size);
 	assert_non_null(moved);
+	assert_int_not_equal((uintptr_t)moved, place);
+	assert_true(resident_pages() < before + size / 4096 / 2);
 	for (size_t i = 0; i < size / 8; i++)
 		if (moved[i] != i * 7 + 1)
 			fail_msg("word %zu", i);
@@ -459,7 +472,7 @@ int main(void)
 		cmocka_unit_test(trim_gives_memory_back),
 		cmocka_unit_test(trim_gives_pages_between_blocks_back),
 		cmocka_unit_test(freed_memory_is_given_back_without_asking),
-		cmocka_unit_test(a_large_block_grows_where_it_is),
+		cmocka_unit_test(a_large_block_grows_and_shrinks_where_it_is),
 		cmocka_unit_test(a_large_block_takes_its_pages_along),
 		cmocka_unit_test(a_huge_block_keeps_its_content_when_it_grows),
 	};
