@@ -141,7 +141,7 @@ static int count(const void *values_, const char *target, const struct space *sp
 	if (r == -ENOTSUP)
 		log_error("objects: %s: its heap cannot be read: %s; \"memtrace strings "
 			  "--in=all\" looks at all of its memory",
-			  target, why ?: "it uses no allocator that memtrace knows");
+			  target, why ?: blocks_none_why);
 	else if (r == -ESRCH)
 		log_error("objects: %s: the process has ended meanwhile; run it again", target);
 	else if (r < 0)

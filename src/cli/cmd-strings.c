@@ -231,7 +231,7 @@ static void explain(const struct values *values, const char *target, int error_n
 	if (error_number == -ENOTSUP)
 		log_error("strings: %s: its heap cannot be read: %s; \"--in=all\" looks at all of "
 			  "its memory",
-			  target, why ?: "it uses no allocator that memtrace knows");
+			  target, why ?: blocks_none_why);
 	else if (error_number == -ENOENT)
 		log_error("strings: %s: has no mapping \"%s\"; \"memtrace maps %s\" lists them, "
 			  "besides them there are in-use, free and all",

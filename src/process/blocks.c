@@ -10,6 +10,10 @@
 #include "process/fast-blocks.h"
 #include "process/glibc-arenas.h"
 
+/* jemalloc, tcmalloc and mimalloc are read as sums over runs of pages */
+const char blocks_none_why[] =
+	"only blocks of glibc's allocator and of memtrace's own can be told one by one";
+
 int blocks_visit(const struct space *space, const struct blocks_options *options,
 		 arenas_visit visit, void *userdata, char **ret_why)
 {

@@ -14,6 +14,9 @@ struct blocks_options {
 	bool no_stop;      /* no thread is stopped, even where a heap changes too quickly */
 };
 
+/* Why there are no blocks, where nothing else is known. */
+extern const char blocks_none_why[];
+
 /*
  * Calls visit for each block, used and free: 0, what visit returned, or -errno. -ENOTSUP if no allocator
  * could be read; why, if it is known, is a sentence in ret_why, which the caller frees.

@@ -68,6 +68,16 @@ def test_the_ledger_has_them_by_what_they_are(name):
 
 
 @OUTSIDE
+@pytest.mark.parametrize("verb", ["objects", "strings"])
+def test_that_their_blocks_cannot_be_told_is_said(memtrace, verb, name):
+    with under(name, "peak") as stage:
+        done = memtrace(verb, stage.pid)
+    assert done.returncode == 1
+    assert "only blocks of glibc's allocator and of memtrace's own can be told one by one" in done.stderr
+    assert "--in=all" in done.stderr
+
+
+@OUTSIDE
 def test_what_they_keep_goes_back_as_promised(memtrace, name):
     with under(name, "peak") as stage:
         report = stage.report()
