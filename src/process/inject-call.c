@@ -149,6 +149,17 @@ struct order {
 	struct strbuf *error;
 };
 
+static int call_until_done(struct injection *injection, struct inject_calls *calls)
+{
+	int r = call_once(injection, calls);
+
+	for (unsigned i = 1; i < CALL_TRIES && is_to_be_repeated(r); i++) {
+		injection_pause();
+		r = call_once(injection, calls);
+	}
+	return r;
+}
+
 static int obey(void *order_)
 {
 	const struct order *order = order_;
@@ -156,12 +167,7 @@ static int obey(void *order_)
 	int r = injection ? injection_init(injection, order->pid, order->error) : -ENOMEM;
 
 	if (r >= 0)
-		r = -EAGAIN;
-	for (unsigned i = 0; i < CALL_TRIES && is_to_be_repeated(r); i++) {
-		if (i > 0)
-			injection_pause();
-		r = call_once(injection, order->calls);
-	}
+		r = call_until_done(injection, order->calls);
 	if (r >= 0)
 		*order->outcome = injection->outcome;
 	else

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -481,6 +482,16 @@ def test_trim_leaves_threads_at_work_alone(memtrace):
         for _ in range(5):
             done = memtrace("trim", "--yes", process.pid)
             assert done.returncode == 0, done.stderr
+        assert "<malloc version" in process.ask("info")
+
+
+def test_trim_says_that_a_process_is_stopped(memtrace):
+    with arenas_victim(1) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        done = memtrace("trim", "--yes", process.pid)
+        os.kill(process.pid, signal.SIGCONT)
+        assert done.returncode == 1
+        assert f"{process.pid} is stopped; let it go on (kill -CONT {process.pid})" in done.stderr
         assert "<malloc version" in process.ask("info")
 
 
