@@ -307,6 +307,40 @@ static void body_the_first_four_thousand_are_all_recorded(void)
 }
 HARNESS_TEST(the_first_four_thousand_are_all_recorded)
 
+/* Programs allocate fastest while they start. */
+static void body_the_first_interval_is_a_careful_guess(void)
+{
+	check(begin() <= 1 << 18);
+}
+HARNESS_TEST(the_first_interval_is_a_careful_guess)
+
+static void body_who_goes_on_as_fast_is_soon_sampled_less(void)
+{
+	const uint64_t first = begin(), began_ns = sys_clock_coarse_ns();
+	struct sampler_account account = {
+		.samples = 900, .allocated = 900 * first, .own_ns = 900 * SAMPLE_NS};
+	uint64_t least = 16 * first;
+
+	burn_cpu(1000000);
+	sampler_add(&account);
+	/* on a machine that was held up meanwhile the first moments are over, and a step is a factor of four */
+	if (sys_clock_coarse_ns() - began_ns > 50000000)
+		least = 4 * first;
+	check(sampler_interval() >= least);
+}
+HARNESS_TEST(who_goes_on_as_fast_is_soon_sampled_less)
+
+/* In one step, where hardly anything of the interval would do. */
+static void body_who_turns_quiet_is_soon_sampled_closer(void)
+{
+	const uint64_t first = begin();
+
+	for (int i = 0; i < 4 && sampler_interval() == first; i++)
+		work(burn_cpu(70000000), first, 1.0 / 70);
+	check(sampler_interval() <= first / 8);
+}
+HARNESS_TEST(who_turns_quiet_is_soon_sampled_closer)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +355,9 @@ int main(void)
 		cmocka_unit_test(test_time_that_passes_is_little_without_cpu_time),
 		cmocka_unit_test(test_it_begins_with_the_interval_it_is_given),
 		cmocka_unit_test(test_the_first_four_thousand_are_all_recorded),
+		cmocka_unit_test(test_the_first_interval_is_a_careful_guess),
+		cmocka_unit_test(test_who_goes_on_as_fast_is_soon_sampled_less),
+		cmocka_unit_test(test_who_turns_quiet_is_soon_sampled_closer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,12 @@
  *		time passed, up to 0.5 % of the CPU time): bytes allocated · time per sample / that part of the time
  *		that was not ours, four times the present one at most. It is halved again when a quarter of it would
  *		do, or a half while no quarter of the budget is used, or a sixteenth while the budget is not yet
- *		regained. What lies between these is the hysteresis. The shares are well below the 1 % that people
+ *		regained; when less than a sixteenth would do and nothing is owed, it becomes eight times of that.
+ *		What lies between these is the hysteresis. The first interval says nothing of what is to come: most
+ *		programs allocate fastest while they start. It is SAMPLER_FIRST at most, since one that is too wide
+ *		has no samples by which it would be found out, and each stands for megabytes; one that is too narrow
+ *		is found out within a millisecond of recording, and for SAMPLER_SETTLE_NS becomes in one step what
+ *		is asked for, less a factor of four. The shares are well below the 1 % that people
  *		are promised, because a sampled block costs more again outside the recorder: a slow path of the
  *		allocator, code, pages and cache lines that are cold.
  *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
@@ -55,11 +60,14 @@ enum {
 	SAMPLER_PATIENCE_NS = 40000000,
 	SAMPLER_SLOW_NS = 10000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
+	SAMPLER_FIRST = 1 << 18,
 	SAMPLER_MAX = 1 << 26,
 	SAMPLER_LOOK_NS =
 		50000000, /* of time passed: looks at least so often, while there are samples */
+	SAMPLER_SETTLE_NS = 100000000,
 	SAMPLER_UNSPENT_NS = 20000000,
 	SAMPLER_STEP = 4,            /* of widening at most; threads tell what they did in lumps */
+	SAMPLER_FAR = 16,            /* times that what there is differs from what would do */
 	SAMPLER_LOOK_SAMPLES = 64,   /* fewer say nothing about cost */
 	SAMPLER_FULL_NS = 10000000,  /* between two widenings for full tables */
 	SAMPLER_COST_MAX_NS = 64000, /* even a slow machine, or valgrind, takes less */
@@ -188,6 +196,24 @@ static uint64_t sampler_allowance(uint64_t cpu_ns)
 			: SAMPLER_CREDIT_NS);
 }
 
+/* Whether the present interval is hardly more than a guess. */
+static bool sampler_settles(void)
+{
+	return sampler_interval() && sampler.looked_ns - sampler.first_ns < SAMPLER_SETTLE_NS;
+}
+
+/* Something wider, since more is owed than may be, or will be at once. */
+static uint64_t sampler_widen(uint64_t wanted)
+{
+	uint64_t interval = sampler_interval();
+
+	if (interval == 0)
+		return sampler_round_up(MIN(wanted, SAMPLER_FIRST));
+	if (sampler_settles() && wanted / SAMPLER_STEP > interval)
+		return sampler_round_up(wanted / SAMPLER_STEP);
+	return sampler_round_up(MIN(wanted, interval * SAMPLER_STEP));
+}
+
 /* An interval that would do: what follows from it. */
 static uint64_t sampler_choose(uint64_t wanted, uint64_t cpu_ns)
 {
@@ -195,8 +221,11 @@ static uint64_t sampler_choose(uint64_t wanted, uint64_t cpu_ns)
 	uint64_t own_ns = sampler_read(&sampler.own_ns) - sampler.first_own_ns;
 	uint64_t narrows = own_ns > allowed_ns ? 16 : own_ns > allowed_ns / 4 ? 4 : 2;
 
-	if (own_ns > allowed_ns && wanted > interval)
-		return sampler_round_up(interval ? MIN(wanted, interval * SAMPLER_STEP) : wanted);
+	if (wanted > interval &&
+	    (own_ns > allowed_ns || (sampler_settles() && wanted / SAMPLER_FAR > interval)))
+		return sampler_widen(wanted);
+	if (own_ns <= allowed_ns && wanted < interval / SAMPLER_FAR)
+		return sampler_round_up(wanted * (SAMPLER_FAR / 2));
 	return interval > SAMPLER_MIN && wanted < interval / narrows ? interval / 2 : interval;
 }
 
