@@ -87,18 +87,19 @@ const struct profile_block *evidence_find_block(const struct evidence *evidence,
 	return NULL;
 }
 
-const struct profile_site *evidence_heaviest(const struct evidence *evidence, uint32_t kind)
+int evidence_add_places(const struct evidence *evidence, uint32_t kind, struct places *places)
 {
 	const struct profile *profile = evidence->profile;
+	int r = 0;
 
-	/* sites stand in the order of their weight */
-	for (size_t i = 0; i < profile->n_sites; i++) {
+	for (size_t i = 0; r >= 0 && i < profile->n_sites; i++) {
 		const struct profile_site *site = &profile->sites[i];
 
-		if (site->kind == kind && site->live_bytes > 0 && profile_site_is_counted(site))
-			return site;
+		if (site->kind == kind && site->live_blocks > 0 && profile_site_is_counted(site))
+			r = places_add(places, profile, site);
 	}
-	return NULL;
+	places_finish(places);
+	return r;
 }
 
 bool evidence_freed_nothing(const struct profile_site *site)
@@ -211,7 +212,6 @@ static int gather_places(struct evidence *evidence)
 	for (uint32_t i = 0; r >= 0 && i < profile->n_sites; i++) {
 		const struct profile_site *site = &profile->sites[i];
 
-		evidence->n_live_sites += site->live_blocks > 0 && site->kind == MT_SITE_MALLOC;
 		if (kinds[i] == AGES_GATHERING)
 			r = add_gathering(evidence, site, owners[i]);
 		else if (kinds[i] == AGES_BOUNDED)

@@ -54,7 +54,6 @@ struct evidence {
 	/* mappings that gather and are a runtime's, which manages them by itself; whose most of them are */
 	struct places managed;
 	enum ledger_owner manager;
-	size_t n_live_sites;
 	double course_s; /* for so long figures were taken over time (course.h); 0: not at all */
 	struct growth live_growth, rss_growth;
 	uint64_t live_pages; /* bytes of pages with live blocks; PROFILE_UNKNOWN */
@@ -85,7 +84,7 @@ const struct profile_block *evidence_find_block(const struct evidence *evidence,
 /* Whether a place freed nothing of what it allocated, or as good as nothing. */
 bool evidence_freed_nothing(const struct profile_site *site);
 
-/* The heaviest site of a kind (enum mt_site_kind) that is counted and holds something, or NULL. */
-const struct profile_site *evidence_heaviest(const struct evidence *evidence, uint32_t kind);
+/* The places of all sites of a kind (enum mt_site_kind) that are counted and hold something. -ENOMEM. */
+int evidence_add_places(const struct evidence *evidence, uint32_t kind, struct places *places);
 
 #endif

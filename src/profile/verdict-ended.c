@@ -27,22 +27,6 @@ static const double RISEN_RATIO = 1.25;
 /* Of the time: what comes behind that is how the program ends. */
 static const double ENDING = 0.95;
 
-/* The place of the most mappings that are left; all that read like it are one. */
-static int find_mapper(const struct profile *profile, struct places *places)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < profile->n_sites; i++) {
-		const struct profile_site *site = &profile->sites[i];
-
-		if (site->kind == MT_SITE_MMAP && site->live_bytes > 0 &&
-		    profile_site_is_counted(site))
-			r = places_add(places, profile, site);
-	}
-	places_finish(places);
-	return r;
-}
-
 /* What the program had mapped itself, and never unmapped: beside little of malloc's it is what counts. */
 static int say_unmapped(const struct evidence *evidence, struct verdict *verdict)
 {
@@ -55,7 +39,7 @@ static int say_unmapped(const struct evidence *evidence, struct verdict *verdict
 
 	if (mapped < MUCH_MAPPED || mapped < evidence->profile->heap.live_bytes)
 		return 0;
-	r = find_mapper(evidence->profile, &places);
+	r = evidence_add_places(evidence, MT_SITE_MMAP, &places);
 	if (r < 0 || places.n == 0)
 		return r;
 	site = places.heaviest[0];
@@ -87,10 +71,11 @@ static int add_times(struct strbuf *text, const struct profile_site *site)
 }
 
 /* No rule knows what it is; but that is where one looks first. */
-static int say_heaviest_left(const struct evidence *evidence, struct verdict *verdict)
+static int say_heaviest_left(const struct evidence *evidence, const struct places *places,
+			     struct verdict *verdict)
 {
 	const struct profile_heap *heap = &evidence->profile->heap;
-	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MALLOC);
+	const struct profile_site *site = places->heaviest[0];
 	_cleanup_(strbuf_deinit) struct strbuf name = {}, times = {};
 	char bytes[UNITS_MAX], blocks[UNITS_MAX];
 	int r;
@@ -249,19 +234,23 @@ int verdict_judge_ended(const struct evidence *evidence, struct verdict *verdict
 {
 	const struct profile_heap *heap = &evidence->profile->heap;
 	const struct profile_site *hoard = verdict_find_hoard(evidence, MUCH_LEFT);
+	_cleanup_(places_deinit) struct places places = {};
 	char bytes[UNITS_MAX], blocks[UNITS_MAX];
 	int r;
 
 	if (heap->live_bytes == 0 && heap->allocated_blocks > 0)
 		return judge_freed(evidence, verdict);
+	r = evidence_add_places(evidence, MT_SITE_MALLOC, &places);
+	if (r < 0)
+		return r;
 	units_format_bytes(heap->live_bytes, bytes);
 	units_format_count(heap->live_blocks, blocks);
 	r = verdict_say(
 		verdict,
 		"%s in %s block%s from %zu place%s %s never freed; none of the places gathered memory all "
 		"through the run",
-		bytes, blocks, verdict_plural(heap->live_blocks), evidence->n_live_sites,
-		verdict_plural(evidence->n_live_sites), heap->live_blocks == 1 ? "was" : "were");
+		bytes, blocks, verdict_plural(heap->live_blocks), places.n,
+		verdict_plural(places.n), heap->live_blocks == 1 ? "was" : "were");
 	if (r >= 0)
 		r = say_unmapped(evidence, verdict);
 	if (r >= 0 && evidence_rss_grew(evidence))
@@ -270,5 +259,5 @@ int verdict_judge_ended(const struct evidence *evidence, struct verdict *verdict
 		return verdict_judge_hoard(evidence, hoard, verdict);
 	else if (r >= 0)
 		r = judge_standing(evidence, verdict);
-	return r < 0 ? r : say_heaviest_left(evidence, verdict);
+	return r < 0 ? r : say_heaviest_left(evidence, &places, verdict);
 }

@@ -53,13 +53,17 @@ static uint64_t stake_mapped(const struct evidence *evidence)
 
 static int name_mapper(const struct evidence *evidence, struct verdict *verdict)
 {
-	const struct profile_site *site = evidence_heaviest(evidence, MT_SITE_MMAP);
+	_cleanup_(places_deinit) struct places places = {};
 	_cleanup_(strbuf_deinit) struct strbuf name = {};
 	char bytes[UNITS_MAX], freed[UNITS_MAX], count[UNITS_MAX];
-	int r;
+	const struct profile_site *site;
+	int r = evidence_add_places(evidence, MT_SITE_MMAP, &places);
 
-	if (!site)
+	if (r < 0)
+		return r;
+	if (places.n == 0)
 		return verdict_say(verdict, "who mapped them was before the agent came");
+	site = places.heaviest[0];
 	r = label_site(evidence->profile, site, &name);
 	if (r < 0)
 		return r;

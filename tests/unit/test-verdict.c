@@ -183,6 +183,27 @@ static void what_is_left_at_the_end_has_a_name_and_a_time(void **state)
 	profile_free(profile);
 }
 
+/* Two stacks that differ further out only, each of which holds less than another place. */
+static void what_is_left_by_many_stacks_of_a_place_is_that_places(void **state)
+{
+	struct profile *profile = make_even(100, 50, 10000, 95, 99);
+	struct profile_site *sites = profile->sites;
+	struct verdict verdict;
+
+	profile->n_sites = 3;
+	sites[1] = sites[0];
+	sites[0].first_location = sites[2].first_location;
+	sites[0].n_locations = sites[2].n_locations;
+	sites[2] = sites[1];
+	sites[0].live_bytes = 102400;
+	sites[1].live_bytes = sites[2].live_bytes = 81920;
+	assert_int_equal(verdict_judge(profile, NULL, NULL, &verdict), 0);
+	assert_int_equal(verdict.n_because, 2);
+	assert_non_null(strstr(verdict.because[1], "the most of it, 160.0 KiB in 100 blocks"));
+	verdict_deinit(&verdict);
+	profile_free(profile);
+}
+
 static void what_is_being_worked_with_is_no_leak(void **state)
 {
 	struct profile *profile = make(1000, 100, 10000);
@@ -760,6 +781,7 @@ int main(void)
 		cmocka_unit_test(a_short_run_makes_it_unsure),
 		cmocka_unit_test(what_was_set_up_once_is_no_leak),
 		cmocka_unit_test(what_is_left_at_the_end_has_a_name_and_a_time),
+		cmocka_unit_test(what_is_left_by_many_stacks_of_a_place_is_that_places),
 		cmocka_unit_test(what_is_being_worked_with_is_no_leak),
 		cmocka_unit_test(what_is_mostly_of_this_moment_is_no_leak),
 		cmocka_unit_test(what_stopped_growing_is_no_leak),
