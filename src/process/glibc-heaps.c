@@ -41,7 +41,7 @@ void glibc_regions_deinit(struct glibc_regions *regions)
 	*regions = (struct glibc_regions){0};
 }
 
-static int add_region(struct glibc_regions *regions, const struct glibc_region *region)
+int glibc_regions_add(struct glibc_regions *regions, const struct glibc_region *region)
 {
 	if (GROW(regions->regions, regions->n_regions) < 0)
 		return -ENOMEM;
@@ -107,7 +107,7 @@ static int read_thread_heaps(struct memory *memory, const struct glibc_layout *l
 			region.first = ALIGN_UP(state->address + layout->size, GLIBC_ALIGNMENT);
 		if (state->top >= heap && state->top < region.end)
 			region.top = state->top;
-		r = add_region(regions, &region);
+		r = glibc_regions_add(regions, &region);
 		if (r < 0)
 			return r;
 		heap = info.previous;
@@ -199,7 +199,7 @@ static int add_top_mapping(const struct maps *maps, const struct glibc_state *st
 		return -EBADMSG;
 	region.start = region.first = mapping->start;
 	region.end = region.reserved = top_end;
-	return add_region(regions, &region);
+	return glibc_regions_add(regions, &region);
 }
 
 /* The mappings in which the break was continued; what is in regions are parts of the break. */
@@ -262,7 +262,7 @@ static int read_main(struct memory *memory, const struct maps *maps,
 				return -EBADMSG;
 			region.end = region.reserved = top_end;
 		}
-		r = add_region(regions, &region);
+		r = glibc_regions_add(regions, &region);
 		if (r < 0)
 			return r;
 	}

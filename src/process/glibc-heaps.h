@@ -30,5 +30,7 @@ int glibc_regions_read(struct memory *memory, const struct maps *maps,
 		       const struct glibc_states *states, const struct glibc_state *state,
 		       const struct glibc_params *params, struct glibc_regions *ret);
 void glibc_regions_deinit(struct glibc_regions *regions);
+/* One more, at the end, whatever the order is. 0 or -ENOMEM. */
+int glibc_regions_add(struct glibc_regions *regions, const struct glibc_region *region);
 
 #endif

@@ -18,7 +18,6 @@
 
 #include <errno.h>
 
-#include "base/grow.h"
 #include "base/macro.h"
 
 enum {
@@ -41,14 +40,6 @@ struct finder {
 struct piece {
 	uint64_t end; /* of the last ones at which a piece can end; 0: of none */
 };
-
-static int add_region(struct glibc_regions *regions, const struct glibc_region *region)
-{
-	if (GROW(regions->regions, regions->n_regions) < 0)
-		return -ENOMEM;
-	regions->regions[regions->n_regions++] = *region;
-	return 0;
-}
 
 static int follow(const struct glibc_chunk *chunk, void *piece_)
 {
@@ -133,7 +124,7 @@ static int try_page(struct finder *finder, const struct residency *map, uint64_t
 		return r;
 	*ret_size = region.end - at;
 	finder->found += *ret_size;
-	return add_region(finder->regions, &region);
+	return glibc_regions_add(finder->regions, &region);
 }
 
 static bool is_done(const struct finder *finder)

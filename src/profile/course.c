@@ -139,11 +139,9 @@ const struct profile_point *course_points(const struct profile *profile, uint32_
 
 double course_held(const struct profile_point *points, size_t n, size_t moment)
 {
-	double bytes = (double)NAN;
+	const size_t behind = SEARCH(n, i, points[i].moment <= moment);
 
-	for (size_t i = 0; i < n && points[i].moment <= moment; i++)
-		bytes = (double)points[i].live_bytes;
-	return bytes;
+	return behind ? (double)points[behind - 1].live_bytes : (double)NAN;
 }
 
 /* Live bytes at each moment, NAN before the first point. */

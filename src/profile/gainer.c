@@ -11,7 +11,9 @@
 #include <stdlib.h>
 
 #include "base/grow.h"
+#include "base/macro.h"
 #include "base/map.h"
+#include "base/search.h"
 #include "base/strbuf.h"
 #include "profile/course.h"
 #include "profile/label.h"
@@ -23,11 +25,9 @@ static size_t find_middle(const struct profile *profile)
 {
 	const struct profile_moment *moments = profile->moments;
 	const double middle = moments[0].at + course_span_s(profile) / 2;
-	size_t i = 0;
+	const size_t behind = SEARCH(profile->n_moments, i, moments[i].at < middle);
 
-	while (i + 1 < profile->n_moments && moments[i].at < middle)
-		i++;
-	return i;
+	return MIN(behind, profile->n_moments - 1);
 }
 
 /* Of all sites that read like one, in the order in which they were met. */
