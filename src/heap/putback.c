@@ -52,6 +52,12 @@ void putback_retire(struct central *central, struct span *span, uint32_t *emptie
 	*empties = span_index(span);
 }
 
+/* A span without a block in use is not the last one that the class keeps for the next block, or too long for that. */
+static bool is_spare(const struct central *central, const struct sizeclass *sizeclass)
+{
+	return central->n_free > sizeclass->n_blocks || sizeclass->n_pages > KEEP_PAGES;
+}
+
 /* The span has as many free blocks that it belongs on another list, or back to the page heap. */
 static _noinline_ void promote(struct central *central, struct span *span,
 			       const struct facts *facts, uint32_t *empties)
@@ -59,8 +65,7 @@ static _noinline_ void promote(struct central *central, struct span *span,
 	const unsigned n_blocks = facts->sizeclass->n_blocks;
 
 	partial_settle(central, span, n_blocks);
-	if (span->n_free == n_blocks &&
-	    (central->n_free > n_blocks || facts->sizeclass->n_pages > KEEP_PAGES))
+	if (span->n_free == n_blocks && is_spare(central, facts->sizeclass))
 		putback_retire(central, span, empties);
 }
 
@@ -223,15 +228,12 @@ int putback(struct central *central, unsigned class, void *const *blocks, unsign
 	return error;
 }
 
-/*
- * It was one of few that are recorded: nobody waits for its span, unless they are made over and over.
- */
+/* It was one of few that are recorded: nobody waits for its span, unless they are made over and over. */
 static bool is_over(const struct central *central, const struct span *span,
 		    const struct sizeclass *sizeclass)
 {
 	return span->n_free == sizeclass->n_blocks &&
-	       (central->n_made < KEEP_MADE || central->n_free > sizeclass->n_blocks ||
-		sizeclass->n_pages > KEEP_PAGES);
+	       (central->n_made < KEEP_MADE || is_spare(central, sizeclass));
 }
 
 int putback_one(struct central *central, unsigned class, void *block, uint32_t *empties)
@@ -241,7 +243,6 @@ int putback_one(struct central *central, unsigned class, void *block, uint32_t *
 	const int error = enter(&target, class, block);
 	struct span *span;
 	unsigned index;
-	uint64_t bit;
 
 	if (unlikely(error >= 0))
 		return error;
@@ -249,10 +250,8 @@ int putback_one(struct central *central, unsigned class, void *block, uint32_t *
 	if (unlikely((size_t)index * sizeclass->size != (uintptr_t)block - target.start))
 		return HEAP_ERROR_MISALIGNED;
 	span = span_at(target.span);
-	bit = 1ull << (index % 64);
-	if (unlikely(span->free[index / 64] & bit))
+	if (unlikely(!mark(span, &(struct spot){target.span, (uint16_t)index, 1})))
 		return HEAP_ERROR_DOUBLE_FREE;
-	span->free[index / 64] |= bit;
 	span->n_free++;
 	central->n_free++;
 	partial_settle(central, span, sizeclass->n_blocks);

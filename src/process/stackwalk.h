@@ -32,8 +32,8 @@ int stackwalk_new(pid_t pid, struct stackwalk **ret);
 struct stackwalk *stackwalk_free(struct stackwalk *walk);
 
 /*
- * Follows the sample's copy of a stack. Writes program counters to ret, the innermost first and exact, the others return addresses; at most
- * max. Returns how many, at least one. ret_truncated: the outer end could not be reached.
+ * Follows the sample's copy of a stack. Writes program counters to ret, the innermost first and exact, the others
+ * return addresses; at most max. Returns how many, at least one. ret_truncated: the outer end could not be reached.
  */
 size_t stackwalk_walk(struct stackwalk *walk, const struct faults_sample *sample, uint64_t *ret,
 		      size_t max, bool *ret_truncated);
