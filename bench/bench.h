@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+/*
+ * What one thread writes at each step lies this far from what another does: with two such words on one
+ * cache line (two lines are fetched at once) the processors pass it to and fro, and all allocators look
+ * alike.
+ */
+#define BENCH_APART 128
+
 /* Processor time of all threads: other programs on the machine do not count. */
 static inline uint64_t bench_now_ns(void)
 {

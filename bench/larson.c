@@ -10,6 +10,7 @@
  * usage: larson [THREADS [GENERATIONS [ROUNDS [BLOCKS]]]]
  */
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdbool.h>
 
 #include "bench.h"
@@ -18,8 +19,8 @@
 #define LARGEST  1000u
 
 struct worker {
+	alignas(BENCH_APART) uint64_t seed;
 	void **blocks;
-	uint64_t seed;
 	uint64_t generations; /* that are still to come */
 };
 
@@ -60,7 +61,7 @@ int main(int argc, char **argv)
 {
 	const uint64_t n_threads = bench_argument(argc, argv, 1, 2);
 	const uint64_t n_generations = bench_argument(argc, argv, 2, 10);
-	struct worker *workers = calloc(n_threads, sizeof(*workers));
+	struct worker *workers = aligned_alloc(BENCH_APART, n_threads * sizeof(*workers));
 	pthread_t *threads = calloc(n_threads, sizeof(*threads));
 	uint64_t started;
 
@@ -70,9 +71,8 @@ int main(int argc, char **argv)
 		return 1;
 	/* one thread makes what the others begin with */
 	for (uint64_t i = 0; i < n_threads; i++) {
-		workers[i].seed = i * 7919 + 12345;
-		workers[i].generations = n_generations;
-		workers[i].blocks = calloc(n_blocks, sizeof(void *));
+		workers[i] = (struct worker){i * 7919 + 12345, calloc(n_blocks, sizeof(void *)),
+					     n_generations};
 		for (uint64_t k = 0; k < n_blocks; k++)
 			workers[i].blocks[k] = new_block(&workers[i].seed);
 	}

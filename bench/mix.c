@@ -11,6 +11,7 @@
  * That threads give blocks to each other, and end, is what tells allocators apart here.
  */
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #include "workload.h"
@@ -20,8 +21,8 @@
 #define MAX_THREADS 128u
 
 struct worker {
+	alignas(BENCH_APART) uint64_t seed;
 	const struct workload *workload;
-	uint64_t seed;
 	uint64_t n_steps;
 };
 
@@ -85,7 +86,7 @@ void run_mix(const struct workload *workload)
 
 	for (unsigned part = 0; part < N_PARTS; part++) {
 		for (unsigned i = 0; i < workload->threads; i++) {
-			workers[i] = (struct worker){workload, part * 104729 + i * 7919 + 12345,
+			workers[i] = (struct worker){part * 104729 + i * 7919 + 12345, workload,
 						     n_steps};
 			if (pthread_create(&threads[i], NULL, work, &workers[i]) != 0)
 				abort();

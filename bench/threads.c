@@ -7,6 +7,7 @@
  * the queue is not what is measured.
  */
 #include <pthread.h>
+#include <stdalign.h>
 
 #include "workload.h"
 
@@ -28,8 +29,8 @@ static void join_all(pthread_t *threads, unsigned n)
 }
 
 struct alone {
+	alignas(BENCH_APART) uint64_t seed;
 	const struct workload *workload;
-	uint64_t seed;
 };
 
 static void *replace_random(void *arg)
@@ -60,7 +61,7 @@ void run_threads(const struct workload *workload)
 	const uint64_t started = bench_now_ns();
 
 	for (unsigned i = 0; i < workload->threads; i++)
-		items[i] = (struct alone){workload, i * 7919 + 12345};
+		items[i] = (struct alone){i * 7919 + 12345, workload};
 	start_all(threads, workload->threads, replace_random, items, sizeof(items[0]));
 	join_all(threads, workload->threads);
 	bench_print(workload->name, started, workload->n);
@@ -68,7 +69,7 @@ void run_threads(const struct workload *workload)
 
 /* A slot that takes one batch at a time. */
 struct slot {
-	pthread_mutex_t lock;
+	alignas(BENCH_APART) pthread_mutex_t lock;
 	pthread_cond_t changed;
 	char **batch; /* NULL: empty */
 };
@@ -99,10 +100,10 @@ static char **slot_take(struct slot *slot)
 
 /* One of a ring of threads: it allocates a batch for the next one, and frees that of the one before. */
 struct station {
+	alignas(BENCH_APART) uint64_t seed;
 	const struct workload *workload;
 	struct slot *from, *to; /* NULL: only frees, or only allocates */
 	uint64_t n_batches;
-	uint64_t seed;
 };
 
 static char **make_batch(struct station *station)
@@ -152,8 +153,8 @@ void run_hand_over(const struct workload *workload)
 
 	for (unsigned i = 0; i < n; i++) {
 		slots[i] = (struct slot){PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};
-		stations[i] = (struct station){workload, &slots[(i + n - 1) % n], &slots[i],
-					       n_batches, i * 7919 + 12345};
+		stations[i] = (struct station){i * 7919 + 12345, workload, &slots[(i + n - 1) % n],
+					       &slots[i], n_batches};
 	}
 	if (n == 2)
 		stations[0].from = stations[1].to = NULL;
@@ -184,7 +185,7 @@ void run_thread_churn(const struct workload *workload)
 	uint64_t n = 0, started = bench_now_ns();
 
 	for (unsigned i = 0; i < workload->threads; i++)
-		items[i] = (struct alone){workload, i * 7919 + 12345};
+		items[i] = (struct alone){i * 7919 + 12345, workload};
 	for (; n < workload->n; n += workload->threads) {
 		start_all(threads, workload->threads, live_shortly, items, sizeof(items[0]));
 		join_all(threads, workload->threads);
