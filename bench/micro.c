@@ -68,7 +68,7 @@ static const struct workload workloads[] = {
 	{"threads-128", "random sizes to 512 bytes in 128 threads", run_threads,
 		.n = 20000000, .size = 512, .count = 500, .threads = 128},
 	{"producer-consumer", "one thread allocates, another frees", run_hand_over,
-		.n = 2000000, .size = 512, .count = 200, .threads = 2},
+		.n = 2000000, .size = 512, .count = 2000, .threads = 2},
 	{"batches-handed-on", "4 threads free in batches what another allocated", run_hand_over,
 		.n = 5000000, .size = 512, .count = 1000, .threads = 4},
 	{"thread-churn", "threads that do 200 pairs and end, 8 at a time", run_thread_churn,
