@@ -27,7 +27,9 @@
 #include "heap/tidy.h"
 
 #define TIDY        128u
-#define FIRST_BYTES 512u         /* of blocks that a list's first refill asks for */
+#define FIRST_BYTES 512u /* of blocks that a list's first refill asks for */
+#define FIRST_N     4u   /* of small ones at least: neighbours of one thread's */
+#define FIRST_SMALL 1024u
 #define LIST_BYTES  (512u << 10) /* of blocks that a list may grow to hold */
 #define LIST_BLOCKS 2048u        /* the same in blocks */
 #define OUTBOX_SIZE 1024u /* larger blocks have no outbox: few of them are quickly walked over */
@@ -145,10 +147,14 @@ uint64_t threadcache_share(void)
 	return n <= CACHES_MAX / CACHE_MAX ? CACHE_MAX : MAX(CACHES_MAX / n, CACHE_MIN);
 }
 
-/* What a list's first refill asks for. */
+/*
+ * What a list's first refill asks for. Where two threads take single blocks in turn, each has the other's for
+ * neighbours, and what one writes at its end takes the line from the other.
+ */
 static unsigned first_blocks(const struct sizeclass *sizeclass)
 {
-	return MAX(sizeclass_index(sizeclass, FIRST_BYTES), 1u);
+	return MAX(sizeclass_index(sizeclass, FIRST_BYTES),
+		   sizeclass->size <= FIRST_SMALL ? FIRST_N : 1u);
 }
 
 unsigned threadcache_part(unsigned class, unsigned fraction, unsigned most)
