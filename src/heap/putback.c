@@ -5,8 +5,8 @@
  * Blocks of a program that frees in no order lie in a different span each. So first all of them are
  * looked up, and then all bits are set: while stores to one span go on, the processor does not dare to
  * read the next one's facts early, and each block would cost the whole way from its address to its bit.
- * Looked up beforehand, they overlap. Blocks of one span are entered in one go, and those that were freed
- * in the order of memory, up or down, are looked up as one run: then a block costs a comparison.
+ * Looked up beforehand, they overlap. Those that were freed in the order of memory, up or down, as the first two
+ * of them tell, are looked up as one run: then a block costs a comparison.
  */
 #include "heap/putback.h"
 
@@ -108,23 +108,28 @@ static _always_inline_ bool touch(uintptr_t block, uintptr_t next, uint32_t size
 }
 
 /* How many of n blocks follow each other as the first two do, without leaving the target. */
-static _noinline_ unsigned run_of(const struct target *target, void *const *blocks, unsigned n)
+static _noinline_ unsigned run_of(const struct target *target, void *const *blocks, unsigned n,
+				  size_t size)
 {
-	const uintptr_t step = (uintptr_t)blocks[1] - (uintptr_t)blocks[0];
-	unsigned k = 1;
+	const uintptr_t first = (uintptr_t)blocks[0], step = (uintptr_t)blocks[1] - first;
+	const size_t inside = first - target->start;
+	const size_t n_left = (step == size ? target->size - inside : inside + size) / size;
+	const unsigned most = (unsigned)MIN(n, n_left);
+	uintptr_t next = first;
+	unsigned k = 0;
 
-	while (k < n && (uintptr_t)blocks[k] - (uintptr_t)blocks[k - 1] == step &&
-	       (uintptr_t)blocks[k] - target->start < target->size)
-		k++;
+	do
+		next += step;
+	while (++k < most && (uintptr_t)blocks[k] == next);
 	return k;
 }
 
 /*
- * Fills spots, and returns how many. ret_n is the number of blocks in them; fewer than n with an enum
- * heap_error.
+ * Fills spots, and returns how many, of blocks that mostly lie side by side. ret_n is the number of blocks in
+ * them; fewer than n with an enum heap_error.
  */
-static unsigned locate(const struct facts *facts, void *const *blocks, unsigned n,
-		       struct spot *spots, unsigned *ret_n, int *ret_error)
+static unsigned locate_runs(const struct facts *facts, void *const *blocks, unsigned n,
+			    struct spot *spots, unsigned *ret_n, int *ret_error)
 {
 	const uint32_t size = facts->sizeclass->size;
 	struct target target = {.size = (size_t)facts->sizeclass->n_blocks * size};
@@ -146,7 +151,7 @@ static unsigned locate(const struct facts *facts, void *const *blocks, unsigned 
 			break;
 		}
 		if (i + 1 < n && touch((uintptr_t)blocks[i], (uintptr_t)blocks[i + 1], size)) {
-			run = run_of(&target, &blocks[i], n - i);
+			run = run_of(&target, &blocks[i], n - i, size);
 			/* downwards, the first one is the last in memory */
 			index -= blocks[i + 1] < blocks[i] ? run - 1 : 0;
 		}
@@ -155,6 +160,61 @@ static unsigned locate(const struct facts *facts, void *const *blocks, unsigned 
 	}
 	*ret_n = i;
 	return n_spots;
+}
+
+/* Why a block is in no spot. */
+static _noinline_ int refuse(const struct facts *facts, const void *block)
+{
+	struct target target = {.size = (size_t)facts->sizeclass->n_blocks *
+					facts->sizeclass->size};
+	const int error = enter(&target, facts->class, block);
+
+	return error < 0 ? HEAP_ERROR_MISALIGNED : error;
+}
+
+/* The same of blocks that lie anywhere, each in a spot of its own. Returns how many before one that is in none. */
+static unsigned locate_each(const struct facts *facts, void *const *blocks, unsigned n,
+			    struct spot *spots)
+{
+	/* copies: no store to a spot can change them */
+	const struct sizeclass sizeclass = *facts->sizeclass;
+	const unsigned class = facts->class;
+	const uintptr_t base = heap_published.base;
+	const size_t used = __atomic_load_n(&heap_published.used, __ATOMIC_RELAXED);
+	const uint32_t *span_of = pagemap_slot(0);
+	const struct span *spans = span_at(0);
+
+	for (unsigned i = 0; i < n; i++) {
+		const size_t offset = (uintptr_t)blocks[i] - base;
+		const struct span *span;
+		uint32_t span_index, index;
+		size_t inside;
+
+		if (unlikely(offset >= used))
+			return i;
+		span_index = __atomic_load_n(&span_of[offset >> HEAP_PAGE_SHIFT], __ATOMIC_RELAXED);
+		/* the entry of no span is not SPAN_SMALL */
+		span = &spans[span_index];
+		inside = offset - ((size_t)span->page << HEAP_PAGE_SHIFT);
+		index = sizeclass_index(&sizeclass, inside);
+		if (unlikely(span->state != SPAN_SMALL || span->class != class ||
+			     index >= sizeclass.n_blocks ||
+			     (size_t)index * sizeclass.size != inside))
+			return i;
+		spots[i] = (struct spot){span_index, (uint16_t)index, 1};
+	}
+	return n;
+}
+
+static unsigned locate(const struct facts *facts, void *const *blocks, unsigned n,
+		       struct spot *spots, unsigned *ret_n, int *ret_error)
+{
+	if (n > 1 && touch((uintptr_t)blocks[0], (uintptr_t)blocks[1], facts->sizeclass->size))
+		return locate_runs(facts, blocks, n, spots, ret_n, ret_error);
+	*ret_n = locate_each(facts, blocks, n, spots);
+	if (unlikely(*ret_n < n))
+		*ret_error = refuse(facts, blocks[*ret_n]);
+	return *ret_n;
 }
 
 /* Sets the bits of a run; false, and none of them, if one was set. It lies in two words at most. */
@@ -199,33 +259,49 @@ static _noinline_ unsigned mark_before(struct span *span, const struct sizeclass
 	}
 }
 
+/*
+ * Marks what is in the spots. Returns how many blocks, fewer than there are if one of them is free already.
+ * Totals wait in registers: added up in memory, each block would wait for the one before.
+ */
+static unsigned enter_all(struct central *central, const struct facts *facts,
+			  const struct spot *spots, unsigned n_spots, void *const *blocks,
+			  uint32_t *empties)
+{
+	struct span *spans = span_at(0);
+	unsigned n_done = 0, n_counted = 0;
+
+	for (unsigned i = 0; i < n_spots; i++) {
+		struct span *span = &spans[spots[i].span];
+		unsigned n_marked = spots[i].n, n_free;
+
+		if (unlikely(!mark(span, &spots[i]))) {
+			n_marked = mark_before(span, facts->sizeclass, &blocks[n_done]);
+			n_spots = 0;
+		}
+		n_done += n_marked;
+		n_free = span->n_free + n_marked;
+		span->n_free = (uint16_t)n_free;
+		if (unlikely(n_free >= facts->limits[span->list])) {
+			central->n_free += n_done - n_counted;
+			n_counted = n_done;
+			promote(central, span, facts, empties);
+		}
+	}
+	central->n_free += n_done - n_counted;
+	return n_done;
+}
+
 int putback(struct central *central, unsigned class, void *const *blocks, unsigned n,
 	    unsigned *ret_n_done, uint32_t *empties)
 {
 	const struct facts facts = facts_of(class);
 	struct spot spots[PUTBACK_MAX];
-	unsigned n_located, n_spots, n_done = 0;
+	unsigned n_located, n_spots;
 	int error = -1;
 
 	n_spots = locate(&facts, blocks, n, spots, &n_located, &error);
-	*ret_n_done = n_located;
-	for (unsigned i = 0; i < n_spots; i++) {
-		struct span *span = span_at(spots[i].span);
-		unsigned n_marked = spots[i].n;
-
-		if (unlikely(!mark(span, &spots[i]))) {
-			n_marked = mark_before(span, facts.sizeclass, &blocks[n_done]);
-			error = HEAP_ERROR_DOUBLE_FREE;
-			*ret_n_done = n_done + n_marked;
-			n_spots = 0;
-		}
-		n_done += n_marked;
-		span->n_free = (uint16_t)(span->n_free + n_marked);
-		central->n_free += n_marked;
-		if (unlikely(span->n_free >= facts.limits[span->list]))
-			promote(central, span, &facts, empties);
-	}
-	return error;
+	*ret_n_done = enter_all(central, &facts, spots, n_spots, blocks, empties);
+	return *ret_n_done < n_located ? HEAP_ERROR_DOUBLE_FREE : error;
 }
 
 /* It was one of few that are recorded: nobody waits for its span, unless they are made over and over. */
