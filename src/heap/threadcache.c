@@ -26,7 +26,7 @@
 #include "heap/tagged.h"
 #include "heap/tidy.h"
 
-#define TIDY        128u
+#define TIDY        512u
 #define FIRST_BYTES 512u /* of blocks that a list's first refill asks for */
 #define FIRST_N     4u   /* of small ones at least: neighbours of one thread's */
 #define FIRST_SMALL 1024u
