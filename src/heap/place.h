@@ -45,7 +45,7 @@ static _always_inline_ bool place_is_alone(size_t size)
 /* Whether a block of that size that was grown has pages of its own, where more can be added. */
 static _always_inline_ bool place_is_run(size_t size)
 {
-	return size >= 8192;
+	return size >= 4096;
 }
 
 /* Whether a block of that size gets a mapping of its own. */

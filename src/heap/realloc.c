@@ -189,27 +189,31 @@ static void *realloc_tagged(void *block, const struct block *found, size_t size)
 	return moved;
 }
 
-bool heap_realloc_owned(void *block, size_t size, void **ret)
+/* All that is not done in a few steps: kept apart, so that those need no stack. */
+static _noinline_ bool realloc_slow(void *block, unsigned class, size_t size, void **ret)
 {
-	const unsigned class = heap_class_fast(block);
 	struct block found;
-	size_t usable;
 
-	size = MAX(size, 1);
-	if (likely(class)) {
-		usable = sizeclass_get(class)->size;
-		*ret = size > usable / 2 && stays_fast(usable, size)
-			       ? block
-			       : realloc_small(block, class, size);
-		return true;
-	}
-	if (likely(fits_alone(block, size))) {
-		*ret = block;
+	if (class) {
+		*ret = realloc_small(block, class, size);
 		return true;
 	}
 	if (!block_find(block, &found))
 		return false;
 	*ret = realloc_tagged(block, &found, size);
+	return true;
+}
+
+bool heap_realloc_owned(void *block, size_t size, void **ret)
+{
+	const unsigned class = heap_class_fast(block);
+	const size_t usable = sizeclass_get(class)->size;
+
+	size = MAX(size, 1);
+	if (unlikely(class ? size <= usable / 2 || !stays_fast(usable, size)
+			   : !fits_alone(block, size)))
+		return realloc_slow(block, class, size, ret);
+	*ret = block;
 	return true;
 }
 

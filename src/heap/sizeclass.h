@@ -69,7 +69,7 @@ static _always_inline_ bool sizeclass_is_tagged(unsigned class)
 	return class >= SIZECLASS_TAGGED;
 }
 
-/* class may be of either kind, not 0 */
+/* class may be of either kind; 0 has no bytes */
 static _always_inline_ const struct sizeclass *sizeclass_get(unsigned class)
 {
 	return &sizeclass_table[class];
