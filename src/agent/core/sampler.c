@@ -61,7 +61,7 @@ enum {
 	SAMPLER_SLOW_NS = 10000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
 	SAMPLER_FIRST = 1 << 18,
-	SAMPLER_MAX = 1 << 26,
+	SAMPLER_MAX = 1 << 27,
 	SAMPLER_LOOK_NS =
 		50000000, /* of time passed: looks at least so often, while there are samples */
 	SAMPLER_SETTLE_NS = 100000000,
