@@ -182,6 +182,8 @@ static uint64_t burn_cpu(uint64_t ns)
 }
 
 enum { SAMPLE_NS = 3333 };
+/* Of the CPU time, what an interval is chosen to take: 0.7 of 0.16 %. */
+#define SHARE (0.7 / 625)
 
 /* The first interval after a beginning that took 30 ms, a budget of 15 s of CPU time. */
 static uint64_t begin(void)
@@ -205,7 +207,7 @@ static void work(uint64_t cpu_ns, uint64_t interval, double part)
 	struct sampler_account account = {100, 0, 100 * SAMPLE_NS};
 
 	account.allocated =
-		(uint64_t)(0.0014 * (double)cpu_ns / SAMPLE_NS * (double)interval * part);
+		(uint64_t)(SHARE * (double)cpu_ns / SAMPLE_NS * (double)interval * part);
 	sampler_add(&account);
 }
 
@@ -254,7 +256,7 @@ static unsigned count_halvings(bool watched)
 		before = sampler_interval();
 		nanosleep(&pause, NULL);
 		account = (struct sampler_account){100, 0, 100 * 6666};
-		account.allocated = (uint64_t)(0.0014 * 60e6 / 6666 * before / 8);
+		account.allocated = (uint64_t)(SHARE * 60e6 / 6666 * before / 8);
 		sampler_add(&account);
 		n += sampler_interval() < before;
 	}

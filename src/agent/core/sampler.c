@@ -11,10 +11,10 @@
  * again whenever recording has taken another SAMPLER_CHECK_NS, or time has passed by SAMPLER_LOOK_NS. Two
  * budgets:
  *
- *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.2 % of the process's CPU time, or
- *		of the time passed if that is more, but never 0.8 % of its CPU time: a server that sleeps most of
- *		the time has as few samples by its CPU time as nobody can find a leak with, and nobody misses 0.2 %
- *		of one core. While somebody looks on (the screen of `run --top`) that last bound is lifted, so that
+ *  time	what recording took so far may not exceed SAMPLER_CREDIT_NS plus 0.16 % of the process's CPU time and
+ *		0.08 % of what it left unused of one core, but never 0.8 % of its CPU time: a server that sleeps most of
+ *		the time has as few samples by its CPU time as nobody can find a leak with. While somebody looks on
+ *		(the screen of `run --top`) idle time counts as CPU time does, without that last bound, so that
  *		a leak of a megabyte a second is seen soon; until SAMPLER_EXACT samples are taken,
  *		SAMPLER_PATIENCE_NS plus that, so that whether a small program is recorded exactly does not depend
  *		on how busy the machine is. As long as everything is recorded, 2 % of the time passed is added, up
@@ -22,9 +22,9 @@
  *		the account begins anew: what the exact beginning took is paid for. A Java machine, or an
  *		interpreter that loads its modules, uses all of it within its first second, and would otherwise pay
  *		for it with a wide interval through the first 20 s of CPU time of what people want to see. When the
- *		budget is exceeded, the interval becomes what would have cost 0.14 % since the last look (of the
- *		time passed, up to 0.5 % of the CPU time): bytes allocated · time per sample / that part of the time
- *		that was not ours, four times the present one at most. It is halved again when a quarter of it would
+ *		budget is exceeded, the interval becomes what would have cost SAMPLER_SHARE of the budget since the last look:
+ *		bytes allocated · time per sample / that budget, by the time that was not ours, four times the present
+ *		one at most. It is halved again when a quarter of it would
  *		do, or a half while no quarter of the budget is used, or a sixteenth while the budget is not yet
  *		regained; when less than a sixteenth would do and nothing is owed, it becomes eight times of that.
  *		What lies between these is the hysteresis. The first interval says nothing of what is to come: most
@@ -32,8 +32,8 @@
  *		has no samples by which it would be found out, and each stands for megabytes; one that is too narrow
  *		is found out within a millisecond of recording, and for SAMPLER_SETTLE_NS becomes in one step what
  *		is asked for, less a factor of four. The shares are well below the 1 % that people
- *		are promised, because a sampled block costs more again outside the recorder: a slow path of the
- *		allocator, code, pages and cache lines that are cold.
+ *		are promised, because a sampled block costs twice as much again outside the recorder: a slow path of
+ *		the allocator, and code, pages and cache lines that it finds cold and leaves cold to the program.
  *  memory	while fewer than SAMPLER_SLOTS blocks, SAMPLER_SITES sites and SAMPLER_FRAMES frames were ever
  *		used, none; beyond, the interval doubles with each further eighth of that.
  *
@@ -56,7 +56,9 @@ enum {
 	SAMPLER_CHECK_NS = 1000000,
 	SAMPLER_CREDIT_NS = 2000000,
 	SAMPLER_EXACT = 4096,
-	SAMPLER_PART = 500, /* of all time, what may be taken of it */
+	SAMPLER_PART = 625, /* of the CPU time, what may be taken of it */
+	SAMPLER_IDLE_PART = 1250,
+	SAMPLER_MOST_PART = 125,
 	SAMPLER_PATIENCE_NS = 40000000,
 	SAMPLER_SLOW_NS = 10000000,
 	SAMPLER_MIN = 4096, /* bytes; below, everything might as well be recorded */
@@ -93,6 +95,9 @@ struct sampler_state {
 	uint64_t cost_ns;            /* of a sample, smoothed over looks */
 	uint64_t widened_ns;         /* when a full table last widened */
 };
+
+/* Of the budget, what an interval is chosen to take: what is left narrows it when it turned out too wide. */
+#define SAMPLER_SHARE 0.7
 
 static struct sampler_state sampler;
 
@@ -179,15 +184,33 @@ static uint32_t sampler_memory_level(void)
 	return MAX(slots, MAX(sites, frames));
 }
 
+/* Of the time passed, what the process left unused of one core: nobody misses a little more of that. */
+static uint64_t sampler_idle_ns(uint64_t used_ns, uint64_t passed_ns)
+{
+	return passed_ns > used_ns ? passed_ns - used_ns : 0;
+}
+
+static unsigned sampler_idle_part(void)
+{
+	return sampler.watched ? SAMPLER_PART : SAMPLER_IDLE_PART;
+}
+
+/* What recording may take of that CPU time, while so much time passes; nanoseconds. */
+static double sampler_budget(uint64_t used_ns, uint64_t passed_ns)
+{
+	const double used = (double)used_ns / SAMPLER_PART;
+	const double idle = (double)sampler_idle_ns(used_ns, passed_ns) / sampler_idle_part();
+
+	return sampler.watched ? used + idle
+			       : MIN(used + idle, (double)used_ns / SAMPLER_MOST_PART);
+}
+
 /* What recording may have taken since the account began. */
 static uint64_t sampler_allowance(uint64_t cpu_ns)
 {
-	uint64_t used_ns = cpu_ns - sampler.first_cpu_ns;
 	uint64_t passed_ns = sampler.looked_ns - sampler.first_ns;
-	uint64_t allowed_ns = MAX(used_ns, passed_ns) / SAMPLER_PART;
+	uint64_t allowed_ns = (uint64_t)sampler_budget(cpu_ns - sampler.first_cpu_ns, passed_ns);
 
-	if (!sampler.watched)
-		allowed_ns = MIN(allowed_ns, used_ns / 125);
 	if (sampler_interval() == 0)
 		allowed_ns += MIN(passed_ns / 50, (uint64_t)SAMPLER_SLOW_NS);
 	return allowed_ns +
@@ -229,14 +252,6 @@ static uint64_t sampler_choose(uint64_t wanted, uint64_t cpu_ns)
 	return interval > SAMPLER_MIN && wanted < interval / narrows ? interval / 2 : interval;
 }
 
-/* What recording is to take of that CPU time, while so much time passed. */
-static double sampler_share(uint64_t used_ns, uint64_t passed_ns)
-{
-	const double share = 0.0014 * (double)MAX(used_ns, passed_ns);
-
-	return sampler.watched ? share : MIN(share, 0.005 * (double)used_ns);
-}
-
 /* What the time since the last look asks for. */
 static uint64_t sampler_time_interval(uint64_t cpu_ns)
 {
@@ -253,7 +268,7 @@ static uint64_t sampler_time_interval(uint64_t cpu_ns)
 	/* while everything is recorded hardly any of the time is the program's own */
 	used_ns = used_ns > own_ns ? MAX(used_ns - own_ns, used_ns / 32) : used_ns / 32;
 	wanted = (uint64_t)MIN((double)allocated * (double)sampler.cost_ns /
-				       sampler_share(used_ns, passed_ns),
+				       (SAMPLER_SHARE * sampler_budget(used_ns, passed_ns)),
 			       (double)SAMPLER_MAX);
 	return sampler_choose(wanted, cpu_ns);
 }
@@ -265,7 +280,8 @@ static void sampler_forget_unspent(uint64_t cpu_ns)
 	uint64_t allowed_ns = sampler_allowance(cpu_ns);
 
 	if (sampler.watched && allowed_ns > own_ns + SAMPLER_UNSPENT_NS)
-		sampler.first_ns += MIN((allowed_ns - own_ns - SAMPLER_UNSPENT_NS) * SAMPLER_PART,
+		sampler.first_ns += MIN((allowed_ns - own_ns - SAMPLER_UNSPENT_NS) *
+						(uint64_t)sampler_idle_part(),
 					sampler.looked_ns - sampler.first_ns);
 }
 
