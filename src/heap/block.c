@@ -21,10 +21,10 @@ static void find_small(const void *address, struct span *span, struct block *ret
 
 static void find_large(const void *address, struct span *span, struct block *ret)
 {
-	if (span_start(span) != (uintptr_t)address)
+	if (span_block(span) != (uintptr_t)address)
 		hooks_corruption(HEAP_ERROR_MISALIGNED, address);
 	ret->class = 0;
-	ret->size = span_size(span);
+	ret->size = span_room(span);
 	ret->tag = &span->tag;
 }
 

@@ -19,6 +19,8 @@
 
 /* From here on, not to keep a freed block is worth the page faults of the next one. */
 #define HUGE_MIN      (32ul << 20)
+#define SHIFTS        16u /* places within their first page where large blocks begin */
+#define SHIFT_BYTES   ((SHIFTS - 1) * SPAN_SHIFT)
 #define KEEP_TIDY     64u /* a thread comes by for tidy_visit with one in so many */
 #define KEEP_FRACTION 8u  /* of what a thread may hold: the span that it keeps, at most */
 
@@ -40,6 +42,28 @@ static unsigned class_for(const struct request *request)
 	if (request->align <= 16)
 		return sizeclass_of(request->size);
 	return sizeclass_of_aligned(request->align, request->size);
+}
+
+/*
+ * Large blocks begin at different cache lines of their first pages. If all began with a page, what programs have at the
+ * same place of several of them, a header or an element, would share a few sets of the processor's caches. Not those
+ * that grow, which are moved by pages, and zeros, which come as pages.
+ */
+static bool is_shifted(const struct request *request)
+{
+	return request->size > SIZECLASS_MAX && request->align <= SPAN_SHIFT && !request->grows &&
+	       !request->zero;
+}
+
+/* Far apart for neighbours of any length: multiples of the golden ratio. */
+static unsigned shift_of(const struct span *span)
+{
+	return (span->page * 0x9e3779b1u) >> 28;
+}
+
+static size_t pages_of(size_t size)
+{
+	return (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
 }
 
 /* The span that the thread keeps, in use again, if it is what is wanted. */
@@ -83,14 +107,14 @@ void *place_take_kept(size_t size)
 	/* as threadcache_enter does: signal handlers keep off */
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (span_at(cache->kept)->n_pages == (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT &&
+	if (span_at(cache->kept)->n_pages == pages_of(size + SHIFT_BYTES) &&
 	    count_kept(cache, size)) {
 		span = span_at(cache->kept);
 		cache->kept = 0;
 		__atomic_store_n(&span->state, SPAN_LARGE, __ATOMIC_RELEASE);
 	}
 	threadcache_leave(cache);
-	return span ? (void *)span_start(span) : NULL;
+	return span ? (void *)span_block(span) : NULL;
 }
 
 bool place_keep(void *block)
@@ -104,7 +128,7 @@ bool place_keep(void *block)
 	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
 	/* a thread without a cache keeps nothing: keep_max is 0 */
 	if (cache->kept || cache->busy || !span || span->state != SPAN_LARGE || span->tag ||
-	    span_start(span) != (uintptr_t)block || span_size(span) > cache->keep_max)
+	    span_block(span) != (uintptr_t)block || span_size(span) > cache->keep_max)
 		return false;
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -138,11 +162,12 @@ static void *place_alone(struct threadcache *cache, const struct request *reques
 			 struct span **ret_span, bool *ret_zero)
 {
 	const size_t align = MAX(request->align, HEAP_PAGE);
+	const bool shifted = is_shifted(request);
 	const bool huge = place_is_huge(request->size) || place_is_huge(align);
 	const struct pageheap_request run = {
-		.n_pages = (request->size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT,
+		.n_pages = pages_of(request->size + (shifted ? SHIFT_BYTES : 0)),
 		.align = align >> HEAP_PAGE_SHIFT,
-		.room = request->grows ? (request->size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT : 0,
+		.room = request->grows ? pages_of(request->size) : 0,
 		.state = SPAN_LARGE,
 	};
 	struct span *span = NULL;
@@ -160,8 +185,10 @@ static void *place_alone(struct threadcache *cache, const struct request *reques
 	if (!span)
 		return NULL;
 	*ret_span = span;
-	if (span->state == SPAN_LARGE)
-		return (void *)span_start(span);
+	if (span->state == SPAN_LARGE) {
+		span->class = (uint8_t)(shifted ? shift_of(span) : 0);
+		return (void *)span_block(span);
+	}
 	*ret_zero = true;
 	return (void *)span->huge.start;
 }
@@ -192,7 +219,8 @@ void *place_block(struct threadcache *cache, const struct request *request, bool
 /* What the thread keeps is also limited by how many threads there are. */
 static size_t keep_max(struct threadcache *cache)
 {
-	cache->keep_max = threadcache_share() / KEEP_FRACTION;
+	/* blocks of a round number of bytes have a page more */
+	cache->keep_max = threadcache_share() / KEEP_FRACTION + HEAP_PAGE;
 	return cache->keep_max;
 }
 

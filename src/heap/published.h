@@ -43,7 +43,7 @@
 
 /* "memtheap" read as a little-endian integer. */
 #define HEAP_MAGIC      0x70616568746d656dull
-#define HEAP_VERSION    5u
+#define HEAP_VERSION    6u
 #define HEAP_PAGE_SHIFT 12u
 #define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
 
@@ -99,6 +99,8 @@ enum span_state {
 };
 
 #define SPAN_BITMAP_WORDS 4u
+/* The block of a large span begins class times so many bytes into it: a cache line. */
+#define SPAN_SHIFT        64u
 
 /* A run of pages, or a huge block. One cache line. */
 struct span {
@@ -106,7 +108,7 @@ struct span {
 	uint32_t page;       /* the first, counted from base */
 	uint32_t n_pages;
 	uint8_t state;   /* enum span_state */
-	uint8_t class;   /* SPAN_SMALL: size class */
+	uint8_t class;   /* SPAN_SMALL: size class; SPAN_LARGE: see SPAN_SHIFT */
 	uint16_t n_free; /* SPAN_SMALL: bits set in free */
 	uint32_t tags;   /* SPAN_SMALL: where uint32_t tags[n_blocks] is, if the class has tags */
 	uint32_t tag;    /* SPAN_LARGE, SPAN_HUGE: the block's tag */

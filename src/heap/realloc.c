@@ -39,24 +39,32 @@ static void let_go(void)
 
 /*
  * Hands the pages of a large block to a larger one, rather than copying them. Each makes a mapping of its own in
- * the kernel, so this is for blocks of which not many thousands are alive. 0, or -errno: then they may be copied,
- * but for -EFAULT, when the new block is lost.
+ * the kernel, so this is for blocks of which not many thousands are alive. 0, and moved may be another address in
+ * the same pages; or -errno: then they may be copied, but for -EFAULT, when the new block is lost.
  */
-static int move_pages(void *block, size_t usable, void *moved)
+static int move_pages(void *block, size_t size, void **moved)
 {
 	struct threadcache *cache;
 	struct block from, to;
+	size_t n_pages;
 	int r;
 
-	if (!block_find(block, &from) || !block_find(moved, &to) ||
+	if (!block_find(block, &from) || !block_find(*moved, &to) ||
 	    from.span->state != SPAN_LARGE || to.span->state != SPAN_LARGE)
 		return -EINVAL;
 	cache = threadcache_enter();
 	if (!cache)
 		return -EBUSY;
-	r = os_move((uintptr_t)block, (uintptr_t)moved, usable);
-	if (r == 0)
+	/* it begins where it began in its first page */
+	n_pages = (size + (size_t)from.span->class * SPAN_SHIFT + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
+	r = -ENOMEM;
+	if (n_pages <= to.span->n_pages || pageheap_grow(to.span, n_pages))
+		r = os_move(span_start(from.span), span_start(to.span), span_size(from.span));
+	if (r == 0) {
+		to.span->class = from.span->class;
+		*moved = (void *)span_block(to.span);
 		pageheap_free_moved(from.span);
+	}
 	threadcache_leave(cache);
 	return r;
 }
@@ -69,7 +77,7 @@ static void *move(void *block, size_t usable, size_t size)
 	if (!moved)
 		return NULL;
 	if (size > usable && usable >= MOVE_MIN)
-		r = move_pages(block, usable, moved);
+		r = move_pages(block, size, &moved);
 	if (r == 0)
 		return moved;
 	if (r == -EFAULT) {
@@ -114,8 +122,8 @@ static _always_inline_ bool fits_alone(const void *block, size_t size)
 		return false;
 	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
 	return likely(span) && span->state == SPAN_LARGE && !span->tag &&
-	       span_start(span) == (uintptr_t)block && size + HEAP_PAGE > span_size(span) &&
-	       stays_fast(span_size(span), size);
+	       span_block(span) == (uintptr_t)block && size + HEAP_PAGE > span_room(span) &&
+	       stays_fast(span_room(span), size);
 }
 
 static void *realloc_small(void *block, unsigned class, size_t size)
@@ -137,12 +145,13 @@ static void *realloc_small(void *block, unsigned class, size_t size)
 /* Changes the size of a block with a span of its own. It may have moved then. */
 static bool resize_alone(struct span *span, size_t size)
 {
-	const size_t n_pages = (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
+	size_t n_pages;
 
 	if (!place_is_run(size) || size > PTRDIFF_MAX)
 		return false;
 	if (span->state == SPAN_HUGE)
 		return place_is_huge(size) && huge_resize(span, size);
+	n_pages = (size + span_size(span) - span_room(span) + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
 	if (n_pages < span->n_pages)
 		pageheap_shrink(span, n_pages);
 	return n_pages <= span->n_pages || pageheap_grow(span, n_pages);

@@ -43,6 +43,17 @@ static _always_inline_ size_t span_size(const struct span *span)
 	return (size_t)span->n_pages << HEAP_PAGE_SHIFT;
 }
 
+/* Where the block of a large span begins, and the bytes that it may use. */
+static _always_inline_ uintptr_t span_block(const struct span *span)
+{
+	return span_start(span) + (uintptr_t)span->class * SPAN_SHIFT;
+}
+
+static _always_inline_ size_t span_room(const struct span *span)
+{
+	return span_size(span) - (size_t)span->class * SPAN_SHIFT;
+}
+
 /* Doubly linked lists of spans through next and prev; head is the first one's index. */
 static inline void span_push(uint32_t *head, struct span *span)
 {

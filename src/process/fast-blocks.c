@@ -171,9 +171,11 @@ static int visit_pieces(const struct walk *walk, arenas_visit visit, void *userd
 	for (size_t i = 0; i < walk->n_pieces && r == 0; i++) {
 		const struct piece *piece = &walk->pieces[i];
 		const bool used = piece->state == SPAN_LARGE || piece->state == SPAN_HUGE;
+		const uint64_t shift =
+			piece->state == SPAN_LARGE ? (uint64_t)piece->class * SPAN_SHIFT : 0;
 		const struct arenas_block block = {
-			.address = piece->start,
-			.size = piece->size,
+			.address = piece->start + shift,
+			.size = piece->size - MIN(piece->size, shift),
 			.state = used ? ARENAS_IN_USE : ARENAS_FREE,
 		};
 

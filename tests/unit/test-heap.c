@@ -115,7 +115,8 @@ static void what_threads_keep_is_not_in_use(void **state)
 	heap_get_stats(&before);
 	block = heap_alloc(1 << 20);
 	heap_get_stats(&after);
-	assert_int_equal(after.in_use_bytes, before.in_use_bytes + (1 << 20));
+	/* a page more: blocks begin at different places of their first one */
+	assert_int_equal(after.in_use_bytes, before.in_use_bytes + (1 << 20) + 4096);
 	heap_free(block);
 	heap_free(heap_alloc(1 << 20));
 	heap_get_stats(&after);
@@ -407,6 +408,56 @@ static void a_large_block_grows_and_shrinks_where_it_is(void **state)
 	heap_free(block);
 }
 
+/* What programs have at the same place of several blocks would meet in a few sets of the caches. */
+static void large_blocks_begin_at_different_cache_lines(void **state)
+{
+	static const size_t sizes[] = {262145, 300000, 1 << 20, (1 << 20) - 64, 5 << 20};
+
+	for (unsigned k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+		char *blocks[16];
+		uint64_t lines = 0;
+
+		for (unsigned i = 0; i < 16; i++) {
+			blocks[i] = heap_alloc(sizes[k]);
+			assert_int_equal((uintptr_t)blocks[i] % 64, 0);
+			assert_true(heap_usable_size(blocks[i]) >= sizes[k]);
+			memset(blocks[i], (int)i, heap_usable_size(blocks[i]));
+			lines |= 1ull << ((uintptr_t)blocks[i] / 64 % 64);
+		}
+		assert_true(__builtin_popcountll(lines) >= 6);
+		for (unsigned i = 0; i < 16; i++) {
+			const size_t usable = heap_usable_size(blocks[i]);
+
+			for (size_t at = 0; at < usable; at++)
+				if (blocks[i][at] != (char)i)
+					fail_msg("byte %zu of block %u", at, i);
+			heap_free(blocks[i]);
+		}
+	}
+}
+
+/* By pages, by copying, where it is, smaller: from wherever it begins. */
+static void large_blocks_keep_their_content_when_resized(void **state)
+{
+	for (unsigned i = 0; i < 64; i++) {
+		const size_t size = 270000 + i * 77777, other = i % 3 ? 3 * size + 5 : size / 2;
+		unsigned char *block = heap_alloc(size), *behind = heap_alloc(size);
+
+		for (size_t at = 0; at < size; at++)
+			block[at] = (unsigned char)(at % 251);
+		block = heap_realloc(block, size + i);
+		block = heap_realloc(block, other);
+		assert_true(heap_usable_size(block) >= other);
+		for (size_t at = 0; at < size && at < other; at++)
+			if (block[at] != at % 251)
+				fail_msg("byte %zu of %zu", at, size);
+		memset(block, 0, heap_usable_size(block));
+		if (i % 2)
+			heap_free(behind);
+		heap_free(block);
+	}
+}
+
 static void a_large_block_takes_its_pages_along(void **state)
 {
 	const size_t size = 3 << 20;
@@ -473,6 +524,8 @@ int main(void)
 		cmocka_unit_test(trim_gives_pages_between_blocks_back),
 		cmocka_unit_test(freed_memory_is_given_back_without_asking),
 		cmocka_unit_test(a_large_block_grows_and_shrinks_where_it_is),
+		cmocka_unit_test(large_blocks_begin_at_different_cache_lines),
+		cmocka_unit_test(large_blocks_keep_their_content_when_resized),
 		cmocka_unit_test(a_large_block_takes_its_pages_along),
 		cmocka_unit_test(a_huge_block_keeps_its_content_when_it_grows),
 	};
