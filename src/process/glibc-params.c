@@ -6,8 +6,8 @@
  * Then 2.35 put two page sizes and flags; four ints follow (n_mmaps, n_mmaps_max, max_n_mmaps,
  * no_dyn_threshold), mmapped_mem, max_mmapped_mem, up to 2.23 max_total_mem, and sbrk_base. Each place in
  * libc's data is tried with each form. What must hold: the program break began at sbrk_base or no memory
- * came from it, no count is above its peak, mmapped memory is whole pages, and the mmap threshold is one
- * that glibc could have. Of several candidates the one with a sbrk_base wins; two equal ones are no
+ * came from it, no count is above its peak, mmapped memory is whole pages, one for each block at least, and
+ * the mmap threshold is one that glibc could have. Of several candidates the one with a sbrk_base wins; two equal ones are no
  * answer.
  */
 #include "process/glibc-params.h"
@@ -89,6 +89,10 @@ static bool params_hold(const struct glibc_params *params, uint32_t n_mmaps_max,
 	if (params->n_mmaps > params->max_mmaps || params->max_mmaps > sane ||
 	    params->mmapped > params->peak_mmapped || params->peak_mmapped >> 48 ||
 	    !IS_ALIGNED(params->mmapped, 4096) || !IS_ALIGNED(params->peak_mmapped, 4096))
+		return false;
+	/* each of them has a page at least */
+	if (params->n_mmaps > params->mmapped / 4096 ||
+	    params->max_mmaps > params->peak_mmapped / 4096)
 		return false;
 	if (!params->n_mmaps != !params->mmapped || !params->max_mmaps != !params->peak_mmapped)
 		return false;
