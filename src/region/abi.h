@@ -29,7 +29,7 @@
 
 /* "memtrace" read as a little-endian integer: a reader of the other byte order sees it reversed. */
 #define MT_MAGIC        0x65636172746d656dULL
-#define MT_VERSION      2u
+#define MT_VERSION      3u
 #define MT_REGION_NAME  "memtrace-region" /* the memfd's name: "/memfd:memtrace-region" in maps */
 #define MT_BUILD_ID_MAX 20
 #define MT_THREAD_NAME  16
@@ -355,7 +355,23 @@ struct mt_module {
 };
 assert_size(struct mt_module, 96);
 
-/* A thread that took a sample. Visible once tid is not zero. Entries of ended threads may be reused. */
+/*
+ * Part of what was allocated at a site that is not in its alloc_bytes and alloc_blocks: of blocks that were recorded
+ * exactly, by a thread that does not own the site.
+ */
+struct mt_tally {
+	uint32_t site;
+	uint32_t blocks; /* as they are */
+	uint64_t bytes;
+};
+assert_size(struct mt_tally, 16);
+
+#define MT_TALLIES 32
+
+/*
+ * A thread that took a sample. Visible once tid is not zero. Entries of ended threads may be reused. The tallies hold
+ * whatever tid is.
+ */
 struct mt_thread {
 	uint32_t tid;
 	uint32_t generation; /* grows when the entry is reused */
@@ -365,7 +381,9 @@ struct mt_thread {
 	uint64_t alloc_bytes; /* weighted, by this thread */
 	uint64_t freed_bytes; /* weighted, freed by this thread, whoever allocated */
 	uint64_t samples;
+	struct mt_tally tallies[MT_TALLIES];
 };
-assert_size(struct mt_thread, 64);
+assert_offset(struct mt_thread, tallies, 64);
+assert_size(struct mt_thread, 576);
 
 #endif

@@ -200,7 +200,7 @@ static int take_frames(struct region *region, struct region_snapshot *snapshot)
 			   snapshot->n_frames * sizeof(*snapshot->frames));
 }
 
-static int take_modules_and_threads(struct region *region, struct region_snapshot *snapshot)
+static int take_modules(struct region *region, struct region_snapshot *snapshot)
 {
 	const struct mt_header *header = &snapshot->header;
 	struct stage stage = {region, snapshot, 0};
@@ -211,10 +211,16 @@ static int take_modules_and_threads(struct region *region, struct region_snapsho
 	r = allocate(snapshot->n_modules, sizeof(*snapshot->modules), &snapshot->modules);
 	if (r < 0)
 		return r;
-	r = table_visit(region->source, &header->modules, snapshot->n_modules, visit_module,
-			&stage);
-	if (r < 0)
-		return r;
+	return table_visit(region->source, &header->modules, snapshot->n_modules, visit_module,
+			   &stage);
+}
+
+static int take_threads(struct region *region, struct region_snapshot *snapshot)
+{
+	const struct mt_header *header = &snapshot->header;
+	struct stage stage = {region, snapshot, 0};
+	int r;
+
 	snapshot->n_threads =
 		(uint32_t)table_used(region->source, &header->threads, header->n_threads);
 	r = allocate(snapshot->n_threads, sizeof(*snapshot->threads), &snapshot->threads);
@@ -238,11 +244,14 @@ static int take_strings(struct region *region, struct region_snapshot *snapshot)
 			   snapshot->strings, snapshot->n_strings);
 }
 
-/* Each stage reads the counters anew: what earlier stages name is below them. */
+/*
+ * Each stage reads the counters anew: what earlier stages name is below them. Threads before sites: what goes from one
+ * to the other meanwhile is seen twice, and never less than what is live.
+ */
 static int take_all(struct region *region, uint64_t since_event, struct region_snapshot *snapshot)
 {
 	static int (*const stages[])(struct region *, struct region_snapshot *) = {
-		take_sites, take_frames, take_modules_and_threads, take_strings};
+		take_threads, take_sites, take_frames, take_modules, take_strings};
 	uint64_t n_events;
 	size_t i;
 	int r;
@@ -298,6 +307,10 @@ int region_count(struct region *region, struct region_snapshot *ret)
 	snapshot.taken_ns = clock_ns(CLOCK_MONOTONIC);
 	/* what the blocks name is below the counters that are read now */
 	r = region_read_counters(region, &snapshot.header);
+	if (r >= 0)
+		r = take_threads(region, &snapshot);
+	if (r >= 0)
+		r = region_read_counters(region, &snapshot.header);
 	if (r >= 0)
 		r = take_sites(region, &snapshot);
 	if (r < 0)

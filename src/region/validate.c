@@ -11,6 +11,7 @@
 #include "region/validate.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* No address space is larger than this. */
@@ -138,6 +139,23 @@ static void validate_sites(struct region_snapshot *snapshot)
 	}
 }
 
+/* And so does what threads count of sites that are not theirs. */
+static void add_tallies(struct region_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->n_threads; i++)
+		for (unsigned k = 0; k < MT_TALLIES; k++) {
+			struct mt_tally *tally = &snapshot->threads[i].tallies[k];
+
+			if (tally->site < snapshot->n_sites &&
+			    snapshot->sites[tally->site].n_frames) {
+				snapshot->sites[tally->site].alloc_bytes += tally->bytes;
+				snapshot->sites[tally->site].alloc_blocks +=
+					(uint64_t)tally->blocks * MT_BLOCKS_ONE;
+			}
+			*tally = (struct mt_tally){0};
+		}
+}
+
 static bool has_site(const struct region_snapshot *snapshot, uint32_t site)
 {
 	return site < snapshot->n_sites && snapshot->sites[site].n_frames;
@@ -248,6 +266,11 @@ void validate_counters(struct region_snapshot *snapshot)
 			snapshot->n_damaged_sites++;
 		}
 	}
+	add_tallies(snapshot);
+	/* they were needed for that alone */
+	free(snapshot->threads);
+	snapshot->threads = NULL;
+	snapshot->n_threads = 0;
 	validate_live(snapshot);
 	validate_maps(snapshot);
 }
@@ -259,6 +282,7 @@ void validate_snapshot(struct region_snapshot *snapshot)
 	validate_frames(snapshot);
 	validate_threads(snapshot);
 	validate_sites(snapshot);
+	add_tallies(snapshot);
 	validate_live(snapshot);
 	validate_maps(snapshot);
 	validate_events(snapshot);

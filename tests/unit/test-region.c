@@ -445,6 +445,7 @@ static void counters_that_lag_are_filled_in(void **state)
 	_cleanup_(region_snapshot_deinit) struct region_snapshot snapshot = {0};
 	const uint64_t frames[] = {0x1000, 0x2000};
 	struct region_maker maker;
+	struct mt_thread *thread;
 	struct mt_site *site;
 	struct mt_live *sampled;
 
@@ -471,12 +472,17 @@ static void counters_that_lag_are_filled_in(void **state)
 	site = region_maker_entry(&maker, &maker.header->sites, 2);
 	site->alloc_bytes = 20;
 	site->own_bytes = 0;
+	/* of which a thread that is not its owner counted a part; what is of no site is left out */
+	thread = region_maker_entry(&maker, &maker.header->threads,
+				    region_maker_add_thread(&maker, 101, "other"));
+	thread->tallies[3] = (struct mt_tally){.site = 2, .blocks = 2, .bytes = 100};
+	thread->tallies[31] = (struct mt_tally){.site = 77, .blocks = 1, .bytes = 1000};
 	snapshot_made(&maker, 0, &snapshot);
 	assert_int_equal(snapshot.n_live, 4);
 	assert_int_equal(snapshot.sites[1].alloc_bytes, 47);
 	assert_int_equal(snapshot.sites[1].alloc_blocks, 3 * MT_BLOCKS_ONE);
 	assert_int_equal(snapshot.sites[1].alloc_samples, 3);
-	assert_int_equal(snapshot.sites[2].alloc_bytes, 20);
+	assert_int_equal(snapshot.sites[2].alloc_bytes, 120);
 	region_maker_deinit(&maker);
 }
 

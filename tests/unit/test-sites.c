@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/core/sites.h"
+#include "agent/core/tally.h"
 #include "agent/core/writer.h"
 #include "tests/support/core-harness.h"
 
@@ -121,7 +122,7 @@ static void *count_as_another(void *arg)
 	struct thread *thread = thread_enter();
 
 	check(!sites_is_own(thread, site));
-	sites_add_exact(site, 7);
+	sites_add_exact(site, 7, 1);
 	thread_leave(thread);
 	return NULL;
 }
@@ -157,7 +158,74 @@ static void body_the_owner_counts_apart(void)
 	thread_leave(thread);
 }
 
+enum { N_SHARING = 4, N_SHARED = 500, SHARED_SIZE = 24 };
+
+static pthread_barrier_t counted;
+
+static void *count_and_wait(void *arg)
+{
+	const uint32_t site = *(uint32_t *)arg;
+	struct thread *thread = thread_enter();
+
+	for (unsigned i = 0; i < N_SHARED; i++) {
+		thread->n_events++;
+		tally_allocated(thread, site, SHARED_SIZE, 0, 0);
+	}
+	thread_leave(thread);
+	pthread_barrier_wait(&counted);
+	pthread_barrier_wait(&counted);
+	core_thread_ending();
+	return NULL;
+}
+
+static uint64_t count_in_entries(void)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < writer.header->n_threads; i++)
+		for (unsigned k = 0; k < MT_TALLIES; k++)
+			n += writer.threads[i].tallies[k].blocks;
+	return n;
+}
+
+static void check_shared(uint32_t site)
+{
+	struct region_snapshot snapshot;
+
+	harness_snapshot(harness_fd, &snapshot);
+	check(snapshot.sites[site].alloc_bytes == N_SHARING * N_SHARED * SHARED_SIZE);
+	check(snapshot.sites[site].alloc_blocks == N_SHARING * N_SHARED * MT_BLOCKS_ONE);
+	region_snapshot_deinit(&snapshot);
+}
+
+/* Readers see it while they wait, and when they are gone. */
+static void body_threads_that_share_a_site_do_not_meet_there(void)
+{
+	struct core_config config = harness_config();
+	pthread_t threads[N_SHARING];
+	uint64_t alone;
+	uint32_t site;
+
+	harness_start(&config);
+	site = get(thread_enter(), 1, MT_SITE_MALLOC, 0);
+	pthread_barrier_init(&counted, NULL, N_SHARING + 1);
+	for (unsigned i = 0; i < N_SHARING; i++)
+		pthread_create(&threads[i], NULL, count_and_wait, &site);
+	pthread_barrier_wait(&counted);
+	/* all but the first events of each, which are added at once */
+	alone = writer.sites[site].alloc_blocks / MT_BLOCKS_ONE;
+	check(alone <= N_SHARING * 100);
+	check(count_in_entries() == N_SHARING * N_SHARED - alone);
+	check_shared(site);
+	pthread_barrier_wait(&counted);
+	for (unsigned i = 0; i < N_SHARING; i++)
+		pthread_join(threads[i], NULL);
+	check(count_in_entries() == 0);
+	check_shared(site);
+}
+
 HARNESS_TEST(a_stack_is_found_again)
+HARNESS_TEST(threads_that_share_a_site_do_not_meet_there)
 HARNESS_TEST(the_owner_counts_apart)
 HARNESS_TEST(threads_that_race_agree)
 HARNESS_TEST(a_full_table_gives_no_site)
@@ -167,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_stack_is_found_again),
 		cmocka_unit_test(test_the_owner_counts_apart),
+		cmocka_unit_test(test_threads_that_share_a_site_do_not_meet_there),
 		cmocka_unit_test(test_threads_that_race_agree),
 		cmocka_unit_test(test_a_full_table_gives_no_site),
 	};

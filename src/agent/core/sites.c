@@ -280,6 +280,14 @@ bool sites_is_own(const struct thread *thread, uint32_t site)
 	return thread->depth == 1 && thread->number && sites_owner[site] == thread->number;
 }
 
+void sites_add_exact(uint32_t id, uint64_t bytes, uint32_t n_blocks)
+{
+	struct mt_site *site = &writer.sites[id];
+
+	__atomic_fetch_add(&site->alloc_bytes, bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&site->alloc_blocks, n_blocks * MT_BLOCKS_ONE, __ATOMIC_RELAXED);
+}
+
 void sites_settle_own(uint32_t id)
 {
 	struct mt_site *site = &writer.sites[id];

@@ -37,9 +37,9 @@ struct sites_weight sites_weigh(uint64_t size, uint64_t interval);
 
 /* A block that stands for weight was allocated there: bytes, blocks, sample and variance. */
 void sites_add_allocated(uint32_t site, const struct sites_weight *weight);
-/* The bytes and the block alone, of one that is recorded exactly, by the site's owner or by anybody else. */
+/* The bytes and the blocks alone, of such that are recorded exactly, by the site's owner or by anybody else. */
 static inline void sites_add_own(uint32_t site, uint64_t size);
-static inline void sites_add_exact(uint32_t site, uint64_t size);
+void sites_add_exact(uint32_t site, uint64_t bytes, uint32_t n_blocks);
 /* Whether the thread, which is inside, owns the site. */
 bool sites_is_own(const struct thread *thread, uint32_t site);
 /* Called now and then by the owner: what it counts is kept in few bits. */
@@ -64,14 +64,6 @@ static _always_inline_ void sites_add_own(uint32_t id, uint64_t size)
 
 	__atomic_store_n(&site->own_bytes, site->own_bytes + size, __ATOMIC_RELAXED);
 	__atomic_store_n(&site->own_blocks, site->own_blocks + 1, __ATOMIC_RELAXED);
-}
-
-static _always_inline_ void sites_add_exact(uint32_t id, uint64_t size)
-{
-	struct mt_site *site = &writer.sites[id];
-
-	__atomic_fetch_add(&site->alloc_bytes, size, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&site->alloc_blocks, MT_BLOCKS_ONE, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -5,8 +5,9 @@
  * Of blocks that were recorded exactly each thread gathers what it counts for the sites that it used last,
  * in a table by site, and adds an entry when another site needs its place. All are added after
  * TALLY_BATCH events, at the first allocation in another tick of the coarse clock, and when the thread or
- * the process ends. What a site has allocated, bytes and blocks, is added at once: reports show it of
- * threads that wait and of processes that were killed. What was freed is the difference to the live slots,
+ * the process ends. What a site has allocated, bytes and blocks, readers see at once, of
+ * threads that wait and of processes that were killed, too: it is counted where they look, the owner's in the site
+ * and that of all others in the entries of threads. What was freed is the difference to the live slots,
  * so those counters can lag. A thread's first events are added at once: what hardly recorded anything tells
  * it right.
  *
@@ -79,6 +80,24 @@ static void tally_write_own_bytes(void)
 
 #define tally_take(counter) __atomic_exchange_n(&(counter), 0, __ATOMIC_RELAXED)
 
+_noinline_ void tally_add_alone(uint32_t site, uint64_t size)
+{
+	sites_add_exact(site, size, 1);
+}
+
+/* What is counted in the entry goes to the site. Whoever reads between the two misses it once. */
+static void tally_flush_shared(struct thread *thread, unsigned i)
+{
+	struct mt_tally *shared = &writer.threads[thread->index].tallies[i];
+	uint32_t n_blocks;
+
+	if (!thread->index)
+		return;
+	n_blocks = tally_take(shared->blocks);
+	if (n_blocks)
+		sites_add_exact(shared->site, tally_take(shared->bytes), n_blocks);
+}
+
 static void tally_flush_site(struct thread *thread, struct thread_tally *tally)
 {
 	struct mt_thread *entry = &writer.threads[thread->index];
@@ -89,6 +108,7 @@ static void tally_flush_site(struct thread *thread, struct thread_tally *tally)
 		.freed = tally_take(tally->freed),
 	};
 
+	tally_flush_shared(thread, (unsigned)(tally - thread->tallies));
 	sites_add_gathered(tally->site, &taken);
 	tally_bump(thread->pending_samples, taken.n_allocated);
 	tally_bump(thread->pending_allocated, taken.allocated);

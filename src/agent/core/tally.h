@@ -50,6 +50,7 @@ void tally_allocated_at_once(struct thread *thread, uint32_t site, uint64_t size
 			     uint64_t now_ns);
 void tally_freed_at_once(struct thread *thread, uint32_t site, uint64_t size, uint32_t interval);
 void tally_change_site(struct thread *thread, struct thread_tally *tally, uint32_t site);
+void tally_add_alone(uint32_t site, uint64_t size);
 void tally_flush_due(struct thread *thread);
 
 static _always_inline_ bool tally_is_gathered(const struct thread *thread, uint32_t interval)
@@ -67,6 +68,24 @@ static _always_inline_ struct thread_tally *tally_get(struct thread *thread, uin
 	return tally;
 }
 
+/*
+ * Counts a block of a site that another thread owns in the thread's entry of the region, where readers find it: threads
+ * that added to the site itself would pass its cache line to and fro.
+ */
+static _always_inline_ void tally_share(struct thread *thread, const struct thread_tally *tally,
+					uint32_t site, uint64_t size)
+{
+	struct mt_tally *shared = &writer.threads[thread->index].tallies[tally - thread->tallies];
+
+	if (unlikely(!thread->index || thread->ended)) {
+		tally_add_alone(site, size);
+		return;
+	}
+	shared->site = site;
+	tally_bump(shared->bytes, size);
+	tally_bump(shared->blocks, 1);
+}
+
 /* Of an event that tally_is_gathered holds of; it is not yet counted as one. */
 static _always_inline_ void tally_gather_allocated(struct thread *thread, uint32_t site,
 						   uint64_t size)
@@ -76,7 +95,7 @@ static _always_inline_ void tally_gather_allocated(struct thread *thread, uint32
 	if (likely(tally->is_own))
 		sites_add_own(site, size);
 	else
-		sites_add_exact(site, size);
+		tally_share(thread, tally, site, size);
 	tally_bump(tally->n_allocated, 1);
 	tally_bump(tally->allocated, size);
 	tally_bump(thread->pending_live, (int64_t)size);

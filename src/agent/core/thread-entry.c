@@ -156,6 +156,7 @@ uint32_t thread_entry_after_fork(uint32_t index, int tid, uint64_t now_ns)
 		struct mt_thread *entry = &writer.threads[i];
 
 		entry->alloc_bytes = entry->freed_bytes = entry->samples = 0;
+		memset(entry->tallies, 0, sizeof(entry->tallies));
 		if (entry->tid && !entry->end_ns)
 			entry->end_ns = now_ns;
 	}

@@ -16,14 +16,15 @@
 #include "agent/core/maps.h"
 #include "agent/core/sys.h"
 #include "agent/core/unwind.h"
+#include "region/abi.h"
 
 enum {
-	THREAD_FRAMES = 128, /* longest stack that is recorded */
-	THREAD_DEPTH = 4,    /* handlers within handlers that are served */
-	THREAD_SLOTS = 32,   /* free slots of the live table kept at hand */
-	THREAD_MAP_OPS = 8,  /* mapping calls of handlers that are put off */
-	THREAD_TALLIES = 32, /* sites whose counts are gathered */
-	THREAD_TAGS = 16,    /* tags within tags; the ones behind carry the last of them */
+	THREAD_FRAMES = 128,         /* longest stack that is recorded */
+	THREAD_DEPTH = 4,            /* handlers within handlers that are served */
+	THREAD_SLOTS = 32,           /* free slots of the live table kept at hand */
+	THREAD_MAP_OPS = 8,          /* mapping calls of handlers that are put off */
+	THREAD_TALLIES = MT_TALLIES, /* sites whose counts are gathered */
+	THREAD_TAGS = 16,            /* tags within tags; the ones behind carry the last of them */
 };
 
 /* A site that was prepared and then not needed, because another thread was first. */
