@@ -67,11 +67,14 @@ _noinline_ void *heap_alloc_slow(size_t size)
 	return alloc_any(size);
 }
 
-void *heap_alloc_grown(size_t size)
+void *heap_alloc_grown(size_t size, uint8_t shift)
 {
 	const size_t more = size >= SLACK_MIN ? size + size / SLACK_FRACTION : size;
-	const struct request request = {
-		.asked = size, .size = place_is_run(more) ? size : more, .align = 1, .grows = true};
+	const struct request request = {.asked = size,
+					.size = place_is_run(more) ? size : more,
+					.align = 1,
+					.grows = true,
+					.shift = shift};
 	bool zero;
 
 	return more > size ? alloc(&request, &zero) : heap_alloc_inline(size);

@@ -30,7 +30,8 @@
 
 /* The slow halves. Errors as in heap.h. */
 void *heap_alloc_slow(size_t size);
-void *heap_alloc_grown(size_t size); /* heap_alloc of a block that is likely to be grown further */
+/* heap_alloc of a block that is likely to be grown further; shift is where a large one is to begin (SPAN_SHIFT) */
+void *heap_alloc_grown(size_t size, uint8_t shift);
 bool heap_free_owned_slow(void *block);
 
 static _always_inline_ void *heap_alloc_fast(size_t size)

@@ -56,14 +56,9 @@ static bool is_shifted(const struct request *request)
 }
 
 /* Far apart for neighbours of any length: multiples of the golden ratio. */
-static unsigned shift_of(const struct span *span)
+static uint8_t shift_of(const struct span *span)
 {
-	return (span->page * 0x9e3779b1u) >> 28;
-}
-
-static size_t pages_of(size_t size)
-{
-	return (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
+	return (uint8_t)((span->page * 0x9e3779b1u) >> 28);
 }
 
 /* The span that the thread keeps, in use again, if it is what is wanted. */
@@ -107,7 +102,7 @@ void *place_take_kept(size_t size)
 	/* as threadcache_enter does: signal handlers keep off */
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (span_at(cache->kept)->n_pages == pages_of(size + SHIFT_BYTES) &&
+	if (span_at(cache->kept)->n_pages == span_pages(size + SHIFT_BYTES) &&
 	    count_kept(cache, size)) {
 		span = span_at(cache->kept);
 		cache->kept = 0;
@@ -165,9 +160,10 @@ static void *place_alone(struct threadcache *cache, const struct request *reques
 	const bool shifted = is_shifted(request);
 	const bool huge = place_is_huge(request->size) || place_is_huge(align);
 	const struct pageheap_request run = {
-		.n_pages = pages_of(request->size + (shifted ? SHIFT_BYTES : 0)),
+		.n_pages = span_pages(request->size +
+				      (shifted ? SHIFT_BYTES : request->shift * SPAN_SHIFT)),
 		.align = align >> HEAP_PAGE_SHIFT,
-		.room = request->grows ? pages_of(request->size) : 0,
+		.room = request->grows ? span_pages(request->size) : 0,
 		.state = SPAN_LARGE,
 	};
 	struct span *span = NULL;
@@ -186,7 +182,7 @@ static void *place_alone(struct threadcache *cache, const struct request *reques
 		return NULL;
 	*ret_span = span;
 	if (span->state == SPAN_LARGE) {
-		span->class = (uint8_t)(shifted ? shift_of(span) : 0);
+		span->class = shifted ? shift_of(span) : request->shift;
 		return (void *)span_block(span);
 	}
 	*ret_zero = true;

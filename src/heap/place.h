@@ -10,11 +10,12 @@
 #include "heap/threadcache.h"
 
 struct request {
-	size_t asked; /* bytes, as the hooks are told */
-	size_t size;  /* bytes, not 0 */
-	size_t align; /* a power of two */
-	bool zero;    /* memory that is known to be zero is worth a span */
-	bool grows;   /* it is likely to be grown further: with room behind it */
+	size_t asked;  /* bytes, as the hooks are told */
+	size_t size;   /* bytes, not 0 */
+	size_t align;  /* a power of two */
+	bool zero;     /* memory that is known to be zero is worth a span */
+	bool grows;    /* it is likely to be grown further: with room behind it */
+	uint8_t shift; /* of one that grows: as struct span's class, if it is a large one */
 };
 
 /*

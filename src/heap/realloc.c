@@ -38,46 +38,51 @@ static void let_go(void)
 }
 
 /*
- * Hands the pages of a large block to a larger one, rather than copying them. Each makes a mapping of its own in
- * the kernel, so this is for blocks of which not many thousands are alive. 0, and moved may be another address in
- * the same pages; or -errno: then they may be copied, but for -EFAULT, when the new block is lost.
+ * Hands the pages of a large block to a larger one that begins where it did in its first page, rather than copying
+ * them. Each makes a mapping of its own in the kernel, so this is for blocks of which not many thousands are alive.
+ * 0, or -errno: then they may be copied, but for -EFAULT, when the new block is lost.
  */
-static int move_pages(void *block, size_t size, void **moved)
+static int move_pages(const struct block *from, void *moved)
 {
 	struct threadcache *cache;
-	struct block from, to;
-	size_t n_pages;
+	struct block to;
 	int r;
 
-	if (!block_find(block, &from) || !block_find(*moved, &to) ||
-	    from.span->state != SPAN_LARGE || to.span->state != SPAN_LARGE)
+	if (!block_find(moved, &to) || to.span->state != SPAN_LARGE ||
+	    to.span->class != from->span->class)
 		return -EINVAL;
 	cache = threadcache_enter();
 	if (!cache)
 		return -EBUSY;
-	/* it begins where it began in its first page */
-	n_pages = (size + (size_t)from.span->class * SPAN_SHIFT + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
-	r = -ENOMEM;
-	if (n_pages <= to.span->n_pages || pageheap_grow(to.span, n_pages))
-		r = os_move(span_start(from.span), span_start(to.span), span_size(from.span));
-	if (r == 0) {
-		to.span->class = from.span->class;
-		*moved = (void *)span_block(to.span);
-		pageheap_free_moved(from.span);
-	}
+	r = os_move(span_start(from->span), span_start(to.span), span_size(from->span));
+	if (r == 0)
+		pageheap_free_moved(from->span);
 	threadcache_leave(cache);
 	return r;
 }
 
+/* To a larger block, by pages if both are large ones. */
+static void *move_far(void *block, size_t usable, size_t size, int *ret)
+{
+	struct block from;
+	void *moved;
+
+	*ret = -EINVAL;
+	if (usable < MOVE_MIN || !block_find(block, &from) || from.span->state != SPAN_LARGE)
+		return heap_alloc_grown(size, 0);
+	moved = heap_alloc_grown(size, from.span->class);
+	if (moved)
+		*ret = move_pages(&from, moved);
+	return moved;
+}
+
 static void *move(void *block, size_t usable, size_t size)
 {
-	void *moved = size > usable ? heap_alloc_grown(size) : heap_alloc(size);
 	int r = -EINVAL;
+	void *moved = size > usable ? move_far(block, usable, size, &r) : heap_alloc(size);
 
 	if (!moved)
 		return NULL;
-	if (size > usable && usable >= MOVE_MIN)
-		r = move_pages(block, size, &moved);
 	if (r == 0)
 		return moved;
 	if (r == -EFAULT) {
@@ -151,7 +156,7 @@ static bool resize_alone(struct span *span, size_t size)
 		return false;
 	if (span->state == SPAN_HUGE)
 		return place_is_huge(size) && huge_resize(span, size);
-	n_pages = (size + span_size(span) - span_room(span) + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
+	n_pages = span_pages(size + span_size(span) - span_room(span));
 	if (n_pages < span->n_pages)
 		pageheap_shrink(span, n_pages);
 	return n_pages <= span->n_pages || pageheap_grow(span, n_pages);

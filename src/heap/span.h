@@ -43,6 +43,12 @@ static _always_inline_ size_t span_size(const struct span *span)
 	return (size_t)span->n_pages << HEAP_PAGE_SHIFT;
 }
 
+/* Pages that hold size bytes. */
+static _always_inline_ size_t span_pages(size_t size)
+{
+	return (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
+}
+
 /* Where the block of a large span begins, and the bytes that it may use. */
 static _always_inline_ uintptr_t span_block(const struct span *span)
 {

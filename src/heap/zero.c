@@ -10,7 +10,7 @@
 #include "heap/zero.h"
 
 #include "heap/bulk.h"
-#include "heap/published.h"
+#include "heap/span.h"
 
 #define ASK_MIN   64u  /* pages: below, asking is not worth it */
 #define ASK_PAGES 256u /* at once */
@@ -44,7 +44,7 @@ static bool zero_some(char *start, size_t n_pages)
 
 void zero_pages(void *block, size_t size)
 {
-	const size_t n_pages = (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
+	const size_t n_pages = span_pages(size);
 	size_t done = 0;
 
 	if (n_pages >= ASK_MIN && !__atomic_load_n(&zero_is_confined, __ATOMIC_RELAXED))

@@ -221,6 +221,24 @@ static void realloc_is_an_end_and_a_beginning(void **state)
 	assert_int_equal(n_freed, ARRAY_SIZE(sizes) + 2);
 }
 
+/* Wherever in its first page the block begins, whose pages go with it. */
+static void a_block_whose_pages_are_moved_is_reported_where_it_is(void **state)
+{
+	const size_t size = 3 << 20;
+
+	for (unsigned i = 0; i < 16; i++) {
+		char *block = heap_alloc(size), *behind = heap_alloc(size);
+
+		strcpy(block, "kept");
+		block = heap_realloc(block, 2 * size + i * 4096);
+		assert_ptr_equal(notes[n_notes].block, block);
+		assert_string_equal(block, "kept");
+		heap_free(block);
+		heap_free(behind);
+	}
+	assert_int_equal(n_freed, n_notes);
+}
+
 static void an_untagged_block_can_be_chosen_by_realloc(void **state)
 {
 	char *block;
@@ -336,6 +354,7 @@ int main(void)
 		hooks_test(the_countdown_counts_requested_bytes),
 		hooks_test(blocks_without_a_tag_are_not_reported_when_freed),
 		hooks_test(realloc_is_an_end_and_a_beginning),
+		hooks_test(a_block_whose_pages_are_moved_is_reported_where_it_is),
 		hooks_test(an_untagged_block_can_be_chosen_by_realloc),
 		hooks_test(a_failed_realloc_reports_the_block_again),
 		hooks_test(a_new_thread_draws_its_first_countdown),
