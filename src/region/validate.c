@@ -139,6 +139,11 @@ static void validate_sites(struct region_snapshot *snapshot)
 	}
 }
 
+static bool has_site(const struct region_snapshot *snapshot, uint32_t site)
+{
+	return site < snapshot->n_sites && snapshot->sites[site].n_frames;
+}
+
 /* And so does what threads count of sites that are not theirs. */
 static void add_tallies(struct region_snapshot *snapshot)
 {
@@ -146,19 +151,14 @@ static void add_tallies(struct region_snapshot *snapshot)
 		for (unsigned k = 0; k < MT_TALLIES; k++) {
 			struct mt_tally *tally = &snapshot->threads[i].tallies[k];
 
-			if (tally->site < snapshot->n_sites &&
-			    snapshot->sites[tally->site].n_frames) {
-				snapshot->sites[tally->site].alloc_bytes += tally->bytes;
-				snapshot->sites[tally->site].alloc_blocks +=
-					(uint64_t)tally->blocks * MT_BLOCKS_ONE;
+			if (has_site(snapshot, tally->site)) {
+				struct mt_site *site = &snapshot->sites[tally->site];
+
+				site->alloc_bytes += tally->bytes;
+				site->alloc_blocks += (uint64_t)tally->blocks * MT_BLOCKS_ONE;
 			}
 			*tally = (struct mt_tally){0};
 		}
-}
-
-static bool has_site(const struct region_snapshot *snapshot, uint32_t site)
-{
-	return site < snapshot->n_sites && snapshot->sites[site].n_frames;
 }
 
 /* Threads that found no room are thread 0. */

@@ -80,12 +80,7 @@ static void tally_write_own_bytes(void)
 
 #define tally_take(counter) __atomic_exchange_n(&(counter), 0, __ATOMIC_RELAXED)
 
-_noinline_ void tally_add_alone(uint32_t site, uint64_t size)
-{
-	sites_add_exact(site, size, 1);
-}
-
-/* What is counted in the entry goes to the site. Whoever reads between the two misses it once. */
+/* What is counted in the entry goes to the site. Readers look at entries first: they may see it twice. */
 static void tally_flush_shared(struct thread *thread, unsigned i)
 {
 	struct mt_tally *shared = &writer.threads[thread->index].tallies[i];

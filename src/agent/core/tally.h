@@ -50,7 +50,6 @@ void tally_allocated_at_once(struct thread *thread, uint32_t site, uint64_t size
 			     uint64_t now_ns);
 void tally_freed_at_once(struct thread *thread, uint32_t site, uint64_t size, uint32_t interval);
 void tally_change_site(struct thread *thread, struct thread_tally *tally, uint32_t site);
-void tally_add_alone(uint32_t site, uint64_t size);
 void tally_flush_due(struct thread *thread);
 
 static _always_inline_ bool tally_is_gathered(const struct thread *thread, uint32_t interval)
@@ -78,7 +77,7 @@ static _always_inline_ void tally_share(struct thread *thread, const struct thre
 	struct mt_tally *shared = &writer.threads[thread->index].tallies[tally - thread->tallies];
 
 	if (unlikely(!thread->index || thread->ended)) {
-		tally_add_alone(site, size);
+		sites_add_exact(site, size, 1);
 		return;
 	}
 	shared->site = site;
