@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 
 #include "agent/core/modules.h"
+#include "agent/core/recall-walk.h"
 #include "agent/core/recall.h"
 #include "agent/core/stack-hash.h"
 #include "agent/core/sys.h"
@@ -239,6 +240,79 @@ static void test_the_same_stack_is_told(void **state)
 	assert_true(n_noted >= 30);
 }
 
+/* clang-format off */
+#define CALL_1(n) case n: called(); __asm__ volatile("" ::"i"(n)); break;
+#define CALL_4(n) CALL_1(n) CALL_1(n + 1) CALL_1(n + 2) CALL_1(n + 3)
+#define CALL_16(n) CALL_4(n) CALL_4(n + 4) CALL_4(n + 8) CALL_4(n + 12)
+#define CALL_64(n) CALL_16(n) CALL_16(n + 16) CALL_16(n + 32) CALL_16(n + 48)
+/* clang-format on */
+
+/* One call too many for each to have a place of its own among a thread's rules. */
+enum { N_CALLS = (1 << RECALL_RULE_BITS) + 1 };
+
+static __attribute__((noinline)) void call_from(unsigned i, void (*called)(void))
+{
+	switch (i) {
+		CALL_64(0)
+		CALL_64(64)
+		CALL_64(128)
+		CALL_64(192)
+		CALL_1(256)
+	}
+}
+
+static uint64_t returned_to;
+static unsigned inner_call, outer_call;
+
+static __attribute__((noinline)) void note_return(void)
+{
+	returned_to = (uintptr_t)__builtin_return_address(0);
+}
+
+static __attribute__((noinline)) void check_from_inner(void)
+{
+	call_from(inner_call, check_from_caller);
+	__asm__ volatile("");
+}
+
+static __attribute__((noinline)) void check_from_outer(unsigned depth)
+{
+	if (depth > 0)
+		check_from_outer(depth - 1);
+	else
+		call_from(outer_call, check_from_inner);
+	__asm__ volatile("");
+}
+
+/* Two calls whose rules want the same place. */
+static void find_neighbours(unsigned *ret_i, unsigned *ret_j)
+{
+	unsigned places[1 << RECALL_RULE_BITS] = {0}, place;
+
+	for (unsigned i = 0; i < N_CALLS; places[place] = ++i) {
+		call_from(i, note_return);
+		place = (unsigned)(cache_hash(returned_to) >> (64 - RECALL_RULE_BITS));
+		*ret_i = places[place] - 1;
+		*ret_j = i;
+		if (places[place])
+			return;
+	}
+	fail();
+}
+
+/* Which keys do is chance, or the loader's choice of addresses. */
+static void test_frames_whose_rules_share_a_place_are_known_again(void **state)
+{
+	find_neighbours(&inner_call, &outer_call);
+	from_caller = recall_new(0, 0, MAX_RECORDED);
+	n_checks = n_noted = 0;
+	/* at other depths, so that the last stack is not this one */
+	for (unsigned i = 0; i < 100; i++)
+		check_from_outer(i % 4);
+	assert_true(n_noted >= n_checks * 9 / 10);
+	from_caller = NULL;
+}
+
 static __attribute__((noinline)) void recurse(unsigned depth)
 {
 	if (depth % 64 == 0)
@@ -294,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_a_walk_begins_at_the_frame_that_is_told),
 		cmocka_unit_test(test_leading_frames_are_left_out),
 		cmocka_unit_test(test_the_same_stack_is_told),
+		cmocka_unit_test(test_frames_whose_rules_share_a_place_are_known_again),
 		cmocka_unit_test(test_deep_stacks_are_cut),
 		cmocka_unit_test(test_another_stack_is_not_taken_for_this_one),
 	};

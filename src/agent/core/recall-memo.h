@@ -74,11 +74,11 @@ static _always_inline_ const struct recall_memo *recall_memo_guess(struct recall
 static _always_inline_ const struct recall_memo *recall_memo_find(struct recall_memos *memos,
 								  const struct recall_walk *walk)
 {
-	const struct recall_rule *rule = recall_walk_rule(walk);
+	const struct recall_rule *rule = recall_walk_find_rule(walk);
 	const struct recall_memo *memo;
 	uint64_t cfa, saved, ra;
 
-	if (unlikely(!recall_rule_is_for(rule, walk->key) || rule->kind == RULE_END ||
+	if (unlikely(!rule || rule->kind == RULE_END ||
 		     !recall_walk_apply(walk, rule, &cfa, &saved, &ra)))
 		return NULL;
 	memo = memos->memos[recall_memo_index(walk->sp, walk->key, recall_read(ra))];

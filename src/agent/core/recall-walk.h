@@ -80,15 +80,18 @@ static _always_inline_ bool recall_walk_is_skipped(const struct recall_walk *wal
 	return walk->key - 1 - walk->skip_start < walk->skip_size;
 }
 
-/* The place for the rule of a key. */
-static _always_inline_ struct recall_rule *recall_walk_rule(const struct recall_walk *walk)
+/*
+ * The rule for where the walk is, fetched if another key's is in its place; NULL if there is none. A way
+ * on which two frames share a place fetches one of them each time.
+ */
+static _always_inline_ const struct recall_rule *
+recall_walk_find_rule(const struct recall_walk *walk)
 {
-	return &walk->rules[cache_hash(walk->key) >> (64 - RECALL_RULE_BITS)];
-}
+	struct recall_rule *rule = &walk->rules[cache_hash(walk->key) >> (64 - RECALL_RULE_BITS)];
 
-static _always_inline_ bool recall_rule_is_for(const struct recall_rule *rule, uint64_t key)
-{
-	return likely(MT_FRAME_PC(rule->frame) == key && rule->frame != 0);
+	if (likely(MT_FRAME_PC(rule->frame) == walk->key && rule->frame != 0))
+		return rule;
+	return recall_walk_learn(walk->key, walk->epoch, rule) ? rule : NULL;
 }
 
 /*
@@ -113,11 +116,10 @@ static _always_inline_ bool recall_walk_apply(const struct recall_walk *walk,
 /* Goes from a frame to its caller and notes it in ret. False if that takes more than a short rule. */
 static _always_inline_ bool recall_walk_step(struct recall_walk *walk, struct recall_step *ret)
 {
-	struct recall_rule *rule = recall_walk_rule(walk);
+	const struct recall_rule *rule = recall_walk_find_rule(walk);
 	uint64_t cfa, saved, ra;
 
-	if (unlikely(!recall_rule_is_for(rule, walk->key)) &&
-	    !recall_walk_learn(walk->key, walk->epoch, rule))
+	if (unlikely(!rule))
 		return false;
 	ret->sp = walk->sp;
 	ret->fp = walk->fp;
