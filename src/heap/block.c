@@ -9,7 +9,7 @@
 static void find_small(const void *address, struct span *span, struct block *ret)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(span->class);
-	const size_t inside = (uintptr_t)address - span_start(span);
+	const size_t inside = (uintptr_t)address - span_block(span);
 	const unsigned index = sizeclass_index(sizeclass, inside);
 
 	if ((size_t)index * sizeclass->size != inside || index >= sizeclass->n_blocks)

@@ -54,6 +54,7 @@ static struct span *new_span(struct central *central, unsigned class)
 	span->tags = tags ? meta_handle(tags) : 0;
 	span->n_free = sizeclass->n_blocks;
 	span->list = 0;
+	span->shift = span_has_shift(sizeclass) ? span_choose_shift(span) : 0;
 	span->n_trimmed = 0;
 	span_fill(span, sizeclass->n_blocks);
 	/* from here on a child that was forked behind our back takes it for one of the class: rebuild.c */

@@ -24,7 +24,7 @@ void partial_settle(struct central *central, struct span *span, unsigned n_block
 		return;
 	if (span->list)
 		span_unlink(&central->partial[span->list - 1], span);
-	span->list = (uint16_t)list;
+	span->list = (uint8_t)list;
 	if (list)
 		span_push(&central->partial[list - 1], span);
 }

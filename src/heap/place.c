@@ -19,8 +19,6 @@
 
 /* From here on, not to keep a freed block is worth the page faults of the next one. */
 #define HUGE_MIN      (32ul << 20)
-#define SHIFTS        16u /* places within their first page where large blocks begin */
-#define SHIFT_BYTES   ((SHIFTS - 1) * SPAN_SHIFT)
 #define KEEP_TIDY     64u /* a thread comes by for tidy_visit with one in so many */
 #define KEEP_FRACTION 8u  /* of what a thread may hold: the span that it keeps, at most */
 
@@ -44,21 +42,11 @@ static unsigned class_for(const struct request *request)
 	return sizeclass_of_aligned(request->align, request->size);
 }
 
-/*
- * Large blocks begin at different cache lines of their first pages. If all began with a page, what programs have at the
- * same place of several of them, a header or an element, would share a few sets of the processor's caches. Not those
- * that grow, which are moved by pages, and zeros, which come as pages.
- */
+/* Not those that grow, which are moved by pages, and zeros, which come as pages. */
 static bool is_shifted(const struct request *request)
 {
 	return request->size > SIZECLASS_MAX && request->align <= SPAN_SHIFT && !request->grows &&
 	       !request->zero;
-}
-
-/* Far apart for neighbours of any length: multiples of the golden ratio. */
-static uint8_t shift_of(const struct span *span)
-{
-	return (uint8_t)((span->page * 0x9e3779b1u) >> 28);
 }
 
 /* The span that the thread keeps, in use again, if it is what is wanted. */
@@ -102,7 +90,7 @@ void *place_take_kept(size_t size)
 	/* as threadcache_enter does: signal handlers keep off */
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (span_at(cache->kept)->n_pages == span_pages(size + SHIFT_BYTES) &&
+	if (span_at(cache->kept)->n_pages == span_pages(size + SPAN_SHIFT_MAX) &&
 	    count_kept(cache, size)) {
 		span = span_at(cache->kept);
 		cache->kept = 0;
@@ -161,7 +149,7 @@ static void *place_alone(struct threadcache *cache, const struct request *reques
 	const bool huge = place_is_huge(request->size) || place_is_huge(align);
 	const struct pageheap_request run = {
 		.n_pages = span_pages(request->size +
-				      (shifted ? SHIFT_BYTES : request->shift * SPAN_SHIFT)),
+				      (shifted ? SPAN_SHIFT_MAX : request->shift * SPAN_SHIFT)),
 		.align = align >> HEAP_PAGE_SHIFT,
 		.room = request->grows ? span_pages(request->size) : 0,
 		.state = SPAN_LARGE,
@@ -182,7 +170,7 @@ static void *place_alone(struct threadcache *cache, const struct request *reques
 		return NULL;
 	*ret_span = span;
 	if (span->state == SPAN_LARGE) {
-		span->class = shifted ? shift_of(span) : request->shift;
+		span->shift = shifted ? span_choose_shift(span) : request->shift;
 		return (void *)span_block(span);
 	}
 	*ret_zero = true;

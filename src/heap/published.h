@@ -43,7 +43,7 @@
 
 /* "memtheap" read as a little-endian integer. */
 #define HEAP_MAGIC      0x70616568746d656dull
-#define HEAP_VERSION    6u
+#define HEAP_VERSION    7u
 #define HEAP_PAGE_SHIFT 12u
 #define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
 
@@ -99,7 +99,7 @@ enum span_state {
 };
 
 #define SPAN_BITMAP_WORDS 4u
-/* The block of a large span begins class times so many bytes into it: a cache line. */
+/* The first block of a span begins shift times so many bytes into it: a cache line. */
 #define SPAN_SHIFT        64u
 
 /* A run of pages, or a huge block. One cache line. */
@@ -108,11 +108,12 @@ struct span {
 	uint32_t page;       /* the first, counted from base */
 	uint32_t n_pages;
 	uint8_t state;   /* enum span_state */
-	uint8_t class;   /* SPAN_SMALL: size class; SPAN_LARGE: see SPAN_SHIFT */
+	uint8_t class;   /* SPAN_SMALL: size class */
 	uint16_t n_free; /* SPAN_SMALL: bits set in free */
 	uint32_t tags;   /* SPAN_SMALL: where uint32_t tags[n_blocks] is, if the class has tags */
 	uint32_t tag;    /* SPAN_LARGE, SPAN_HUGE: the block's tag */
-	uint16_t list;   /* SPAN_SMALL: 0 on no list, else 1 + the list's number */
+	uint8_t list;    /* SPAN_SMALL: 0 on no list, else 1 + the list's number */
+	uint8_t shift; /* SPAN_LARGE, SPAN_SMALL: see SPAN_SHIFT; not 0 only where there is one block */
 	uint16_t n_trimmed; /* SPAN_SMALL: n_free when free pages within were given back, or 0 */
 	union {
 		uint64_t free[SPAN_BITMAP_WORDS]; /* SPAN_SMALL: a bit a block, set if it is free */

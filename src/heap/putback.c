@@ -96,7 +96,7 @@ static _always_inline_ int enter(struct target *target, unsigned class, const vo
 		return HEAP_ERROR_DOUBLE_FREE;
 	if (unlikely(span->class != class))
 		return HEAP_ERROR_CORRUPT;
-	target->start = span_start(span);
+	target->start = span_block(span);
 	target->span = span_index(span);
 	return (uintptr_t)block - target->start < target->size ? -1 : HEAP_ERROR_MISALIGNED;
 }
@@ -209,7 +209,8 @@ static unsigned locate_each(const struct facts *facts, void *const *blocks, unsi
 static unsigned locate(const struct facts *facts, void *const *blocks, unsigned n,
 		       struct spot *spots, unsigned *ret_n, int *ret_error)
 {
-	if (n > 1 && touch((uintptr_t)blocks[0], (uintptr_t)blocks[1], facts->sizeclass->size))
+	if (facts->sizeclass->n_blocks == 1 ||
+	    (n > 1 && touch((uintptr_t)blocks[0], (uintptr_t)blocks[1], facts->sizeclass->size)))
 		return locate_runs(facts, blocks, n, spots, ret_n, ret_error);
 	*ret_n = locate_each(facts, blocks, n, spots);
 	if (unlikely(*ret_n < n))
@@ -249,7 +250,7 @@ static _noinline_ unsigned mark_before(struct span *span, const struct sizeclass
 				       void *const *blocks)
 {
 	for (unsigned i = 0;; i++) {
-		const size_t inside = (uintptr_t)blocks[i] - span_start(span);
+		const size_t inside = (uintptr_t)blocks[i] - span_block(span);
 		const uint32_t index = sizeclass_index(sizeclass, inside);
 		const uint64_t bit = 1ull << (index % 64);
 

@@ -49,7 +49,7 @@ static int move_pages(const struct block *from, void *moved)
 	int r;
 
 	if (!block_find(moved, &to) || to.span->state != SPAN_LARGE ||
-	    to.span->class != from->span->class)
+	    to.span->shift != from->span->shift)
 		return -EINVAL;
 	cache = threadcache_enter();
 	if (!cache)
@@ -70,7 +70,7 @@ static void *move_far(void *block, size_t usable, size_t size, int *ret)
 	*ret = -EINVAL;
 	if (usable < MOVE_MIN || !block_find(block, &from) || from.span->state != SPAN_LARGE)
 		return heap_alloc_grown(size, 0);
-	moved = heap_alloc_grown(size, from.span->class);
+	moved = heap_alloc_grown(size, from.span->shift);
 	if (moved)
 		*ret = move_pages(&from, moved);
 	return moved;

@@ -117,7 +117,7 @@ static _always_inline_ void *recorded_take(size_t size, struct recorded *ret)
 	span = span_at(__atomic_load_n(pagemap_slot(pagemap_offset(block) >> HEAP_PAGE_SHIFT),
 				       __ATOMIC_RELAXED));
 	ret->tag = span_tag(span, sizeclass_index(sizeclass_get(ret->class),
-						  (uintptr_t)block - span_start(span)));
+						  (uintptr_t)block - span_block(span)));
 	__atomic_store_n(ret->tag, 0, __ATOMIC_RELAXED);
 	return block;
 }
@@ -146,7 +146,7 @@ static _always_inline_ bool recorded_release(void *block, struct recorded *ret)
 		return false;
 	ret->class = span->class;
 	sizeclass = sizeclass_get(ret->class);
-	inside = (uintptr_t)block - span_start(span);
+	inside = (uintptr_t)block - span_block(span);
 	index = sizeclass_index(sizeclass, inside);
 	if (unlikely(index >= sizeclass->n_blocks || inside != (size_t)index * sizeclass->size))
 		return false;

@@ -6,7 +6,8 @@
  * span; at most a few per cent lost at its end; 16 KiB for small blocks, up to 128 KiB for larger
  * ones. Above 32 KiB a span is one block, which goes back as such. Spans are touched as they are
  * used, so that a large one costs no memory, but it goes back to the page heap only when the last
- * of its blocks is free.
+ * of its blocks is free. Buffers are often a power of two: such are alone in a span that is a page longer, so that
+ * they can begin at different cache lines (SPAN_SHIFT).
  *
  * Spans of classes with tags are smaller: as a rule few of a program's blocks are sampled, and each class that
  * has one keeps the pages that it has touched.
@@ -17,6 +18,8 @@
  * The tables are constant: they lie in the file, are shared by all processes and cost no start.
  */
 #include "heap/sizeclass.h"
+
+#include "heap/span.h"
 
 /* clang-format off */
 #define BATCH_BYTES 16384
@@ -49,9 +52,9 @@
 	CLASS(5120, 15) CLASS(6144, 15) CLASS(7168, 14) CLASS(8192, 16) \
 	CLASS(10240, 30) CLASS(12288, 30) CLASS(14336, 28) CLASS(16384, 32) \
 	CLASS(20480, 30) CLASS(24576, 30) CLASS(28672, 28) CLASS(32768, 32) \
-	CLASS(40960, 10) CLASS(49152, 12) CLASS(57344, 14) CLASS(65536, 16) \
-	CLASS(81920, 20) CLASS(98304, 24) CLASS(114688, 28) CLASS(131072, 32) \
-	CLASS(163840, 40) CLASS(196608, 48) CLASS(229376, 56) CLASS(262144, 64)
+	CLASS(40960, 10) CLASS(49152, 12) CLASS(57344, 14) CLASS(65536, 17) \
+	CLASS(81920, 20) CLASS(98304, 24) CLASS(114688, 28) CLASS(131072, 33) \
+	CLASS(163840, 40) CLASS(196608, 48) CLASS(229376, 56) CLASS(262144, 65)
 
 const struct sizeclass sizeclass_table[SIZECLASS_IDS] = {
 	{0},
@@ -104,8 +107,12 @@ unsigned sizeclass_of_aligned(size_t align, size_t size)
 {
 	if (size > SIZECLASS_MAX)
 		return 0;
-	for (unsigned class = sizeclass_of(size ? size : 1); class < SIZECLASS_N; class ++)
-		if (IS_ALIGNED(sizeclass_table[class].size, align))
+	for (unsigned class = sizeclass_of(size ? size : 1); class < SIZECLASS_N; class ++) {
+		const struct sizeclass *sizeclass = sizeclass_get(class);
+
+		if (IS_ALIGNED(sizeclass->size, align) &&
+		    (align <= SPAN_SHIFT || !span_has_shift(sizeclass)))
 			return class;
+	}
 	return 0;
 }

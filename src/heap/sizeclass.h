@@ -22,7 +22,7 @@
 #define SIZECLASS_FINE_MAX   4096u   /* bytes: the largest size that the first table knows */
 #define SIZECLASS_MAX        262144u /* bytes: the largest small block */
 #define SIZECLASS_SHARED_MAX 32768u  /* bytes: above, a span holds one block */
-#define SIZECLASS_SPAN_MAX   64u     /* pages */
+#define SIZECLASS_SPAN_MAX   65u     /* pages */
 #define SIZECLASS_BLOCKS_MAX 256u    /* blocks in a span */
 
 /* Read by tools too (published.h): fields are added at the end only. */
@@ -78,7 +78,8 @@ static _always_inline_ const struct sizeclass *sizeclass_get(unsigned class)
 /*
  * offset / size, by multiplication. Exact for multiples of 16 in a span: the error of the reciprocal is
  * below size / 2^32 a byte, so that the quotient is too large by 1 at most for the last
- * offset * size / 2^32 < 16 bytes before a multiple of size, as both are bounded by 2^18.
+ * offset * size / 2^32 < 16 bytes before a multiple of size, as both are bounded by 2^18. (A span of one
+ * block may be a page longer, but the only multiple there is 0.)
  */
 static _always_inline_ uint32_t sizeclass_index(const struct sizeclass *sizeclass, size_t offset)
 {
@@ -87,7 +88,7 @@ static _always_inline_ uint32_t sizeclass_index(const struct sizeclass *sizeclas
 
 /*
  * The smallest class whose blocks hold size bytes and are all aligned to align (a power of two, at most
- * the page size). 0 if no class does.
+ * the page size). 0 if no class does: blocks that begin at any cache line are not aligned to more.
  */
 unsigned sizeclass_of_aligned(size_t align, size_t size);
 

@@ -93,7 +93,7 @@ static _always_inline_ unsigned run_in(uint64_t bits)
 
 void **span_take(struct span *span, unsigned n, uint32_t size, void **link)
 {
-	const uintptr_t start = span_start(span);
+	const uintptr_t start = span_block(span);
 	unsigned left = n;
 
 	for (unsigned word = 0; word < SPAN_BITMAP_WORDS && left; word++) {
@@ -132,7 +132,7 @@ void *span_take_one(struct span *span, uint32_t size)
 		span->free[word] = bits & (bits - 1);
 		span->n_free--;
 		span->n_trimmed = 0;
-		return (void *)(span_start(span) +
+		return (void *)(span_block(span) +
 				(uintptr_t)(word * 64 + (unsigned)__builtin_ctzll(bits)) * size);
 	}
 	return NULL;
@@ -154,7 +154,7 @@ static unsigned next_block(const struct span *span, unsigned i, bool is_free, un
 
 bool span_discard(struct span *span, const struct sizeclass *sizeclass)
 {
-	const uintptr_t start = span_start(span);
+	const uintptr_t start = span_block(span);
 	const unsigned n_blocks = sizeclass->n_blocks;
 	bool any = false;
 	unsigned end;

@@ -49,15 +49,38 @@ static _always_inline_ size_t span_pages(size_t size)
 	return (size + HEAP_PAGE - 1) >> HEAP_PAGE_SHIFT;
 }
 
-/* Where the block of a large span begins, and the bytes that it may use. */
-static _always_inline_ uintptr_t span_block(const struct span *span)
+/*
+ * Where a span's blocks begin. Those that are alone, of a large span or of a small one with room for it, are at
+ * different cache lines of their first pages. If all began with a page, what programs have at the same place
+ * of several of them, a header or an element, would share a few sets of the processor's caches. Spans that
+ * are made one after the other get all of them in turn.
+ */
+#define SPAN_SHIFTS    16u
+#define SPAN_SHIFT_MAX ((SPAN_SHIFTS - 1) * SPAN_SHIFT) /* bytes */
+
+/* Whether there is room for that in the spans of a class. */
+static inline bool span_has_shift(const struct sizeclass *sizeclass)
 {
-	return span_start(span) + (uintptr_t)span->class * SPAN_SHIFT;
+	return sizeclass->n_blocks == 1 &&
+	       sizeclass->n_pages * HEAP_PAGE - sizeclass->size >= SPAN_SHIFT_MAX;
 }
 
+/* For struct span's field. */
+static _always_inline_ uint8_t span_choose_shift(const struct span *span)
+{
+	return (uint8_t)(span_index(span) % SPAN_SHIFTS);
+}
+
+/* Its first block. */
+static _always_inline_ uintptr_t span_block(const struct span *span)
+{
+	return span_start(span) + (uintptr_t)span->shift * SPAN_SHIFT;
+}
+
+/* Bytes that the block of a large span may use. */
 static _always_inline_ size_t span_room(const struct span *span)
 {
-	return span_size(span) - (size_t)span->class * SPAN_SHIFT;
+	return span_size(span) - (size_t)span->shift * SPAN_SHIFT;
 }
 
 /* Doubly linked lists of spans through next and prev; head is the first one's index. */

@@ -44,7 +44,7 @@ static uint32_t *tagged_find(unsigned class, const void *block)
 	const struct span *span = pagemap_span(pagemap_offset(block) >> HEAP_PAGE_SHIFT);
 
 	return span_tag(span,
-			sizeclass_index(sizeclass_get(class), (uintptr_t)block - span_start(span)));
+			sizeclass_index(sizeclass_get(class), (uintptr_t)block - span_block(span)));
 }
 
 static bool tagged_begin(struct threadcache *cache)

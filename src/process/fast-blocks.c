@@ -22,6 +22,7 @@ enum { BITS = 64 };
 
 struct piece {
 	uint64_t start, size; /* bytes */
+	uint64_t first;       /* the address of its first block */
 	uint64_t free[SPAN_BITMAP_WORDS];
 	uint8_t state, class;
 };
@@ -44,7 +45,13 @@ static int add_piece(const struct span *span, uint64_t start, uint64_t size, voi
 	struct walk *walk = walk_;
 	struct piece *piece = &walk->pieces[walk->n_pieces];
 
-	*piece = (struct piece){start, size, .state = span->state, .class = span->class};
+	*piece = (struct piece){
+		.start = start,
+		.size = size,
+		.first = fast_heap_first_block(span, start),
+		.state = span->state,
+		.class = span->class,
+	};
 	if (span->state == SPAN_SMALL) {
 		if (!fast_heap_class(&walk->heap, span->class)->size)
 			return 0;
@@ -103,9 +110,9 @@ static bool mark(const struct walk *walk, uint32_t class, uint64_t address)
 	uint64_t number;
 
 	if (!piece || piece->state != SPAN_SMALL || piece->class != class || !sizes->size ||
-	    (address - piece->start) % sizes->size)
+	    address < piece->first || (address - piece->first) % sizes->size)
 		return false;
-	number = (address - piece->start) / sizes->size;
+	number = (address - piece->first) / sizes->size;
 	if (number >= sizes->n_blocks || number >= SPAN_BITMAP_WORDS * BITS ||
 	    piece->free[number / BITS] >> number % BITS & 1)
 		return false;
@@ -153,7 +160,7 @@ static int visit_small(const struct walk *walk, const struct piece *piece, arena
 
 	for (unsigned i = 0; i < sizes->n_blocks && i < SPAN_BITMAP_WORDS * BITS && r == 0; i++) {
 		const struct arenas_block block = {
-			.address = piece->start + (uint64_t)i * sizes->size,
+			.address = piece->first + (uint64_t)i * sizes->size,
 			.size = sizes->size,
 			.state =
 				piece->free[i / BITS] >> i % BITS & 1 ? ARENAS_FREE : ARENAS_IN_USE,
@@ -171,10 +178,9 @@ static int visit_pieces(const struct walk *walk, arenas_visit visit, void *userd
 	for (size_t i = 0; i < walk->n_pieces && r == 0; i++) {
 		const struct piece *piece = &walk->pieces[i];
 		const bool used = piece->state == SPAN_LARGE || piece->state == SPAN_HUGE;
-		const uint64_t shift =
-			piece->state == SPAN_LARGE ? (uint64_t)piece->class * SPAN_SHIFT : 0;
+		const uint64_t shift = piece->first - piece->start;
 		const struct arenas_block block = {
-			.address = piece->start + shift,
+			.address = piece->first,
 			.size = piece->size - MIN(piece->size, shift),
 			.state = used ? ARENAS_IN_USE : ARENAS_FREE,
 		};

@@ -273,6 +273,13 @@ static int visit_span(const struct fast_heap *heap, const struct span *span, fas
 		     (uint64_t)span->n_pages * HEAP_PAGE, userdata);
 }
 
+uint64_t fast_heap_first_block(const struct span *span, uint64_t start)
+{
+	const bool is_shifted = span->state == SPAN_SMALL || span->state == SPAN_LARGE;
+
+	return start + (is_shifted ? (uint64_t)span->shift * SPAN_SHIFT : 0);
+}
+
 int fast_heap_spans(const struct fast_heap *heap, struct memory *memory, fast_heap_visit visit,
 		    void *userdata)
 {

@@ -66,6 +66,9 @@ typedef int (*fast_heap_visit)(const struct span *span, uint64_t start, uint64_t
 int fast_heap_spans(const struct fast_heap *heap, struct memory *memory, fast_heap_visit visit,
 		    void *userdata);
 
+/* Where the blocks begin of a span that lies at start. */
+uint64_t fast_heap_first_block(const struct span *span, uint64_t start);
+
 static inline const struct fast_class *fast_heap_class(const struct fast_heap *heap, unsigned class)
 {
 	return &heap->classes[class % FAST_HEAP_CLASSES];

@@ -37,11 +37,11 @@ void fast_pieces_deinit(struct fast_pieces *pieces)
 }
 
 /* The first block of a small span without a bit that says it is free. */
-static uint64_t first_used(const struct fast_class *class, const struct span *span, uint64_t start)
+static uint64_t first_used(const struct fast_class *class, const struct span *span, uint64_t blocks)
 {
 	for (unsigned i = 0; i < class->n_blocks && i < SPAN_BITMAP_WORDS * 64; i++)
 		if (!(span->free[i / 64] >> (i % 64) & 1))
-			return start + (uint64_t)i * class->size;
+			return blocks + (uint64_t)i * class->size;
 	return 0;
 }
 
@@ -50,7 +50,13 @@ static int add_piece(const struct span *span, uint64_t start, uint64_t size, voi
 	struct walk *walk = walk_;
 	struct fast_pieces *pieces = walk->pieces;
 	const struct fast_class *class = fast_heap_class(walk->heap, span->class);
-	struct fast_piece piece = {start, size, .state = span->state, .class = span->class};
+	struct fast_piece piece = {
+		.start = start,
+		.size = size,
+		.blocks = fast_heap_first_block(span, start),
+		.state = span->state,
+		.class = span->class,
+	};
 
 	if (span->state == SPAN_HUGE)
 		piece.size = ALIGN_UP(size, HEAP_PAGE);
@@ -58,7 +64,7 @@ static int add_piece(const struct span *span, uint64_t start, uint64_t size, voi
 		return 0;
 	if (span->state == SPAN_SMALL) {
 		piece.n_free = (uint16_t)MIN(span->n_free, class->n_blocks);
-		piece.first = first_used(class, span, start);
+		piece.first = first_used(class, span, piece.blocks);
 	}
 	if (GROW(pieces->pieces, pieces->n_pieces) < 0)
 		return -ENOMEM;
@@ -130,7 +136,8 @@ static bool follow(struct walk *walk, uint32_t class, uint64_t head, uint32_t n,
 		struct fast_piece *piece = find_piece(walk->pieces, at);
 
 		if (!piece || piece->state != SPAN_SMALL || piece->class != class ||
-		    (at - piece->start) % sizes->size || walk->n_links++ >= LINKS_MAX ||
+		    at < piece->blocks || (at - piece->blocks) % sizes->size ||
+		    walk->n_links++ >= LINKS_MAX ||
 		    piece->n_cached + piece->n_free >= sizes->n_blocks ||
 		    !read_words(walk, at, words, 2))
 			return false;

@@ -14,6 +14,7 @@
 
 struct fast_piece {
 	uint64_t start, size; /* bytes, whole pages */
+	uint64_t blocks;      /* the address of its first block */
 	uint64_t
 		first; /* small blocks: address of the first one without a bit, 0 if there is none */
 	uint16_t n_free;      /* small blocks: those with a bit */

@@ -13,14 +13,18 @@
 
 #include "heap/heap.h"
 #include "heap/published.h"
+#include "process/fast-blocks.h"
 #include "test.h"
 
-#define SMALL   64u
-#define N_SMALL 100000u
-#define SPARSE  1024u /* a class of its own */
-#define LARGE   (1ul << 20)
-#define N_LARGE 3u
-#define HUGE    (256ul << 20)
+#define SMALL       64u
+#define N_SMALL     100000u
+#define SPARSE      1024u  /* a class of its own */
+#define ALONE       65536u /* a span for each */
+#define N_ALONE     16u
+#define ALONE_MAGIC 0x6d656d7472616365ull
+#define LARGE       (1ul << 20)
+#define N_LARGE     3u
+#define HUGE        (256ul << 20)
 
 struct child {
 	pid_t pid;
@@ -32,11 +36,16 @@ struct child {
 static void fill(int ready)
 {
 	static char *blocks[N_SMALL];
+	uint64_t *alone[N_ALONE];
 
 	for (unsigned i = 0; i < N_SMALL; i++)
 		memset(blocks[i] = heap_alloc(SMALL), 1, SMALL);
 	for (unsigned i = 0; i < N_SMALL; i += 2)
 		heap_free(blocks[i]);
+	for (unsigned i = 0; i < N_ALONE; i++)
+		*(alone[i] = heap_alloc(ALONE)) = ALONE_MAGIC;
+	for (unsigned i = 0; i < N_ALONE; i += 2)
+		heap_free(alone[i]);
 	for (unsigned i = 0; i < N_LARGE; i++)
 		memset(heap_alloc(LARGE), 1, LARGE);
 	for (unsigned i = 0; i < N_SMALL / 10; i++)
@@ -100,9 +109,9 @@ static void blocks_are_counted_as_the_heap_counts_them(void **state)
 	struct child child = start();
 	struct arenas arenas = read_arenas(&child);
 	const struct arena *main = &arenas.arenas[0], *huge = &arenas.arenas[1];
-	const uint64_t n_blocks = N_SMALL / 2 + N_SMALL / 1000 + N_LARGE;
-	const uint64_t in_use =
-		SMALL * N_SMALL / 2 + (uint64_t)SPARSE * N_SMALL / 1000 + LARGE * N_LARGE;
+	const uint64_t n_blocks = N_SMALL / 2 + N_SMALL / 1000 + N_ALONE / 2 + N_LARGE;
+	const uint64_t in_use = SMALL * N_SMALL / 2 + ALONE * N_ALONE / 2 +
+				(uint64_t)SPARSE * N_SMALL / 1000 + LARGE * N_LARGE;
 
 	assert_null(arenas.refused);
 	assert_int_equal(arenas.n_arenas, 2);
@@ -117,6 +126,42 @@ static void blocks_are_counted_as_the_heap_counts_them(void **state)
 	assert_true(huge->resident < HUGE / 2);
 	assert_int_equal(huge->kind, ARENA_MMAPPED);
 	arenas_deinit(&arenas);
+	end(&child);
+}
+
+struct alone {
+	struct memory *memory;
+	unsigned n_in_use, n_free;
+};
+
+static int count_alone(const struct arenas_block *block, void *alone_)
+{
+	struct alone *alone = alone_;
+	uint64_t word;
+
+	if (block->size != ALONE)
+		return 0;
+	if (block->state != ARENAS_IN_USE) {
+		alone->n_free++;
+		return 0;
+	}
+	alone->n_in_use++;
+	assert_int_equal(memory_read(alone->memory, block->address, &word, sizeof(word)), 0);
+	assert_true(word == ALONE_MAGIC);
+	return 0;
+}
+
+/* Wherever in its span, and whether the page heap has it again or a thread's list. */
+static void a_block_that_is_alone_is_where_it_begins(void **state)
+{
+	struct child child = start();
+	struct alone alone = {.memory = child.memory};
+
+	assert_int_equal(fast_blocks_visit((uintptr_t)heap_root(), &child.maps, child.memory,
+					   count_alone, &alone, NULL),
+			 0);
+	assert_int_equal(alone.n_in_use, N_ALONE / 2);
+	assert_true(alone.n_free > 0);
 	end(&child);
 }
 
@@ -201,6 +246,7 @@ int main(void)
 		cmocka_unit_test(blocks_are_counted_as_the_heap_counts_them),
 		cmocka_unit_test(ranges_hold_what_smaps_says_and_do_not_overlap),
 		cmocka_unit_test(sparse_spans_are_a_pin),
+		cmocka_unit_test(a_block_that_is_alone_is_where_it_begins),
 		cmocka_unit_test(another_version_and_another_address_are_refused),
 	};
 

@@ -42,6 +42,26 @@ static void every_size_is_aligned_and_usable_to_its_end(void **state)
 	}
 }
 
+/* What is at the same place of several of them does not share a set of the processor's cache. */
+static void large_blocks_begin_at_different_lines(void **state)
+{
+	enum { N = 8 };
+
+	for (size_t size = 64ul << 10; size <= 1ul << 20; size *= 2) {
+		uint64_t lines = 0;
+		void *blocks[N];
+
+		for (unsigned i = 0; i < N; i++) {
+			blocks[i] = heap_alloc(size);
+			memset(blocks[i], 1, heap_usable_size(blocks[i]));
+			lines |= 1ull << ((uintptr_t)blocks[i] / 64 % 64);
+		}
+		assert_true(__builtin_popcountll(lines) >= N / 2);
+		for (unsigned i = 0; i < N; i++)
+			heap_free(blocks[i]);
+	}
+}
+
 static void aligned_blocks_are_aligned(void **state)
 {
 	for (size_t align = 1; align <= 64ul << 20; align *= 2) {
@@ -510,6 +530,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_size_is_aligned_and_usable_to_its_end),
+		cmocka_unit_test(large_blocks_begin_at_different_lines),
 		cmocka_unit_test(aligned_blocks_are_aligned),
 		cmocka_unit_test(zeroed_blocks_are_zero),
 		cmocka_unit_test(what_threads_keep_is_not_in_use),
