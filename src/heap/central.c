@@ -94,27 +94,27 @@ static void *pop_batch(struct central *central)
 	return batch;
 }
 
-unsigned central_take(unsigned class, unsigned n, void **ret_list)
+/* Takes blocks from spans, those of a thread if owner is not 0. The lock is held. */
+static unsigned take(struct central *central, unsigned class, unsigned n, uint32_t owner,
+		     void **ret_list)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
-	struct central *central = &central_table[class];
 	void **link = ret_list;
 	unsigned taken = 0;
 
-	lock_take(&central->lock);
-	if (central->n_batches && (n >= sizeclass->batch || !central->n_free)) {
-		*ret_list = pop_batch(central);
-		lock_drop(&central->lock);
-		return sizeclass->batch;
-	}
 	while (taken < n) {
-		struct span *span = partial_fullest(central);
+		struct span *span = owner ? partial_own(central, owner) : partial_fullest(central);
 		unsigned before;
 
 		if (!span && !taken)
 			span = new_span(central, class);
+		/* no memory, but for what others have */
+		if (!span && !taken)
+			span = partial_fullest(central);
 		if (!span)
 			break;
+		if (owner)
+			span->owner = owner;
 		before = span->n_free;
 		link = span_take(span, n - taken, sizeclass->size, link);
 		taken += before - span->n_free;
@@ -122,9 +122,34 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 	}
 	central->n_free -= taken;
 	central->n_idle = MIN(central->n_idle, central->n_free);
-	lock_drop(&central->lock);
 	if (taken > 1)
 		*link = NULL;
+	return taken;
+}
+
+unsigned central_take(unsigned class, unsigned n, void **ret_list)
+{
+	const unsigned batch = sizeclass_get(class)->batch;
+	struct central *central = &central_table[class];
+	unsigned taken = batch;
+
+	lock_take(&central->lock);
+	if (central->n_batches && (n >= batch || !central->n_free))
+		*ret_list = pop_batch(central);
+	else
+		taken = take(central, class, n, 0, ret_list);
+	lock_drop(&central->lock);
+	return taken;
+}
+
+unsigned central_take_own(unsigned class, unsigned n, uint32_t owner, void **ret_list)
+{
+	struct central *central = &central_table[class];
+	unsigned taken;
+
+	lock_take(&central->lock);
+	taken = take(central, class, n, owner, ret_list);
+	lock_drop(&central->lock);
 	return taken;
 }
 

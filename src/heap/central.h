@@ -24,6 +24,12 @@ extern struct central central_table[SIZECLASS_IDS] _hidden_;
  */
 unsigned central_take(unsigned class, unsigned n, void **ret_list);
 
+/*
+ * The same of a class with tags for the thread whose number is owner: from spans that others do not take from, as
+ * a rule. So threads do not write to the same cache lines, of blocks, of tags, and of spans.
+ */
+unsigned central_take_own(unsigned class, unsigned n, uint32_t owner, void **ret_list);
+
 /* Gives n blocks, which are not touched. */
 void central_put(unsigned class, void *const *blocks, unsigned n);
 

@@ -53,6 +53,12 @@ struct heap_hooks {
 	 * Without this hook it is 0: the next allocation is reported. May not call the heap.
 	 */
 	int64_t (*first_countdown)(void);
+	/*
+	 * Every block is reported, from the first to the last, not just those of a while. Then threads
+	 * keep free blocks with tags as they keep others, and take them from different spans: it is faster where
+	 * several are busy, and takes more memory.
+	 */
+	bool reports_all;
 };
 
 struct heap_stats {

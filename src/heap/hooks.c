@@ -12,6 +12,13 @@ const struct heap_hooks *hooks_get(void)
 	return __atomic_load_n(&hooks, __ATOMIC_ACQUIRE);
 }
 
+bool hooks_report_all(void)
+{
+	const struct heap_hooks *now = hooks_get();
+
+	return now && now->reports_all;
+}
+
 void hooks_corruption(enum heap_error error, const void *block)
 {
 	const struct heap_hooks *now = hooks_get();

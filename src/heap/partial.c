@@ -7,6 +7,8 @@
 
 #include "heap/span.h"
 
+#define OWN_LOOKS 16u
+
 static unsigned list_of(const struct span *span, unsigned n_blocks)
 {
 	const unsigned n_free = span->n_free;
@@ -27,6 +29,24 @@ void partial_settle(struct central *central, struct span *span, unsigned n_block
 	span->list = (uint8_t)list;
 	if (list)
 		span_push(&central->partial[list - 1], span);
+}
+
+struct span *partial_own(const struct central *central, uint32_t owner)
+{
+	unsigned n_looks = OWN_LOOKS;
+
+	for (unsigned i = 0; i < CENTRAL_LISTS; i++)
+		for (uint32_t k = central->partial[i]; k && n_looks; n_looks--) {
+			struct span *span = span_at(k);
+
+			if (span->owner == owner)
+				return span;
+			k = span->next;
+		}
+	for (unsigned i = CENTRAL_LISTS; i > 0 && central->n_free > central->n_blocks / 2; i--)
+		if (central->partial[i - 1])
+			return span_at(central->partial[i - 1]);
+	return NULL;
 }
 
 struct span *partial_fullest(const struct central *central)

@@ -111,8 +111,11 @@ struct span {
 	uint8_t class;   /* SPAN_SMALL: size class */
 	uint16_t n_free; /* SPAN_SMALL: bits set in free */
 	uint32_t tags;   /* SPAN_SMALL: where uint32_t tags[n_blocks] is, if the class has tags */
-	uint32_t tag;    /* SPAN_LARGE, SPAN_HUGE: the block's tag */
-	uint8_t list;    /* SPAN_SMALL: 0 on no list, else 1 + the list's number */
+	union {
+		uint32_t tag;   /* SPAN_LARGE, SPAN_HUGE: the block's tag */
+		uint32_t owner; /* SPAN_SMALL: the heap's own, see partial_own */
+	};
+	uint8_t list; /* SPAN_SMALL: 0 on no list, else 1 + the list's number */
 	uint8_t shift; /* SPAN_LARGE, SPAN_SMALL: see SPAN_SHIFT; not 0 only where there is one block */
 	uint16_t n_trimmed; /* SPAN_SMALL: n_free when free pages within were given back, or 0 */
 	union {

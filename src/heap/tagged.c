@@ -17,13 +17,15 @@
 #include "heap/tagged.h"
 
 #include "heap/central.h"
+#include "heap/hooks.h"
 #include "heap/meta.h"
 #include "heap/pagemap.h"
 #include "heap/span.h"
 
 enum {
 	TAGGED_LIST_BYTES = 32768,
-	TAGGED_SHARE = 8,
+	TAGGED_SHARE = 8, /* where the lists are soon to be given up */
+	TAGGED_SHARE_ALL = 2,
 };
 
 /*
@@ -36,7 +38,8 @@ static unsigned tagged_batch(unsigned class)
 	const unsigned most =
 		MIN((unsigned)sizeclass->batch, MAX(TAGGED_LIST_BYTES / sizeclass->size, 1u));
 
-	return threadcache_part(class + SIZECLASS_TAGGED, TAGGED_SHARE, most);
+	return threadcache_part(class + SIZECLASS_TAGGED,
+				hooks_report_all() ? TAGGED_SHARE_ALL : TAGGED_SHARE, most);
 }
 
 static uint32_t *tagged_find(unsigned class, const void *block)
@@ -65,7 +68,9 @@ static _noinline_ void *tagged_refill(struct threadcache *cache, unsigned class)
 		return central_take_one(class + SIZECLASS_TAGGED);
 	bin = &cache->tagged[class];
 	bin->batch = (uint16_t)MIN(MAX(bin->batch * 2u, 1u), tagged_batch(class));
-	n = central_take(class + SIZECLASS_TAGGED, bin->batch, &block);
+	n = hooks_report_all() ? central_take_own(class + SIZECLASS_TAGGED, bin->batch,
+						  threadcache_number(cache), &block)
+			       : central_take(class + SIZECLASS_TAGGED, bin->batch, &block);
 	if (!n)
 		return NULL;
 	bin->head = n > 1 ? *(void **)block : NULL;

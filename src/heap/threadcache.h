@@ -58,6 +58,12 @@ void threadcache_forget_others(void);
 void threadcache_restart_all(void);
 void threadcache_trim_all(void);
 
+/* Tells a cache from others, in short. */
+static inline uint32_t threadcache_number(const struct threadcache *cache)
+{
+	return (uint32_t)((uintptr_t)cache / sizeof(*cache)) + 1;
+}
+
 static inline void threadcache_leave(struct threadcache *cache)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);

@@ -215,7 +215,7 @@ static void freed(void *block, uint32_t tag)
 	core_freed(block, tag);
 }
 
-static const struct heap_hooks hooks_recorded = {
+static struct heap_hooks hooks_recorded = {
 	.allocated = allocated,
 	.freed = freed,
 	.corruption = corruption_report,
@@ -248,6 +248,7 @@ static void start(void)
 			say_error("nothing is recorded: no region", r);
 	}
 	if (boot_mode == BOOT_FAST) {
+		hooks_recorded.reports_all = boot_config.sampling == MT_SAMPLING_ALL;
 		heap_set_hooks(r < 0 ? &hooks_unrecorded : &hooks_recorded);
 		(void)pthread_atfork(heap_before_fork, heap_after_fork_parent,
 				     heap_after_fork_child);
