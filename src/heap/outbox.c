@@ -15,16 +15,15 @@
 
 static struct threadcache_outbox *outbox_of(struct threadcache *cache, unsigned class)
 {
-	if (!cache->outboxes)
-		cache->outboxes = meta_alloc(SIZECLASS_N * sizeof(struct threadcache_outbox *));
-	if (cache->outboxes && !cache->outboxes[class]) {
-		struct threadcache_outbox *outbox = meta_alloc(sizeof(*outbox));
+	struct threadcache_outbox *outbox = cache->outboxes[class];
 
-		if (outbox)
-			outbox->limit = MIN(OUTBOX_N, sizeclass_get(class)->batch);
-		cache->outboxes[class] = outbox;
-	}
-	return cache->outboxes ? cache->outboxes[class] : NULL;
+	if (likely(outbox))
+		return outbox;
+	outbox = meta_alloc(sizeof(*outbox));
+	if (outbox)
+		outbox->limit = MIN(OUTBOX_N, sizeclass_get(class)->batch);
+	cache->outboxes[class] = outbox;
+	return outbox;
 }
 
 bool outbox_put(struct threadcache *cache, unsigned class, void *block)
@@ -42,7 +41,7 @@ bool outbox_put(struct threadcache *cache, unsigned class, void *block)
 
 void outbox_flush(struct threadcache *cache, unsigned class)
 {
-	struct threadcache_outbox *outbox = cache->outboxes ? cache->outboxes[class] : NULL;
+	struct threadcache_outbox *outbox = cache->outboxes[class];
 	unsigned top, n;
 
 	if (!outbox || !outbox->top)
@@ -56,7 +55,7 @@ void outbox_flush(struct threadcache *cache, unsigned class)
 
 void outbox_forget(struct threadcache *cache)
 {
-	for (unsigned class = 1; cache->outboxes && class < SIZECLASS_N; class ++)
+	for (unsigned class = 1; class < SIZECLASS_N; class ++)
 		if (cache->outboxes[class])
 			cache->outboxes[class]->top = 0;
 }

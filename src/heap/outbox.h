@@ -29,15 +29,16 @@ void outbox_forget(struct threadcache *cache);
  */
 static _always_inline_ bool outbox_send(struct threadcache *cache, unsigned class, void *block)
 {
-	struct threadcache_outbox *outbox = cache->outboxes ? cache->outboxes[class] : NULL;
-	uint32_t top;
+	struct threadcache_outbox *outbox = cache->outboxes[class];
+	size_t top;
 
 	if (unlikely(!outbox))
 		return false;
 	top = outbox->top;
 	if (unlikely(top <= 1))
 		return false;
-	outbox->top = --top;
+	top--;
+	outbox->top = (uint32_t)top;
 	outbox->blocks[top - 1] = block;
 	cache->bins[class].capacity++;
 	return true;

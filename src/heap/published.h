@@ -197,10 +197,11 @@ struct threadcache {
 	bool all_reported;        /* the last report asked for the next block, whatever its size */
 	size_t keep_max;          /* bytes: the largest that it keeps */
 	uint64_t sampled_bytes;   /* of blocks with reports one behind the other, for tidying up */
-	struct threadcache_outbox **outboxes; /* by class, or NULL */
+	uint64_t reserved;
 
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];
+	struct threadcache_outbox *outboxes[SIZECLASS_N]; /* or NULL */
 } __attribute__((aligned(64)));
 assert_offset(struct threadcache, bins, 128);
 

@@ -115,15 +115,14 @@ static int read_outbox(struct fast_heap *heap, struct memory *memory, uint64_t a
 static int read_outboxes(struct fast_heap *heap, struct memory *memory, struct threadcache *cache,
 			 uint64_t *cached)
 {
-	uint64_t outboxes[SIZECLASS_N];
-	int r = memory_read(memory, (uintptr_t)cache->outboxes, outboxes, sizeof(outboxes));
+	int r = 0;
 
 	for (unsigned class = 1; class < SIZECLASS_N && r >= 0; class ++) {
 		struct threadcache_bin *bin = &cache->bins[class];
 		uint32_t n = 0;
 
-		if (outboxes[class])
-			r = read_outbox(heap, memory, outboxes[class], class, &n);
+		if (cache->outboxes[class])
+			r = read_outbox(heap, memory, (uintptr_t)cache->outboxes[class], class, &n);
 		cached[class] += n;
 		bin->capacity = (uint16_t)(bin->capacity - MIN(bin->capacity, n));
 	}
@@ -135,7 +134,7 @@ static int read_cache(struct fast_heap *heap, struct memory *memory, struct thre
 		      uint64_t *cached)
 {
 	struct threadcache_bin tagged[SIZECLASS_N];
-	int r = cache->outboxes ? read_outboxes(heap, memory, cache, cached) : 0;
+	int r = read_outboxes(heap, memory, cache, cached);
 	int32_t tid;
 
 	if (r >= 0)
