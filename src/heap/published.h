@@ -159,7 +159,7 @@ struct threadcache_bin {
 };
 assert_size(struct threadcache_bin, 16);
 
-#define OUTBOX_N 63u
+#define OUTBOX_N 127u
 
 /*
  * Free blocks of a class on their way from a thread to the central lists. They come in from the end, so that

@@ -14,6 +14,7 @@
 #include "heap/pagemap.h"
 #include "heap/partial.h"
 
+#define RUN_MAX    64u /* blocks: mark_run */
 #define KEEP_PAGES 8u
 /* Spans for single blocks made since the last visit: from then on making them costs more than keeping one. */
 #define KEEP_MADE  4u
@@ -114,7 +115,7 @@ static _noinline_ unsigned run_of(const struct target *target, void *const *bloc
 	const uintptr_t first = (uintptr_t)blocks[0], step = (uintptr_t)blocks[1] - first;
 	const size_t inside = first - target->start;
 	const size_t n_left = (step == size ? target->size - inside : inside + size) / size;
-	const unsigned most = (unsigned)MIN(n, n_left);
+	const unsigned most = (unsigned)MIN(MIN(n, RUN_MAX), n_left);
 	uintptr_t next = first;
 	unsigned k = 0;
 

@@ -7,7 +7,7 @@
 
 #include "heap/published.h"
 
-#define PUTBACK_MAX 64u /* blocks at once */
+#define PUTBACK_MAX 128u /* blocks at once */
 
 /*
  * Marks n blocks (at most PUTBACK_MAX) as free; they are not touched. Spans that are free as a whole then

@@ -42,6 +42,27 @@ static void every_size_is_aligned_and_usable_to_its_end(void **state)
 	}
 }
 
+/* More than a list holds, so that most go back to their spans, as runs from anywhere in one to anywhere in the next. */
+static void blocks_freed_in_the_order_of_memory_are_free_once(void **state)
+{
+	enum { N = 20000 };
+	static uint64_t *blocks[N];
+
+	for (size_t size = 16; size <= 1024; size += size < 128 ? 16 : 128) {
+		for (unsigned round = 0; round < 4; round++) {
+			for (unsigned i = 0; i < N; i++) {
+				blocks[i] = heap_alloc(size);
+				*blocks[i] = i;
+			}
+			/* one that was handed out twice was written twice */
+			for (unsigned i = 0; i < N; i++)
+				assert_int_equal(*blocks[i], i);
+			for (unsigned i = 0; i < N; i++)
+				heap_free(blocks[round % 2 ? N - 1 - i : i]);
+		}
+	}
+}
+
 /* What is at the same place of several of them does not share a set of the processor's cache. */
 static void large_blocks_begin_at_different_lines(void **state)
 {
@@ -530,6 +551,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_size_is_aligned_and_usable_to_its_end),
+		cmocka_unit_test(blocks_freed_in_the_order_of_memory_are_free_once),
 		cmocka_unit_test(large_blocks_begin_at_different_lines),
 		cmocka_unit_test(aligned_blocks_are_aligned),
 		cmocka_unit_test(zeroed_blocks_are_zero),
