@@ -110,8 +110,10 @@ unsigned sizeclass_of_aligned(size_t align, size_t size)
 	for (unsigned class = sizeclass_of(size ? size : 1); class < SIZECLASS_N; class ++) {
 		const struct sizeclass *sizeclass = sizeclass_get(class);
 
-		if (IS_ALIGNED(sizeclass->size, align) &&
-		    (align <= SPAN_SHIFT || !span_has_shift(sizeclass)))
+		/* a larger one would be a quarter too large */
+		if (align > SPAN_SHIFT && span_has_shift(sizeclass))
+			return 0;
+		if (IS_ALIGNED(sizeclass->size, align))
 			return class;
 	}
 	return 0;
