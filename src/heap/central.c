@@ -118,9 +118,9 @@ static unsigned take(struct central *central, unsigned class, unsigned n, uint32
 		before = span->n_free;
 		link = span_take(span, n - taken, sizeclass->size, link);
 		taken += before - span->n_free;
+		central->n_free -= before - span->n_free;
 		partial_settle(central, span, sizeclass->n_blocks);
 	}
-	central->n_free -= taken;
 	central->n_idle = MIN(central->n_idle, central->n_free);
 	if (taken > 1)
 		*link = NULL;

@@ -13,6 +13,11 @@
 #include "heap/central.h"
 #include "heap/meta.h"
 
+static uint32_t limit_of(unsigned class)
+{
+	return MIN(OUTBOX_N, sizeclass_get(class)->batch);
+}
+
 static struct threadcache_outbox *outbox_of(struct threadcache *cache, unsigned class)
 {
 	struct threadcache_outbox *outbox = cache->outboxes[class];
@@ -21,7 +26,7 @@ static struct threadcache_outbox *outbox_of(struct threadcache *cache, unsigned 
 		return outbox;
 	outbox = meta_alloc(sizeof(*outbox));
 	if (outbox)
-		outbox->limit = MIN(OUTBOX_N, sizeclass_get(class)->batch);
+		outbox->limit = limit_of(class);
 	cache->outboxes[class] = outbox;
 	return outbox;
 }
@@ -55,7 +60,13 @@ void outbox_flush(struct threadcache *cache, unsigned class)
 
 void outbox_forget(struct threadcache *cache)
 {
-	for (unsigned class = 1; class < SIZECLASS_N; class ++)
-		if (cache->outboxes[class])
-			cache->outboxes[class]->top = 0;
+	for (unsigned class = 1; class < SIZECLASS_N; class ++) {
+		struct threadcache_outbox *outbox = cache->outboxes[class];
+
+		if (!outbox)
+			continue;
+		outbox->top = 0;
+		/* in a forked child it may be there before what was stored to it */
+		outbox->limit = limit_of(class);
+	}
 }

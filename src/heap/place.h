@@ -15,7 +15,7 @@ struct request {
 	size_t align;  /* a power of two */
 	bool zero;     /* memory that is known to be zero is worth a span */
 	bool grows;    /* it is likely to be grown further: with room behind it */
-	uint8_t shift; /* of one that grows: as struct span's class, if it is a large one */
+	uint8_t shift; /* of one that grows: as struct span's, if it is a large one */
 };
 
 /*

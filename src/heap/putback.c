@@ -173,7 +173,10 @@ static _noinline_ int refuse(const struct facts *facts, const void *block)
 	return error < 0 ? HEAP_ERROR_MISALIGNED : error;
 }
 
-/* The same of blocks that lie anywhere, each in a spot of its own. Returns how many before one that is in none. */
+/*
+ * The same of blocks that lie anywhere, each in a spot of its own, of a class whose spans begin with a block (shift 0).
+ * Returns how many before one that is in none.
+ */
 static unsigned locate_each(const struct facts *facts, void *const *blocks, unsigned n,
 			    struct spot *spots)
 {

@@ -24,8 +24,9 @@
 
 enum {
 	TAGGED_LIST_BYTES = 32768,
-	TAGGED_SHARE = 8, /* where the lists are soon to be given up */
-	TAGGED_SHARE_ALL = 2,
+	/* of a class: where the lists are soon to be given up, and where not (see partial_own) */
+	TAGGED_SHARE = 8,
+	TAGGED_SHARE_ALL = 4,
 };
 
 /*
@@ -103,11 +104,12 @@ static _noinline_ void tagged_make_room(struct threadcache *cache, struct thread
 					unsigned class)
 {
 	const unsigned keep = bin->capacity / 2, n = bin->capacity;
+	const unsigned most = 2 * tagged_batch(sizeclass_plain(class));
 	void **last = (void **)bin->head;
 	void *rest;
 
-	if (n < 2 * tagged_batch(sizeclass_plain(class))) {
-		bin->room = MAX(n, 2);
+	if (n < most) {
+		bin->room = MIN(MAX(n, 2), most - n);
 		bin->capacity = (uint16_t)(n + bin->room);
 		return;
 	}

@@ -165,11 +165,60 @@ static void what_others_left_is_used(void **state)
 	heap_set_hooks(NULL);
 }
 
+enum { N_IN_TURN = 32, N_AT_ONCE = 64, N_TURNS = 3 };
+
+struct in_turn {
+	sem_t turn, *next;
+};
+
+/* Busy for a while, and then idle, with what it keeps. */
+static void *be_busy_in_turn(void *in_turn_)
+{
+	struct in_turn *in_turn = in_turn_;
+	void *blocks[N_AT_ONCE];
+
+	for (unsigned turn = 0; turn < N_TURNS; turn++) {
+		sem_wait(&in_turn->turn);
+		for (unsigned i = 0; i < 20 * N_AT_ONCE; i++) {
+			void **place = &blocks[i % N_AT_ONCE];
+
+			if (i >= N_AT_ONCE)
+				heap_free(*place);
+			*place = heap_alloc(SIZE);
+		}
+		for (unsigned i = 0; i < N_AT_ONCE; i++)
+			heap_free(blocks[i]);
+		sem_post(in_turn->next);
+	}
+	return NULL;
+}
+
+static void threads_in_turn_do_not_hold_all_they_ever_had(void **state)
+{
+	static struct in_turn all[N_IN_TURN];
+	pthread_t threads[N_IN_TURN];
+	size_t before;
+
+	heap_set_hooks(&for_good);
+	before = small_bytes();
+	for (unsigned i = 0; i < N_IN_TURN; i++) {
+		all[i].next = &all[(i + 1) % N_IN_TURN].turn;
+		assert_int_equal(sem_init(&all[i].turn, 0, i == 0), 0);
+	}
+	for (unsigned i = 0; i < N_IN_TURN; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, be_busy_in_turn, &all[i]), 0);
+	for (unsigned i = 0; i < N_IN_TURN; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(small_bytes() < before + (size_t)SIZE * N_AT_ONCE * N_IN_TURN / 2);
+	heap_set_hooks(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_have_spans_of_their_own),
 		cmocka_unit_test(what_others_left_is_used),
+		cmocka_unit_test(threads_in_turn_do_not_hold_all_they_ever_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

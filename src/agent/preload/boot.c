@@ -215,13 +215,15 @@ static void freed(void *block, uint32_t tag)
 	core_freed(block, tag);
 }
 
-static struct heap_hooks hooks_recorded = {
-	.allocated = allocated,
-	.freed = freed,
-	.corruption = corruption_report,
-	.first_countdown = first_countdown,
-	.thread_started = threadend_register,
-};
+#define HOOKS_RECORDED(all)                                                               \
+	{                                                                                 \
+		.allocated = allocated, .freed = freed, .corruption = corruption_report,  \
+		.first_countdown = first_countdown, .thread_started = threadend_register, \
+		.reports_all = (all),                                                     \
+	}
+
+static const struct heap_hooks hooks_sampled = HOOKS_RECORDED(false);
+static const struct heap_hooks hooks_all = HOOKS_RECORDED(true);
 
 /* A heap without a recorder still reports corruption. */
 static const struct heap_hooks hooks_unrecorded = {
@@ -248,8 +250,9 @@ static void start(void)
 			say_error("nothing is recorded: no region", r);
 	}
 	if (boot_mode == BOOT_FAST) {
-		hooks_recorded.reports_all = boot_config.sampling == MT_SAMPLING_ALL;
-		heap_set_hooks(r < 0 ? &hooks_unrecorded : &hooks_recorded);
+		heap_set_hooks(r < 0                                     ? &hooks_unrecorded
+			       : boot_config.sampling == MT_SAMPLING_ALL ? &hooks_all
+									 : &hooks_sampled);
 		(void)pthread_atfork(heap_before_fork, heap_after_fork_parent,
 				     heap_after_fork_child);
 	}
