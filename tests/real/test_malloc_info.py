@@ -39,7 +39,11 @@ def gdb_can_call():
     return f"= {process.pid}" in done.stdout
 
 
-pytestmark = pytest.mark.skipif(not gdb_can_call(), reason="no gdb, or one that cannot call functions on this processor")
+@pytest.fixture(autouse=True, scope="module")
+def gdb():
+    """Asked when the first of these tests runs, not where they are only collected."""
+    if not gdb_can_call():
+        pytest.skip("no gdb, or one that cannot call functions on this processor")
 LIBC = glob.glob("/lib/*-linux-gnu/libc.so.6")[:1]
 
 
