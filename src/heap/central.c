@@ -94,7 +94,7 @@ static void *pop_batch(struct central *central)
 	return batch;
 }
 
-/* Takes blocks from spans, those of a thread if owner is not 0. The lock is held. */
+/* Takes blocks from spans. The lock is held. */
 static unsigned take(struct central *central, unsigned class, unsigned n, uint32_t owner,
 		     void **ret_list)
 {
@@ -127,7 +127,7 @@ static unsigned take(struct central *central, unsigned class, unsigned n, uint32
 	return taken;
 }
 
-unsigned central_take(unsigned class, unsigned n, void **ret_list)
+unsigned central_take(unsigned class, unsigned n, uint32_t owner, void **ret_list)
 {
 	const unsigned batch = sizeclass_get(class)->batch;
 	struct central *central = &central_table[class];
@@ -137,18 +137,7 @@ unsigned central_take(unsigned class, unsigned n, void **ret_list)
 	if (central->n_batches && (n >= batch || !central->n_free))
 		*ret_list = pop_batch(central);
 	else
-		taken = take(central, class, n, 0, ret_list);
-	lock_drop(&central->lock);
-	return taken;
-}
-
-unsigned central_take_own(unsigned class, unsigned n, uint32_t owner, void **ret_list)
-{
-	struct central *central = &central_table[class];
-	unsigned taken;
-
-	lock_take(&central->lock);
-	taken = take(central, class, n, owner, ret_list);
+		taken = take(central, class, n, owner, ret_list);
 	lock_drop(&central->lock);
 	return taken;
 }

@@ -20,15 +20,11 @@ extern struct central central_table[SIZECLASS_IDS] _hidden_;
 /*
  * Takes about n blocks (at most the class's batch) as a list that is linked through their first words
  * and ends in NULL; a block that comes alone is not touched. Returns how many, at least 1; 0 if there is
- * no memory.
+ * no memory. If owner is not 0, which is for classes with tags, they come for the thread with that number from
+ * spans that others do not take from, as a rule. So threads do not write to the same cache lines, of blocks, of tags,
+ * and of spans.
  */
-unsigned central_take(unsigned class, unsigned n, void **ret_list);
-
-/*
- * The same of a class with tags for the thread whose number is owner: from spans that others do not take from, as
- * a rule. So threads do not write to the same cache lines, of blocks, of tags, and of spans.
- */
-unsigned central_take_own(unsigned class, unsigned n, uint32_t owner, void **ret_list);
+unsigned central_take(unsigned class, unsigned n, uint32_t owner, void **ret_list);
 
 /* Gives n blocks, which are not touched. */
 void central_put(unsigned class, void *const *blocks, unsigned n);

@@ -8,6 +8,7 @@
 #include "heap/published.h"
 
 #define PUTBACK_MAX 128u /* blocks at once */
+_Static_assert(OUTBOX_N <= PUTBACK_MAX, "an outbox is put back at once");
 
 /*
  * Marks n blocks (at most PUTBACK_MAX) as free; they are not touched. Spans that are free as a whole then

@@ -69,9 +69,8 @@ static _noinline_ void *tagged_refill(struct threadcache *cache, unsigned class)
 		return central_take_one(class + SIZECLASS_TAGGED);
 	bin = &cache->tagged[class];
 	bin->batch = (uint16_t)MIN(MAX(bin->batch * 2u, 1u), tagged_batch(class));
-	n = hooks_report_all() ? central_take_own(class + SIZECLASS_TAGGED, bin->batch,
-						  threadcache_number(cache), &block)
-			       : central_take(class + SIZECLASS_TAGGED, bin->batch, &block);
+	n = central_take(class + SIZECLASS_TAGGED, bin->batch,
+			 hooks_report_all() ? threadcache_number(cache) : 0, &block);
 	if (!n)
 		return NULL;
 	bin->head = n > 1 ? *(void **)block : NULL;

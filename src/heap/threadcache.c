@@ -199,7 +199,7 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	outbox_flush(cache, class);
 	/* what threads hold and do not use stays a fraction of what there is of the class */
 	want = threadcache_part(class, SHARE, MIN(want, sizeclass->batch));
-	n = central_take(class, want, &block);
+	n = central_take(class, want, 0, &block);
 	if (!n)
 		return NULL;
 	/* n may be a whole batch where less was wanted */

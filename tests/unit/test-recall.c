@@ -291,7 +291,7 @@ static void find_neighbours(unsigned *ret_i, unsigned *ret_j)
 
 	for (unsigned i = 0; i < N_CALLS; places[place] = ++i) {
 		call_from(i, note_return);
-		place = (unsigned)(cache_hash(returned_to) >> (64 - RECALL_RULE_BITS));
+		place = recall_rule_index(returned_to);
 		*ret_i = places[place] - 1;
 		*ret_j = i;
 		if (places[place])

@@ -80,6 +80,12 @@ static _always_inline_ bool recall_walk_is_skipped(const struct recall_walk *wal
 	return walk->key - 1 - walk->skip_start < walk->skip_size;
 }
 
+/* Where among the rules that for a key is. */
+static _always_inline_ unsigned recall_rule_index(uint64_t key)
+{
+	return (unsigned)(cache_hash(key) >> (64 - RECALL_RULE_BITS));
+}
+
 /*
  * The rule for where the walk is, fetched if another key's is in its place; NULL if there is none. A way
  * on which two frames share a place fetches one of them each time.
@@ -87,7 +93,7 @@ static _always_inline_ bool recall_walk_is_skipped(const struct recall_walk *wal
 static _always_inline_ const struct recall_rule *
 recall_walk_find_rule(const struct recall_walk *walk)
 {
-	struct recall_rule *rule = &walk->rules[cache_hash(walk->key) >> (64 - RECALL_RULE_BITS)];
+	struct recall_rule *rule = &walk->rules[recall_rule_index(walk->key)];
 
 	if (likely(MT_FRAME_PC(rule->frame) == walk->key && rule->frame != 0))
 		return rule;
