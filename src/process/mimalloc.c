@@ -145,7 +145,8 @@ static void tally_page(struct reader *reader, const struct residency *map, uint6
 
 /*
  * Whether collecting returns its free spans: a segment without a block goes as a whole; in another one, a
- * page that is empty and kept becomes a free span, at which the older ones are returned, too.
+ * page that is empty and kept becomes a free span, at which the older ones are returned, too. That holds
+ * half a second after its last page was freed at the latest: before, mimalloc keeps them for its next need.
  */
 static bool is_collected(const struct segment *segment)
 {
