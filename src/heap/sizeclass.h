@@ -87,6 +87,21 @@ static _always_inline_ uint32_t sizeclass_index(const struct sizeclass *sizeclas
 }
 
 /*
+ * The same for any offset below the end of the last block of a span of several: false if something is left over. The
+ * lower half of the product is the quotient times the reciprocal's error, which is small, and for each byte left over
+ * once the reciprocal. test-heap-tables.c goes through all offsets of all those classes; in larger blocks the lower
+ * half would overflow.
+ */
+static _always_inline_ bool sizeclass_divide(const struct sizeclass *sizeclass, size_t offset,
+					     uint32_t *ret_index)
+{
+	const uint64_t product = (uint64_t)offset * sizeclass->reciprocal;
+
+	*ret_index = (uint32_t)(product >> 32);
+	return (uint32_t)product < sizeclass->reciprocal;
+}
+
+/*
  * The smallest class whose blocks hold size bytes and are all aligned to align (a power of two, at most
  * the page size). 0 if no class does: blocks that begin at any cache line are not aligned to more.
  */

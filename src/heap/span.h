@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "heap/published.h"
 
@@ -82,6 +83,18 @@ static _always_inline_ size_t span_room(const struct span *span)
 {
 	return span_size(span) - (size_t)span->shift * SPAN_SHIFT;
 }
+
+/* Whether it has blocks of the class: one comparison of both fields. */
+static _always_inline_ bool span_is_of(const struct span *span, unsigned class)
+{
+	uint16_t kind;
+
+	memcpy(&kind, (const char *)span + offsetof(struct span, state), sizeof(kind));
+	return kind == (uint16_t)(SPAN_SMALL | class << 8);
+}
+_Static_assert(offsetof(struct span, class) == offsetof(struct span, state) + 1 &&
+		       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "the class is the upper half");
 
 /* Doubly linked lists of spans through next and prev; head is the first one's index. */
 static inline void span_push(uint32_t *head, struct span *span)

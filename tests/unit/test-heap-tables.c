@@ -70,6 +70,23 @@ static void division_by_multiplication_is_exact(void **state)
 				fail_msg("offset %zu of class %u", i, class);
 }
 
+static void what_is_left_of_a_division_is_seen(void **state)
+{
+	for (unsigned class = 1; class < SIZECLASS_N; class ++) {
+		const struct sizeclass *sizeclass = sizeclass_get(class);
+		const size_t end = (size_t)sizeclass->n_blocks * sizeclass->size;
+
+		for (size_t i = 0; sizeclass->n_blocks > 1 && i < end; i++) {
+			uint32_t index;
+			const bool exact = sizeclass_divide(sizeclass, i, &index);
+
+			if (exact != (i % sizeclass->size == 0) ||
+			    (exact && index != i / sizeclass->size))
+				fail_msg("offset %zu of class %u", i, class);
+		}
+	}
+}
+
 static void aligned_classes_are_aligned(void **state)
 {
 	for (size_t align = 16; align <= HEAP_PAGE; align *= 2)
@@ -241,6 +258,7 @@ int main(void)
 		cmocka_unit_test(classes_are_whole),
 		cmocka_unit_test(classes_with_tags_have_the_same_sizes),
 		cmocka_unit_test(division_by_multiplication_is_exact),
+		cmocka_unit_test(what_is_left_of_a_division_is_seen),
 		cmocka_unit_test(aligned_classes_are_aligned),
 		cmocka_unit_test(a_run_that_fits_is_found_if_there_is_one),
 		cmocka_unit_test(pages_belong_to_one_run_at_a_time),
