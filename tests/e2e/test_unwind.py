@@ -8,6 +8,7 @@ the recorder does, and what it recalls has to be what unwinding finds.
 import glob
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -49,6 +50,31 @@ int main()
 	std::vector<int> v{3, 1, 2};
 	std::sort(v.begin(), v.end());
 	std::cout << m.size();
+}
+"""
+
+# its compiler runs in the same process, in Java
+JAVA = """
+import java.util.zip.*;
+
+public class Work {
+	static int pack(byte[] bytes, int depth) {
+		if (depth > 0)
+			return pack(bytes, depth - 1);
+		Deflater deflater = new Deflater();
+		deflater.setInput(bytes);
+		deflater.finish();
+		int n = deflater.deflate(new byte[1000]);
+		deflater.end();
+		return n;
+	}
+
+	public static void main(String[] arguments) {
+		int total = 0;
+		for (int i = 0; i < 3000; i++)
+			total += pack(new byte[500], i % 7);
+		System.out.println(total);
+	}
 }
 """
 
@@ -104,6 +130,18 @@ def test_git(tmp_path):
 
 def test_program_with_gaps_between_its_segments(tmp_path):
     run([os.path.join(leaks.BUILD, "tests", "support", "gaps")], tmp_path, 1, 900)
+
+
+@pytest.mark.skipif(not shutil.which("javac"), reason="no JDK")
+@pytest.mark.parametrize("mode", ["-Xmixed", "-Xint", "-Xcomp"])
+def test_stacks_with_frames_of_java_are_recalled(tmp_path, mode):
+    """libunwind cannot follow them; what is recalled is compared with what unwinding finds."""
+    (tmp_path / "Work.java").write_text(JAVA)
+    # -Xcomp compiles what it meets, which takes its time
+    command = ["java", mode, "-Xmx256m", "-XX:+UseSerialGC", *(["-XX:TieredStopAtLevel=1"] if mode == "-Xcomp" else []),
+               "Work.java"]
+    figures, _ = count(command, tmp_path, 29, 1000)
+    assert figures["recalled"] > 0.95 * figures["traces"], figures
 
 
 @pytest.mark.parametrize("kind", ["stack-tricks", "stack-tricks-fp"])

@@ -9,11 +9,16 @@
 #include <stdint.h>
 
 #include "agent/core/recall-chain.h"
+#include "agent/core/recall-java.h"
 #include "agent/core/recall-memo.h"
 #include "agent/core/recall-walk.h"
 
 /* deepest stack, and room for new frames beside a remembered one */
-enum { RECALL_FRAMES = 500 };
+enum {
+	RECALL_FRAMES = 500,
+	/* a frame pointer each, and what frames of Java have besides */
+	RECALL_GIVEN = RECALL_FRAMES * (1 + RECALL_JAVA_WORDS),
+};
 
 struct recall_frame {
 	struct recall_step step; /* its fp holds no longer unless needs_fp */
@@ -22,9 +27,9 @@ struct recall_frame {
 	uint16_t n_given; /* in given[], by this frame and all further out */
 	bool needs_fp;
 };
-assert_size(struct recall_frame, 56);
+assert_size(struct recall_frame, 64);
 
-/* A frame pointer that a frame saved and the next one further out needs. */
+/* A frame pointer that a frame saved and the next one further out needs, or another word of a frame of Java. */
 struct recall_given {
 	struct recall_word word;
 	uint64_t frame; /* its index */
@@ -44,7 +49,7 @@ struct recall {
 	struct recall_rule rules[1 << RECALL_RULE_BITS]; /* by key */
 	struct recall_memos memos;
 	struct recall_word words[RECALL_FRAMES];
-	struct recall_given given[RECALL_FRAMES];
+	struct recall_given given[RECALL_GIVEN];
 	struct recall_frame frames[RECALL_FRAMES];
 };
 
@@ -64,7 +69,7 @@ void recall_make_memo(struct recall *recall, unsigned n_joined);
 static _always_inline_ bool recall_is_here(const struct recall_walk *walk,
 					   const struct recall_frame *frame)
 {
-	return frame->step.sp == walk->sp && MT_FRAME_PC(frame->step.frame) == walk->key &&
+	return frame->step.sp == walk->sp && frame->step.key == walk->key &&
 	       (!frame->needs_fp || frame->step.fp == walk->fp);
 }
 

@@ -15,14 +15,15 @@ static unsigned recall_take_over(struct recall_frame *frames, struct recall_walk
 				 unsigned last, unsigned bottom)
 {
 	for (;; i--) {
-		uint64_t cfa = frames[i - 1].step.sp;
-		uint64_t saved = recall_saved_place(cfa, frames[i].step.saved);
+		uint64_t sp = frames[i - 1].step.sp, cfa, saved;
 
 		frames[--bottom].step = frames[i].step;
 		frames[bottom].step.fp = walk->fp;
+		cfa = recall_java_cfa(&frames[bottom].step, sp);
+		saved = recall_saved_place(cfa, frames[i].step.saved);
 		if (frames[i].step.saved)
 			walk->fp = recall_read(saved);
-		walk->sp = cfa;
+		walk->sp = sp;
 		walk->key = unwind_strip(recall_read(unwind_ra_place(cfa, saved)));
 		if (i == last)
 			return bottom;
@@ -38,15 +39,21 @@ int recall_unwind(struct recall *recall, struct recall_walk *walk, unsigned *ret
 		while (i > 0 && frames[i - 1].step.sp < walk->sp)
 			i--;
 		if (i > 0 && recall_is_here(walk, &frames[i - 1])) {
-			unsigned last = recall_compare(recall, i - 1);
+			const unsigned last = recall_compare(recall, i - 1);
+			bool is_java;
 
 			if (likely(last == 0))
 				break;
 			if (unlikely(bottom - recall->n < i - last))
 				return -1;
-			bottom = recall_take_over(frames, walk, i - 1, last, bottom);
+			/* another word of a frame of Java is another frame */
+			is_java = recall_java_is(&frames[last].step);
+			if (i - 1 >= last + is_java)
+				bottom = recall_take_over(frames, walk, i - 1, last + is_java,
+							  bottom);
 			i = last;
-			continue;
+			if (!is_java)
+				continue;
 		}
 		if (unlikely(bottom == recall->n) ||
 		    !recall_walk_step(walk, &frames[bottom - 1].step))
@@ -61,19 +68,31 @@ int recall_unwind(struct recall *recall, struct recall_walk *walk, unsigned *ret
 	return (int)i;
 }
 
+static void recall_give(struct recall *recall, unsigned i, struct recall_word word)
+{
+	recall->given[recall->frames[i].n_given++] =
+		(struct recall_given){.word = word, .frame = i};
+}
+
 /* Notes the words that lead from a frame to the one further out, which is there already. */
 static void recall_note_words(struct recall *recall, unsigned i)
 {
 	struct recall_frame *frame = &recall->frames[i];
 	const struct recall_frame *outer = &recall->frames[i - 1];
-	uint64_t saved = recall_saved_place(outer->step.sp, frame->step.saved);
-	uint64_t ra = unwind_ra_place(outer->step.sp, saved);
+	uint64_t cfa = recall_java_cfa(&frame->step, outer->step.sp);
+	uint64_t saved = recall_saved_place(cfa, frame->step.saved);
+	uint64_t ra = unwind_ra_place(cfa, saved);
 
 	recall->words[i] = (struct recall_word){ra, recall_read(ra)};
 	frame->n_given = outer->n_given;
-	if (outer->needs_fp && frame->step.saved) {
-		recall->given[frame->n_given++] =
-			(struct recall_given){.word = {saved, recall_read(saved)}, .frame = i};
+	if (outer->needs_fp && frame->step.saved)
+		recall_give(recall, i, (struct recall_word){saved, recall_read(saved)});
+	if (unlikely(recall_java_is(&frame->step))) {
+		struct recall_word words[RECALL_JAVA_WORDS];
+		const unsigned n = recall_java_words(&frame->step, words);
+
+		for (unsigned k = 0; k < n; k++)
+			recall_give(recall, i, words[k]);
 	}
 }
 
@@ -92,7 +111,9 @@ void recall_settle(struct recall *recall, unsigned n, unsigned bottom)
 		frame->n_given = 0;
 		if (n)
 			recall_note_words(recall, n);
-		needs_fp = frame->step.kind == RULE_FP || (needs_fp && !frame->step.saved);
+		needs_fp = frame->step.kind == RULE_FP || frame->step.kind == RECALL_STUB ||
+			   frame->step.kind == RECALL_INTERPRETED ||
+			   (needs_fp && !frame->step.saved);
 		frame->needs_fp = needs_fp;
 		frame->hash = hash = stack_hash_add(hash, frame->step.frame);
 		frame->id = ++recall->last_id;
@@ -112,7 +133,7 @@ void recall_make_memo(struct recall *recall, unsigned n_joined)
 
 	if (innermost == 0 || n_words > RECALL_MEMO_WORDS)
 		return;
-	memo = recall_memo_take(&recall->memos, frame->step.sp, MT_FRAME_PC(frame->step.frame),
+	memo = recall_memo_take(&recall->memos, frame->step.sp, frame->step.key,
 				recall->words[innermost].value);
 	for (unsigned i = innermost; i >= n_joined; i--)
 		memo->words[n++] = recall->words[i];

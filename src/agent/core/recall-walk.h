@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/core/hotspot.h"
 #include "agent/core/unwind-cache.h"
 #include "agent/core/unwind-regs.h"
 #include "region/abi.h"
@@ -33,12 +34,19 @@ struct recall_walk {
 	struct recall_rule *rules; /* 1 << RECALL_RULE_BITS, by key */
 };
 
+/* Frames of Java have no rules: recall-java.h. Beside enum rule_kind. */
+enum recall_kind {
+	RECALL_COMPILED = 16, /* CFA = sp + a size that stands in the code's header */
+	RECALL_STUB,          /* CFA = fp + 16 */
+	RECALL_INTERPRETED,   /* the same; the caller's sp is another word of the frame */
+};
+
 /* The state that a step began in, and what its rule says. */
 struct recall_step {
-	uint64_t sp, fp;
+	uint64_t sp, fp, key;
 	uint64_t frame; /* as recorded: pc and module */
-	int16_t saved; /* where its function saved fp: words from the caller's sp, 0 if it did not */
-	uint8_t kind;  /* enum rule_kind: SP, FP or END */
+	int16_t saved;  /* where its function saved fp: words from the CFA, 0 if it did not */
+	uint8_t kind;   /* enum rule_kind: SP, FP or END; or enum recall_kind */
 };
 
 /* A word that was read, and what it was. */
@@ -69,10 +77,10 @@ static _always_inline_ bool recall_word_holds(const struct recall_word *word)
 	return recall_read(word->place) == word->value;
 }
 
-/* Where the function of a frame saved fp, if it did; sp is its caller's. */
-static _always_inline_ uint64_t recall_saved_place(uint64_t sp, int16_t saved)
+/* Where the function of a frame saved fp, if it did. */
+static _always_inline_ uint64_t recall_saved_place(uint64_t cfa, int16_t saved)
 {
-	return sp + (uint64_t)((int64_t)saved * 8);
+	return cfa + (uint64_t)((int64_t)saved * 8);
 }
 
 static _always_inline_ bool recall_walk_is_skipped(const struct recall_walk *walk)
@@ -86,6 +94,11 @@ static _always_inline_ unsigned recall_rule_index(uint64_t key)
 	return (unsigned)(cache_hash(key) >> (64 - RECALL_RULE_BITS));
 }
 
+static _always_inline_ bool recall_rule_is_for(const struct recall_rule *rule, uint64_t key)
+{
+	return MT_FRAME_PC(rule->frame) == key && rule->frame != 0;
+}
+
 /*
  * The rule for where the walk is, fetched if another key's is in its place; NULL if there is none. A way
  * on which two frames share a place fetches one of them each time.
@@ -95,7 +108,7 @@ recall_walk_find_rule(const struct recall_walk *walk)
 {
 	struct recall_rule *rule = &walk->rules[recall_rule_index(walk->key)];
 
-	if (likely(MT_FRAME_PC(rule->frame) == walk->key && rule->frame != 0))
+	if (likely(recall_rule_is_for(rule, walk->key)))
 		return rule;
 	return recall_walk_learn(walk->key, walk->epoch, rule) ? rule : NULL;
 }
@@ -119,16 +132,24 @@ static _always_inline_ bool recall_walk_apply(const struct recall_walk *walk,
 		 (cfa & 7));
 }
 
+/* The same where the walk is in a frame of Java; ret has its state already. In recall-java.c. */
+bool recall_java_step(struct recall_walk *walk, struct recall_step *ret);
+
 /* Goes from a frame to its caller and notes it in ret. False if that takes more than a short rule. */
 static _always_inline_ bool recall_walk_step(struct recall_walk *walk, struct recall_step *ret)
 {
-	const struct recall_rule *rule = recall_walk_find_rule(walk);
+	struct recall_rule *rule = &walk->rules[recall_rule_index(walk->key)];
 	uint64_t cfa, saved, ra;
 
-	if (unlikely(!rule))
-		return false;
 	ret->sp = walk->sp;
 	ret->fp = walk->fp;
+	ret->key = walk->key;
+	if (unlikely(!recall_rule_is_for(rule, walk->key))) {
+		if (hotspot_has(walk->key - 1))
+			return recall_java_step(walk, ret);
+		if (!recall_walk_learn(walk->key, walk->epoch, rule))
+			return false;
+	}
 	ret->frame = rule->frame;
 	ret->saved = rule->saved;
 	ret->kind = rule->kind;

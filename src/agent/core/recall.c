@@ -31,6 +31,9 @@
  * without its frames having been looked at. A program that allocates in a few places in turn so
  * keeps their common callers here and one memo for each.
  *
+ * Frames of Java have other words that lead further out (recall-java.h). They stand among given[]. If one of
+ * them is different, it is another frame that stands there, and is not copied.
+ *
  * The frame pointer is a general register in most code. A frame needs it only if its own rule does, or
  * it passes it on to one that does; where nobody needs it, it is not compared. That is known only
  * from the outside in, when new frames are moved to their place.

@@ -7,7 +7,7 @@
  * unwinds only until it comes to a frame that was there before.
  *
  * Serves stacks that lie in one piece of memory which is known to be readable, and whose frames all
- * have short rules. Others are for unwind_trace, which gives the same frames.
+ * have short rules or are Java's. Others are for unwind_trace, which gives the same frames.
  */
 #ifndef AGENT_CORE_RECALL_H
 #define AGENT_CORE_RECALL_H
