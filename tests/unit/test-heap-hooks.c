@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "heap-shrinks.h"
 #include "heap/heap.h"
 #include "test.h"
 
@@ -313,20 +313,6 @@ static uint32_t report_the_next_too(void *block, size_t size, int64_t *ret_next)
 {
 	*ret_next = 0;
 	return 1;
-}
-
-/* Allocates a little until the heap has no more than max bytes to spare, or a minute is over. */
-static bool shrinks_to(size_t max)
-{
-	const time_t deadline = time(NULL) + 60;
-	struct heap_stats stats;
-
-	do {
-		for (unsigned i = 0; i < 1000; i++)
-			heap_free(heap_alloc(16 + i));
-		heap_get_stats(&stats);
-	} while (stats.free_bytes + stats.cached_bytes > max && time(NULL) < deadline);
-	return stats.free_bytes + stats.cached_bytes <= max;
 }
 
 static void freed_memory_is_given_back_where_all_is_reported(void **state)

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "heap-shrinks.h"
 #include "test.h"
 
 #define N_SLOTS 4000u
@@ -397,20 +397,6 @@ static void trim_gives_pages_between_blocks_back(void **state)
 		assert_int_equal(blocks[i][SIZE - 1], 1);
 		heap_free(blocks[i]);
 	}
-}
-
-/* Allocates a little until the heap has no more than max bytes to spare, or a minute is over. */
-static bool shrinks_to(size_t max)
-{
-	const time_t deadline = time(NULL) + 60;
-	struct heap_stats stats;
-
-	do {
-		for (unsigned i = 0; i < 1000; i++)
-			heap_free(heap_alloc(16 + i));
-		heap_get_stats(&stats);
-	} while (stats.free_bytes + stats.cached_bytes > max && time(NULL) < deadline);
-	return stats.free_bytes + stats.cached_bytes <= max;
 }
 
 static void freed_memory_is_given_back_without_asking(void **state)
