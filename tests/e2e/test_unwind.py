@@ -72,7 +72,8 @@ public class Work {
 	public static void main(String[] arguments) {
 		int total = 0;
 		for (int i = 0; i < 3000; i++)
-			total += pack(new byte[500], i % 7);
+			// now and then deeper than what is remembered of interpreted frames
+			total += pack(new byte[500], i % 500 == 499 ? 360 : i % 7);
 		System.out.println(total);
 	}
 }

@@ -13,11 +13,9 @@
 #include "agent/core/recall-memo.h"
 #include "agent/core/recall-walk.h"
 
-/* deepest stack, and room for new frames beside a remembered one */
 enum {
-	RECALL_FRAMES = 500,
-	/* a frame pointer each, and what frames of Java have besides */
-	RECALL_GIVEN = RECALL_FRAMES * (1 + RECALL_JAVA_WORDS),
+	RECALL_FRAMES = 500, /* deepest stack, and room for new frames beside a remembered one */
+	RECALL_GIVEN = 2 * RECALL_FRAMES,
 };
 
 struct recall_frame {
@@ -59,8 +57,8 @@ struct recall {
  */
 int recall_unwind(struct recall *recall, struct recall_walk *walk, unsigned *ret_bottom);
 
-/* Moves the new frames behind the first n. */
-void recall_settle(struct recall *recall, unsigned n, unsigned bottom);
+/* Moves the new frames behind the first n. False if they have too many other words: then nothing is remembered. */
+bool recall_settle(struct recall *recall, unsigned n, unsigned bottom);
 
 /* Keeps the way from the innermost frame to the first n_joined ones. It is valid once it is noted. */
 void recall_make_memo(struct recall *recall, unsigned n_joined);

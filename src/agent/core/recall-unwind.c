@@ -10,6 +10,9 @@
 
 #include "agent/core/stack-hash.h"
 
+/* Words of a frame beside its return address, at most: the frame pointer, and those of Java. */
+enum { GIVEN_MAX = 1 + RECALL_JAVA_WORDS };
+
 /* Takes over the frames from i to last, whose caller has changed, and goes on to it. */
 static unsigned recall_take_over(struct recall_frame *frames, struct recall_walk *walk, unsigned i,
 				 unsigned last, unsigned bottom)
@@ -96,7 +99,7 @@ static void recall_note_words(struct recall *recall, unsigned i)
 	}
 }
 
-void recall_settle(struct recall *recall, unsigned n, unsigned bottom)
+bool recall_settle(struct recall *recall, unsigned n, unsigned bottom)
 {
 	struct recall_frame *frames = recall->frames;
 	uint64_t hash = n ? frames[n - 1].hash : 0;
@@ -109,6 +112,8 @@ void recall_settle(struct recall *recall, unsigned n, unsigned bottom)
 
 		frame->step = frames[bottom].step;
 		frame->n_given = 0;
+		if (unlikely(n && frames[n - 1].n_given > RECALL_GIVEN - GIVEN_MAX))
+			return false;
 		if (n)
 			recall_note_words(recall, n);
 		needs_fp = frame->step.kind == RULE_FP || frame->step.kind == RECALL_STUB ||
@@ -120,6 +125,7 @@ void recall_settle(struct recall *recall, unsigned n, unsigned bottom)
 	}
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	recall->n = n;
+	return true;
 }
 
 void recall_make_memo(struct recall *recall, unsigned n_joined)

@@ -164,8 +164,8 @@ static _noinline_ bool recall_find_stack(struct recall *recall, struct recall_wa
 	if (unlikely(n < 0))
 		return recall_fail(recall);
 	is_new = (unsigned)n != recall->n || bottom != RECALL_FRAMES;
-	if (is_new)
-		recall_settle(recall, (unsigned)n, bottom);
+	if (is_new && unlikely(!recall_settle(recall, (unsigned)n, bottom)))
+		return recall_fail(recall);
 	recall->failures = 0;
 	ret->is_truncated = recall->n > max;
 	ret->n_frames = MIN(recall->n, max);
