@@ -176,7 +176,7 @@ __attribute__((no_sanitize_address)) static uintptr_t find_blob(const struct hea
 
 struct hotspot_frame hotspot_find(uintptr_t pc)
 {
-	uintptr_t blob = 0, fact;
+	uintptr_t blob = 0, size;
 	uint32_t words;
 
 	if (pc + 1 == hotspot_state.entry)
@@ -189,10 +189,11 @@ struct hotspot_frame hotspot_find(uintptr_t pc)
 			blob = find_blob(&machine.heaps[i], pc);
 	if (!blob)
 		return (struct hotspot_frame){.kind = HOTSPOT_UNKNOWN};
-	fact = blob + machine.layout.items[HOTSPOT_BLOB_FRAME_SIZE];
-	words = read_int(fact);
+	size = blob + machine.layout.items[HOTSPOT_BLOB_FRAME_SIZE];
+	words = read_int(size);
 	/* at least the frame pointer and the return address */
 	if (words < 2 || words > FRAME_WORDS_MAX)
-		return (struct hotspot_frame){.kind = HOTSPOT_STUB, .fact = fact};
-	return (struct hotspot_frame){.kind = HOTSPOT_COMPILED, .size = words * 8, .fact = fact};
+		return (struct hotspot_frame){.kind = HOTSPOT_STUB, .fact = ALIGN_DOWN(size, 8)};
+	return (struct hotspot_frame){
+		.kind = HOTSPOT_COMPILED, .size = words * 8, .fact = ALIGN_DOWN(size, 8)};
 }

@@ -17,7 +17,7 @@ enum {
 	RECALL_MEMO_GUESSES = 64
 };
 
-/* The words are the return addresses of its frames, inner ones first, then saved frame pointers. */
+/* The words are the return addresses of its frames, inner ones first, then their other words. */
 struct recall_memo {
 	uint64_t sp, key;
 	uint64_t fp;       /* what it was; looked at only if needs_fp */

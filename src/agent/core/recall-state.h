@@ -57,7 +57,7 @@ struct recall {
  */
 int recall_unwind(struct recall *recall, struct recall_walk *walk, unsigned *ret_bottom);
 
-/* Moves the new frames behind the first n. False if they have too many other words: then nothing is remembered. */
+/* Moves the new frames behind the first n. False if that is not possible: then nothing is remembered. */
 bool recall_settle(struct recall *recall, unsigned n, unsigned bottom);
 
 /* Keeps the way from the innermost frame to the first n_joined ones. It is valid once it is noted. */

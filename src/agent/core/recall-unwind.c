@@ -13,7 +13,7 @@
 /* Words of a frame beside its return address, at most: the frame pointer, and those of Java. */
 enum { GIVEN_MAX = 1 + RECALL_JAVA_WORDS };
 
-/* Takes over the frames from i to last, whose caller has changed, and goes on to it. */
+/* Takes over the frames from i to last, and goes on to where that leads now. */
 static unsigned recall_take_over(struct recall_frame *frames, struct recall_walk *walk, unsigned i,
 				 unsigned last, unsigned bottom)
 {
@@ -77,8 +77,11 @@ static void recall_give(struct recall *recall, unsigned i, struct recall_word wo
 		(struct recall_given){.word = word, .frame = i};
 }
 
-/* Notes the words that lead from a frame to the one further out, which is there already. */
-static void recall_note_words(struct recall *recall, unsigned i)
+/*
+ * Notes the words that lead from a frame to the one further out, which is there already. False if there is no room, or if
+ * they lead elsewhere: another thread may make a compiled frame of Java return to what takes it apart.
+ */
+static bool recall_note_words(struct recall *recall, unsigned i)
 {
 	struct recall_frame *frame = &recall->frames[i];
 	const struct recall_frame *outer = &recall->frames[i - 1];
@@ -86,7 +89,11 @@ static void recall_note_words(struct recall *recall, unsigned i)
 	uint64_t saved = recall_saved_place(cfa, frame->step.saved);
 	uint64_t ra = unwind_ra_place(cfa, saved);
 
+	if (unlikely(outer->n_given > RECALL_GIVEN - GIVEN_MAX))
+		return false;
 	recall->words[i] = (struct recall_word){ra, recall_read(ra)};
+	if (unlikely(unwind_strip(recall->words[i].value) != outer->step.key))
+		return false;
 	frame->n_given = outer->n_given;
 	if (outer->needs_fp && frame->step.saved)
 		recall_give(recall, i, (struct recall_word){saved, recall_read(saved)});
@@ -97,6 +104,7 @@ static void recall_note_words(struct recall *recall, unsigned i)
 		for (unsigned k = 0; k < n; k++)
 			recall_give(recall, i, words[k]);
 	}
+	return true;
 }
 
 bool recall_settle(struct recall *recall, unsigned n, unsigned bottom)
@@ -112,10 +120,8 @@ bool recall_settle(struct recall *recall, unsigned n, unsigned bottom)
 
 		frame->step = frames[bottom].step;
 		frame->n_given = 0;
-		if (unlikely(n && frames[n - 1].n_given > RECALL_GIVEN - GIVEN_MAX))
+		if (unlikely(n && !recall_note_words(recall, n)))
 			return false;
-		if (n)
-			recall_note_words(recall, n);
 		needs_fp = frame->step.kind == RULE_FP || frame->step.kind == RECALL_STUB ||
 			   frame->step.kind == RECALL_INTERPRETED ||
 			   (needs_fp && !frame->step.saved);

@@ -3,7 +3,7 @@
  * recall-walk.h: one step from a frame to its caller, by a thread's own copies of rules.
  *
  * The state of a walk is stack pointer, frame pointer and key, the pc as it stands in frames. All words
- * that are read lie between the stack pointer and the end of the thread's stack.
+ * that a rule reads lie between the stack pointer and the end of the thread's stack.
  */
 #ifndef AGENT_CORE_RECALL_WALK_H
 #define AGENT_CORE_RECALL_WALK_H

@@ -3,8 +3,8 @@
  * recall.c: the remembered stack.
  *
  * The state of a walk is three registers: stack pointer, frame pointer, pc. What comes next follows from
- * them, from the rule for the pc, and from at most two words of the stack: the return address and, where
- * a rule says that it was saved, the frame pointer. So if a new walk is in a state in which a former one
+ * them, from the rule for the pc, and from a few words: the return address and, where a rule says that it was
+ * saved, the frame pointer; frames of Java have others. So if a new walk is in a state in which a former one
  * has been, and all words that the former one read from there on still hold what they held, the rest
  * of both is the same. Rules are the same in one epoch of the loader.
  *
@@ -17,7 +17,7 @@
  * them is most of the work:
  *
  *	words[i]   the return address of frames[i], which leads to frames[i - 1]
- *	given[]    the saved frame pointers that frames further out need
+ *	given[]    the saved frame pointers that frames further out need, and other words of Java's
  *
  * A trace unwinds from the inside, puts what it finds at the end of the array, and looks in each state
  * whether it was here before. If so it compares the words further out. If one is different (a caller has
@@ -38,8 +38,9 @@
  * it passes it on to one that does; where nobody needs it, it is not compared. That is known only
  * from the outside in, when new frames are moved to their place.
  *
- * All words that are read lie between the stack pointer and the end of the thread's stack. The
- * remembered ones do: they are compared only from a state on whose stack pointer is that of a live frame.
+ * All words that are read lie between the stack pointer and the end of the thread's stack, or in the code of a Java
+ * machine, which is never given back (hotspot.c). The remembered ones do: they are compared only from a state whose
+ * stack pointer is that of a live frame.
  *
  * Context: the thread that it belongs to, inside malloc, not in handlers that interrupted it here.
  * While frames are moved n is 0: a longjmp out of a handler leaves nothing half done that is believed.
