@@ -89,15 +89,9 @@ static _noinline_ bool mark_run(uint64_t *word, unsigned shift, unsigned n)
 
 static _always_inline_ bool mark(struct span *span, const struct spot *spot)
 {
-	const unsigned shift = spot->index % 64;
-	uint64_t *word = &span->free[spot->index / 64];
-
 	if (spot->n > 1)
-		return mark_run(word, shift, spot->n);
-	if (unlikely(*word >> shift & 1))
-		return false;
-	*word |= 1ull << shift;
-	return true;
+		return mark_run(&span->free[spot->index / 64], spot->index % 64, spot->n);
+	return span_mark(span, spot->index);
 }
 
 /* The same block by block, of a run that has one which is free already. Returns how many come before that. */
@@ -106,12 +100,9 @@ static _noinline_ unsigned mark_before(struct span *span, const struct sizeclass
 {
 	for (unsigned i = 0;; i++) {
 		const size_t inside = (uintptr_t)blocks[i] - span_block(span);
-		const uint32_t index = sizeclass_index(sizeclass, inside);
-		const uint64_t bit = 1ull << (index % 64);
 
-		if (span->free[index / 64] & bit)
+		if (!span_mark(span, sizeclass_index(sizeclass, inside)))
 			return i;
-		span->free[index / 64] |= bit;
 	}
 }
 

@@ -97,8 +97,8 @@ struct spots {
 _Static_assert(SIZECLASS_BLOCKS_MAX <= UINT8_MAX + 1, "an index in a span has 8 bits");
 
 /*
- * Looks up blocks of a class with several in a span, which begins with one (shift 0). Returns how many before one that is in no such
- * span, or not at the beginning of a block.
+ * Looks up blocks of a class with several in a span, which begins with one (shift 0). Returns how many before one that
+ * is in no such span, or not at the beginning of a block.
  */
 static unsigned locate(const struct putback_facts *facts, void *const *blocks, unsigned n,
 		       struct spots *spots)
@@ -145,13 +145,10 @@ static unsigned mark(struct central *central, const struct putback_facts *facts,
 
 	for (i = 0; i < n; i++) {
 		struct span *span = spots->spans[i];
-		const unsigned long index = spots->indices[i];
-		const uint64_t word = span->free[index / 64];
 		uint16_t n_free = span->n_free;
 
-		if (unlikely(word >> (index % 64) & 1))
+		if (unlikely(!span_mark(span, spots->indices[i])))
 			break;
-		span->free[index / 64] = word | 1ull << (index % 64);
 		span->n_free = ++n_free;
 		if (unlikely(n_free >= facts->limits[span->list])) {
 			central->n_free += i + 1 - n_counted;
@@ -210,9 +207,8 @@ int putback_one(struct central *central, unsigned class, void *block, uint32_t *
 	if (unlikely((size_t)index * sizeclass->size != (uintptr_t)block - target.start))
 		return HEAP_ERROR_MISALIGNED;
 	span = span_at(target.span);
-	if (unlikely(span->free[index / 64] >> (index % 64) & 1))
+	if (unlikely(!span_mark(span, index)))
 		return HEAP_ERROR_DOUBLE_FREE;
-	span->free[index / 64] |= 1ull << (index % 64);
 	span->n_free++;
 	central->n_free++;
 	partial_settle(central, span, sizeclass->n_blocks);

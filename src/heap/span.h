@@ -116,6 +116,17 @@ static inline void span_unlink(uint32_t *head, struct span *span)
 		span_at(span->next)->prev = span->prev;
 }
 
+/* Sets a block's bit; false if it was set. n_free is the caller's. */
+static _always_inline_ bool span_mark(struct span *span, unsigned index)
+{
+	const uint64_t word = span->free[index / 64];
+
+	if (unlikely(word >> (index % 64) & 1))
+		return false;
+	span->free[index / 64] = word | 1ull << (index % 64);
+	return true;
+}
+
 /* Makes all blocks of a small span free: sets the first n bits. */
 void span_fill(struct span *span, unsigned n);
 

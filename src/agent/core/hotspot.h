@@ -25,8 +25,8 @@ enum hotspot_kind {
 struct hotspot_frame {
 	enum hotspot_kind kind;
 	uint32_t size; /* bytes, of a compiled one */
-	uintptr_t
-		fact; /* of a compiled one or a stub: a word of 8 bytes, the same as long as this code is there */
+	/* of a compiled one or a stub: where the 8 bytes of its header are that have the size; else 0 */
+	uintptr_t fact;
 };
 
 /* Words of an interpreted frame, counted in bytes from its fp; the same in JDK 11 to 25. */

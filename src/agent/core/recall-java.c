@@ -7,22 +7,25 @@
  */
 #include "agent/core/recall-java.h"
 
-/* fp and the return address are the last words below the CFA. */
-enum { SAVED = -2, PLACE_MIN = 4096 };
+#include "agent/core/unwind-walk.h"
 
-static uint64_t word_of(uint64_t fp, int offset)
+/* fp and the return address are the last words below the CFA. */
+enum { SAVED = -2 };
+
+/* Where an interpreted frame has a word: offset is one of hotspot.h. */
+static uint64_t place_of(uint64_t fp, int offset)
 {
-	return recall_read(fp + (uint64_t)(int64_t)offset);
+	return fp + (uint64_t)(int64_t)offset;
 }
 
 /* What an interpreted frame executes, as it is recorded; 0 if it does not look like one. */
 static uint64_t executed(uint64_t fp)
 {
-	uint64_t place = word_of(fp, HOTSPOT_BYTECODE);
+	uint64_t place = recall_read(place_of(fp, HOTSPOT_BYTECODE));
 
 	if (!place)
-		place = word_of(fp, HOTSPOT_METHOD);
-	return place <= PLACE_MIN || place >= MT_FRAME_PC_MASK ? 0 : place + 1;
+		place = recall_read(place_of(fp, HOTSPOT_METHOD));
+	return place <= WALK_PC_MIN || place >= MT_FRAME_PC_MASK ? 0 : place + 1;
 }
 
 static bool begin_interpreted(const struct recall_walk *walk, struct recall_step *ret,
@@ -30,9 +33,9 @@ static bool begin_interpreted(const struct recall_walk *walk, struct recall_step
 {
 	uint64_t sender;
 
-	if (walk->fp + (uint64_t)(int64_t)HOTSPOT_BYTECODE < walk->sp)
+	if (place_of(walk->fp, HOTSPOT_BYTECODE) < walk->sp)
 		return false;
-	sender = word_of(walk->fp, HOTSPOT_SENDER_SP);
+	sender = recall_read(place_of(walk->fp, HOTSPOT_SENDER_SP));
 	ret->frame = executed(walk->fp);
 	if (!ret->frame || sender < walk->fp + 16 || sender > walk->end)
 		return false;
@@ -70,10 +73,10 @@ unsigned recall_java_words(const struct recall_step *step, struct recall_word *r
 	unsigned n = 0;
 
 	if (step->kind == RECALL_INTERPRETED) {
-		places[n++] = step->fp + (uint64_t)(int64_t)HOTSPOT_SENDER_SP;
-		places[n++] = step->fp + (uint64_t)(int64_t)HOTSPOT_BYTECODE;
-		if (!word_of(step->fp, HOTSPOT_BYTECODE))
-			places[n++] = step->fp + (uint64_t)(int64_t)HOTSPOT_METHOD;
+		places[n++] = place_of(step->fp, HOTSPOT_SENDER_SP);
+		places[n++] = place_of(step->fp, HOTSPOT_BYTECODE);
+		if (!recall_read(place_of(step->fp, HOTSPOT_BYTECODE)))
+			places[n++] = place_of(step->fp, HOTSPOT_METHOD);
 	} else {
 		places[n] = hotspot_find(step->key - 1).fact;
 		n += places[n] != 0;
