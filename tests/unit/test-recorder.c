@@ -351,6 +351,39 @@ static void body_threads_of_which_nothing_is_recorded_leave_no_entry(void)
 	region_snapshot_deinit(&snapshot);
 }
 
+static void *one_that_comes_and_goes(void *arg)
+{
+	int64_t next;
+
+	core_allocated(fake_block((uintptr_t)arg), 10, &next);
+	core_thread_ending();
+	return NULL;
+}
+
+/* 256 of the ended are kept, whatever there is room for. */
+static void body_threads_that_come_and_go_do_not_fill_the_table(void)
+{
+	struct core_config config = harness_config();
+	struct region_snapshot snapshot;
+	unsigned n_last = 0;
+	pthread_t thread;
+
+	harness_start(&config);
+	check(writer.threads_capacity > 1000);
+	for (uintptr_t i = 0; i < 1000; i++) {
+		check(pthread_create(&thread, NULL, one_that_comes_and_goes, (void *)i) == 0);
+		pthread_join(thread, NULL);
+	}
+	harness_snapshot(harness_fd, &snapshot);
+	check(snapshot.n_live == 1000);
+	check(snapshot.n_threads >= 256 && snapshot.n_threads <= 260);
+	/* the oldest went first: each entry was used three or four times */
+	for (uint32_t i = 1; i < snapshot.n_threads; i++)
+		n_last += snapshot.threads[i].generation >= 2;
+	check(n_last >= 250);
+	region_snapshot_deinit(&snapshot);
+}
+
 HARNESS_TEST(a_block_is_seen_until_it_is_freed)
 HARNESS_TEST(the_end_has_exact_counters)
 HARNESS_TEST(threads_do_not_lose_each_others_blocks)
@@ -361,6 +394,7 @@ HARNESS_TEST(addresses_serve_where_there_are_no_tags)
 HARNESS_TEST(a_tool_can_stop_it)
 HARNESS_TEST(more_threads_than_there_is_room_for_are_survived)
 HARNESS_TEST(threads_of_which_nothing_is_recorded_leave_no_entry)
+HARNESS_TEST(threads_that_come_and_go_do_not_fill_the_table)
 
 int main(void)
 {
@@ -375,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_a_tool_can_stop_it),
 		cmocka_unit_test(test_more_threads_than_there_is_room_for_are_survived),
 		cmocka_unit_test(test_threads_of_which_nothing_is_recorded_leave_no_entry),
+		cmocka_unit_test(test_threads_that_come_and_go_do_not_fill_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
