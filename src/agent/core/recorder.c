@@ -32,7 +32,7 @@
 
 enum {
 	RECORDER_TICK_EVENTS =
-		64, /* of a thread that are put while the coarse clock stands still */
+		16, /* of a thread that are put while the coarse clock stands still */
 	RECORDER_TICK_EACH = 8,
 	RECORDER_RECALL_AFTER = 32, /* samples */
 	RECORDER_COST_FIRST = 64,

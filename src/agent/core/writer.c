@@ -57,7 +57,8 @@ static uint64_t writer_lay_out(const struct core_config *config, uint64_t memory
 		[WRITER_LIVE] = config->sampling == MT_SAMPLING_AUTO ? MIN(live, 65536) : live,
 		[WRITER_MAPS] = memory / 16 / sizeof(struct mt_map),
 		/* a power of two (region/ring.h); all of it is touched soon, and readers show some hundred */
-		[WRITER_RING] = memory >= 8 << 20 ? 1024 : 256,
+		[WRITER_RING] =
+			config->sampling != MT_SAMPLING_AUTO && memory >= 8 << 20 ? 1024 : 256,
 		[WRITER_MODULES] = MIN(memory / 64 / sizeof(struct mt_module), 4096),
 		[WRITER_THREADS] = MIN(memory / 8 / sizeof(struct mt_thread), 65535),
 		[WRITER_STRINGS] = MIN(memory / 64, 1 << 20),
