@@ -15,7 +15,7 @@ between() { # SYMBOL
 agent=$1 nm=$2 failed=0
 begin=$(at seldom_begin)
 end=$(at seldom_end)
-for symbol in eh_frame_find writer_create recall_trace exec_find; do
+for symbol in core_start writer_create exec_find recall_trace eh_frame_find; do
 	between "$symbol" || { echo "$symbol is not among what is seldom run" >&2; failed=1; }
 done
 for symbol in malloc core_allocated unwind_trace sys_madvise shed_pages recall_own_bytes heap_alloc_slow; do

@@ -22,7 +22,7 @@ struct core_range {
 	uintptr_t start, end;
 };
 
-#define CORE_SELDOM 3u
+#define CORE_SELDOM 5u
 
 struct core_config {
 	uint32_t mode;       /* enum mt_mode */

@@ -9,7 +9,8 @@
  * begin, or are where everything is recorded.
  *
  * The kernel maps around a fault what is of the same mapping. MADV_RANDOM makes a mapping of its own of what is
- * given back, so that it does not come back with its neighbours.
+ * given back, so that it does not come back with its neighbours. Ranges that are wanted again at different times are
+ * told apart by the page that the end of one shares with the beginning of the next, which stays.
  *
  * MADV_DONTNEED loses what was written to a page. So the ranges are parts of libraries that are never
  * unloaded, in segments that may not be written to, of libraries without relocations there; and the kernel is

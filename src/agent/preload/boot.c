@@ -40,8 +40,9 @@ enum boot_mode boot_mode;
 struct config boot_config;
 struct boot_range boot_own_code, boot_backend_code;
 
-/* Around the code of what is seldom run: seldom-begin.S, and the order in meson.build. */
-extern const char seldom_begin[] _hidden_, seldom_end[] _hidden_;
+/* Around the kinds of code that are seldom run: seldom-*.S, and the order in meson.build. */
+extern const char seldom_begin[] _hidden_, seldom_all[] _hidden_, seldom_once[] _hidden_,
+	seldom_end[] _hidden_;
 
 static const struct link_map *self;
 static bool config_is_valid;
@@ -184,7 +185,9 @@ static int start_core(void)
 	core.text_end = boot_own_code.end;
 	core.seldom[0] = seen.libc_tables;
 	core.seldom[1] = seen.own_tables;
-	core.seldom[2] = (struct core_range){(uintptr_t)seldom_begin, (uintptr_t)seldom_end};
+	core.seldom[2] = (struct core_range){(uintptr_t)seldom_begin, (uintptr_t)seldom_all};
+	core.seldom[3] = (struct core_range){(uintptr_t)seldom_all, (uintptr_t)seldom_once};
+	core.seldom[4] = (struct core_range){(uintptr_t)seldom_once, (uintptr_t)seldom_end};
 	core.allocator = backend.kind;
 	if (boot_mode == BOOT_FAST) {
 		core.allocator = MT_ALLOCATOR_FAST;

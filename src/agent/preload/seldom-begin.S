@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* seldom-begin.S: where the code begins that is run while everything is recorded, and seldom afterwards. */
+/* seldom-begin.S: where the code begins that is seldom run: first what only the beginning of a process needs. */
 	.text
 	.globl	seldom_begin
 	.hidden	seldom_begin

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* seldom-end.S: where the code ends that is run while everything is recorded, and seldom afterwards. */
+/* seldom-end.S: where the code ends that is seldom run. */
 	.text
 	.globl	seldom_end
 	.hidden	seldom_end
