@@ -4,7 +4,7 @@
  * call. heap_alloc_inline is heap_alloc; heap_alloc_fast gives NULL where it takes more than a list's head,
  * without having changed anything, which is also so for a thread that never used the heap: an embedder
  * with more than one allocator needs no test of its own before it. heap_free_fast frees what can be freed
- * fast, and says if it did:
+ * fast, and says if it did; heap_realloc_fast says whether the block may stay:
  *
  *   void free(void *block)
  *   {
@@ -33,6 +33,7 @@ void *heap_alloc_slow(size_t size);
 /* heap_alloc of a block that is likely to be grown further; shift is where a large one is to begin (SPAN_SHIFT) */
 void *heap_alloc_grown(size_t size, uint8_t shift);
 bool heap_free_owned_slow(void *block);
+bool heap_realloc_owned_slow(void *block, size_t size, void **ret);
 
 static _always_inline_ void *heap_alloc_fast(size_t size)
 {
@@ -112,6 +113,42 @@ static _always_inline_ bool heap_free_fast(void *block)
 	bin->head = block;
 	bin->room--;
 	return true;
+}
+
+/* Whether usable bytes serve the new size well, and no report is due. Then it is counted. */
+static _always_inline_ bool heap_stays_fast(size_t usable, size_t size)
+{
+	struct threadcache *cache = threadcache_self;
+	const int64_t countdown = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
+
+	if (size > usable || (uint64_t)countdown <= size)
+		return false;
+	__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* Whether a block is a large one without a tag, of as many pages as size needs, and no report is due. */
+static _always_inline_ bool heap_fits_alone(const void *block, size_t size)
+{
+	const size_t offset = pagemap_offset(block);
+	const struct span *span;
+
+	if (unlikely(!pagemap_has(offset)))
+		return false;
+	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
+	return likely(span) && span->state == SPAN_LARGE && !span->tag &&
+	       span_block(span) == (uintptr_t)block && size + HEAP_PAGE > span_room(span) &&
+	       heap_stays_fast(span_room(span), size);
+}
+
+/* Whether size, which is not 0, is served by the block as it is. Then nothing else is to be done. */
+static _always_inline_ bool heap_realloc_fast(const void *block, size_t size)
+{
+	const unsigned class = heap_class_fast(block);
+	const size_t usable = sizeclass_get(class)->size;
+
+	return class ? size > usable / 2 && heap_stays_fast(usable, size)
+		     : heap_fits_alone(block, size);
 }
 
 #endif

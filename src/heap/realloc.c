@@ -105,32 +105,6 @@ static bool fits(unsigned class, size_t size)
 	       (size > usable / 2 || sizeclass_of(size) == sizeclass_plain(class));
 }
 
-/* Whether usable bytes serve the new size well, and no report is due. Then it is counted. */
-static _always_inline_ bool stays_fast(size_t usable, size_t size)
-{
-	struct threadcache *cache = threadcache_self;
-	const int64_t countdown = __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
-
-	if (size > usable || (uint64_t)countdown <= size)
-		return false;
-	__atomic_store_n(&cache->countdown, countdown - (int64_t)size, __ATOMIC_RELAXED);
-	return true;
-}
-
-/* Whether a block is a large one without a tag, of as many pages as size needs, and no report is due. */
-static _always_inline_ bool fits_alone(const void *block, size_t size)
-{
-	const size_t offset = pagemap_offset(block);
-	const struct span *span;
-
-	if (unlikely(!pagemap_has(offset)))
-		return false;
-	span = pagemap_span(offset >> HEAP_PAGE_SHIFT);
-	return likely(span) && span->state == SPAN_LARGE && !span->tag &&
-	       span_block(span) == (uintptr_t)block && size + HEAP_PAGE > span_room(span) &&
-	       stays_fast(span_room(span), size);
-}
-
 static void *realloc_small(void *block, unsigned class, size_t size)
 {
 	struct threadcache *cache;
@@ -203,11 +177,12 @@ static void *realloc_tagged(void *block, const struct block *found, size_t size)
 	return moved;
 }
 
-/* All that is not done in a few steps: kept apart, so that those need no stack. */
-static _noinline_ bool realloc_slow(void *block, unsigned class, size_t size, void **ret)
+bool heap_realloc_owned_slow(void *block, size_t size, void **ret)
 {
+	const unsigned class = heap_class_fast(block);
 	struct block found;
 
+	size = MAX(size, 1);
 	if (class) {
 		*ret = realloc_small(block, class, size);
 		return true;
@@ -220,13 +195,8 @@ static _noinline_ bool realloc_slow(void *block, unsigned class, size_t size, vo
 
 bool heap_realloc_owned(void *block, size_t size, void **ret)
 {
-	const unsigned class = heap_class_fast(block);
-	const size_t usable = sizeclass_get(class)->size;
-
-	size = MAX(size, 1);
-	if (unlikely(class ? size <= usable / 2 || !stays_fast(usable, size)
-			   : !fits_alone(block, size)))
-		return realloc_slow(block, class, size, ret);
+	if (unlikely(!heap_realloc_fast(block, MAX(size, 1))))
+		return heap_realloc_owned_slow(block, size, ret);
 	*ret = block;
 	return true;
 }

@@ -18,7 +18,7 @@ end=$(at seldom_end)
 for symbol in core_start writer_create exec_find recall_trace eh_frame_find; do
 	between "$symbol" || { echo "$symbol is not among what is seldom run" >&2; failed=1; }
 done
-for symbol in malloc core_allocated unwind_trace sys_madvise shed_pages recall_own_bytes heap_alloc_slow; do
+for symbol in malloc slow_allocated core_allocated unwind_trace sys_madvise shed_pages recall_own_bytes heap_alloc_slow; do
 	! between "$symbol" || { echo "$symbol is among what is seldom run" >&2; failed=1; }
 done
 exit $failed

@@ -92,9 +92,9 @@ static __attribute__((noinline)) void compare(void)
 	if (!stack.end)
 		note_stack();
 	t0 = sys_clock_ns();
-	n = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &flags);
+	n = unwind_trace(&stack, NULL, 0, 0, ours, FRAMES_MAX, &flags);
 	t1 = sys_clock_ns();
-	unwind_trace(&stack, 0, 0, again, FRAMES_MAX, &flags);
+	unwind_trace(&stack, NULL, 0, 0, again, FRAMES_MAX, &flags);
 	t2 = sys_clock_ns();
 	m = oracle_trace(theirs, FRAMES_MAX - 1);
 	t3 = sys_clock_ns();
@@ -153,8 +153,8 @@ static __attribute__((noinline)) void remember(bool is_compared)
 		return;
 	recalled++;
 	noted += found.note != 0;
-	n = unwind_trace(&stack, (uintptr_t)__ehdr_start, (uintptr_t)etext, ours, RECALLED_MAX,
-			 &flags);
+	n = unwind_trace(&stack, NULL, (uintptr_t)__ehdr_start, (uintptr_t)etext, ours,
+			 RECALLED_MAX, &flags);
 	if (found.note ? found.note == note_of(stack_hash(ours, n))
 		       : found.n_frames == n && found.hash == stack_hash(ours, n) &&
 				 found.is_truncated == !!(flags & MT_STACK_TRUNCATED))

@@ -45,7 +45,7 @@ static void use_loader(int without)
 static void trace(void)
 {
 	traced_flags = 0;
-	n_ours = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &traced_flags);
+	n_ours = unwind_trace(&stack, NULL, 0, 0, ours, FRAMES_MAX, &traced_flags);
 	n_theirs = oracle_trace(theirs, FRAMES_MAX);
 }
 
@@ -315,7 +315,7 @@ static void trace_quietly(void)
 	uint64_t frames[FRAMES_MAX];
 	unsigned flags = 0;
 
-	if (unwind_trace(&here, 0, 0, frames, FRAMES_MAX, &flags) < 3)
+	if (unwind_trace(&here, NULL, 0, 0, frames, FRAMES_MAX, &flags) < 3)
 		abort();
 }
 

@@ -56,7 +56,7 @@ static __attribute__((noinline)) void check(void)
 	struct recall_stack found;
 
 	n_checks++;
-	n = unwind_trace(&stack, 0, 0, theirs, FRAMES_MAX, &flags);
+	n = unwind_trace(&stack, NULL, 0, 0, theirs, FRAMES_MAX, &flags);
 	assert_int_equal(flags, 0);
 	if (!recall_trace(recall, &stack, NULL, true, &found))
 		return;
@@ -88,7 +88,7 @@ static __attribute__((noinline, optimize("no-omit-frame-pointer"))) void check_f
 	const uint64_t *record = __builtin_frame_address(0);
 	const struct unwind_caller caller = {
 		.sp = (uintptr_t)(record + 2), .fp = record[0], .pc = record[1]};
-	unsigned flags = 0, n = unwind_trace(&stack, 0, 0, theirs, FRAMES_MAX, &flags) - 2;
+	unsigned flags = 0, n = unwind_trace(&stack, NULL, 0, 0, theirs, FRAMES_MAX, &flags) - 2;
 	const uint32_t expected = note_of(theirs + 2, n);
 	static uint64_t copy[FRAMES_MAX];
 	struct recall_stack found;

@@ -55,7 +55,7 @@ static __attribute__((noinline)) unsigned compare(void)
 {
 	unsigned flags = 0, n, m;
 
-	n = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &flags);
+	n = unwind_trace(&stack, NULL, 0, 0, ours, FRAMES_MAX, &flags);
 	m = oracle_trace(theirs, FRAMES_MAX);
 	checks++;
 	seen = n;
@@ -140,24 +140,61 @@ static void test_a_full_buffer_is_called_truncated(void **state)
 	unsigned flags = 0;
 	uint64_t frames[4];
 
-	assert_int_equal(unwind_trace(&stack, 0, 0, frames, 4, &flags), 4);
+	assert_int_equal(unwind_trace(&stack, NULL, 0, 0, frames, 4, &flags), 4);
 	assert_int_equal(flags & MT_STACK_TRUNCATED, MT_STACK_TRUNCATED);
 }
 
 static void test_own_text_is_left_out_at_the_inner_end_only(void **state)
 {
-	unsigned flags = 0, n = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &flags);
+	unsigned flags = 0, n = unwind_trace(&stack, NULL, 0, 0, ours, FRAMES_MAX, &flags);
 	uint64_t frames[FRAMES_MAX];
 	uintptr_t pc = MT_FRAME_PC(ours[2]);
 	/* everything up to cmocka's frame, then only unwind_trace itself */
-	unsigned m = unwind_trace(&stack, 0, pc - 1, frames, FRAMES_MAX, &flags);
+	unsigned m = unwind_trace(&stack, NULL, 0, pc - 1, frames, FRAMES_MAX, &flags);
 
 	assert_true(m < n);
-	m = unwind_trace(&stack, MT_FRAME_PC(ours[0]) - 512, MT_FRAME_PC(ours[0]) + 512, frames,
-			 FRAMES_MAX, &flags);
+	m = unwind_trace(&stack, NULL, MT_FRAME_PC(ours[0]) - 512, MT_FRAME_PC(ours[0]) + 512,
+			 frames, FRAMES_MAX, &flags);
 	assert_int_equal(m, n - 1);
 	assert_int_equal(frames[1], ours[2]);
 }
+
+/* The frame that this returns to is told, as the doors of the agent tell it. */
+#ifdef __x86_64__
+static __attribute__((noinline, optimize("no-omit-frame-pointer"))) unsigned
+check_from_caller(uintptr_t skip_start, uintptr_t skip_end, bool is_believed)
+{
+	const uint64_t *frame = __builtin_frame_address(0);
+	struct unwind_caller caller = {
+		.sp = (uintptr_t)(frame + 2), .fp = frame[0], .pc = frame[1]};
+	uint64_t frames[FRAMES_MAX];
+	unsigned flags = 0, n = unwind_trace(&stack, NULL, 0, 0, ours, FRAMES_MAX, &flags), m;
+
+	m = unwind_trace(&stack, &caller, skip_start, skip_end, frames, FRAMES_MAX, &flags);
+	assert_int_equal(flags, 0);
+	/* less unwind_trace and this function */
+	assert_int_equal(m, is_believed ? n - 2 : n);
+	assert_memory_equal(frames + m - (n - 2), ours + 2, (n - 2) * sizeof(*frames));
+	caller.pc = 0;
+	assert_int_equal(unwind_trace(&stack, &caller, 0, 0, frames, FRAMES_MAX, &flags), n);
+	return m;
+}
+
+static void test_a_trace_begins_where_it_is_told(void **state)
+{
+	const uintptr_t here = (uintptr_t)test_a_trace_begins_where_it_is_told;
+
+	const unsigned n = check_from_caller(0, 0, true);
+
+	/* a caller within what is left out is a door that was called from another */
+	assert_int_equal(check_from_caller(here, here + 256, false), n + 2);
+}
+#else
+static void test_a_trace_begins_where_it_is_told(void **state)
+{
+	skip();
+}
+#endif
 
 static int compare_checking(const void *a, const void *b)
 {
@@ -399,7 +436,7 @@ static void test_coroutines(void **state)
 static __attribute__((noinline)) void take_trace(void)
 {
 	seen_flags = 0;
-	seen = unwind_trace(&stack, 0, 0, ours, FRAMES_MAX, &seen_flags);
+	seen = unwind_trace(&stack, NULL, 0, 0, ours, FRAMES_MAX, &seen_flags);
 }
 
 /* What the walk itself takes of the stack, measured by painting it. */
@@ -579,6 +616,7 @@ int main(void)
 		cmocka_unit_test(test_deep_recursion_with_alloca),
 		cmocka_unit_test(test_a_full_buffer_is_called_truncated),
 		cmocka_unit_test(test_own_text_is_left_out_at_the_inner_end_only),
+		cmocka_unit_test(test_a_trace_begins_where_it_is_told),
 		cmocka_unit_test(test_callbacks_through_libc),
 		cmocka_unit_test(test_functions_that_realign_the_stack),
 		cmocka_unit_test(test_cfa_in_another_register),

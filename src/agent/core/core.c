@@ -211,6 +211,6 @@ unsigned core_backtrace(uint64_t *ret_frames, unsigned max)
 	struct unwind_stack stack = {0};
 	unsigned flags = 0;
 
-	return unwind_trace(&stack, core_state.text_start, core_state.text_end, ret_frames, max,
-			    &flags);
+	return unwind_trace(&stack, NULL, core_state.text_start, core_state.text_end, ret_frames,
+			    max, &flags);
 }

@@ -58,8 +58,10 @@ static void recorder_count_truncated(void)
 }
 
 /* By walking the whole stack. */
-static _noinline_ uint32_t recorder_site_anew(struct thread *thread, enum mt_site_kind kind,
-					      unsigned flags, uint64_t now_ns)
+static _noinline_ uint32_t recorder_site_anew(struct thread *thread,
+					      const struct unwind_caller *caller,
+					      enum mt_site_kind kind, unsigned flags,
+					      uint64_t now_ns)
 {
 	struct unwind_stack scratch, *stack = thread_stack_get(thread, &scratch);
 	uint64_t *frames = thread_take_frames(thread);
@@ -68,8 +70,8 @@ static _noinline_ uint32_t recorder_site_anew(struct thread *thread, enum mt_sit
 
 	if (unlikely(!frames))
 		return 0;
-	n = unwind_trace(stack, recorder_text_start, recorder_text_end, frames, THREAD_FRAMES,
-			 &flags);
+	n = unwind_trace(stack, caller, recorder_text_start, recorder_text_end, frames,
+			 THREAD_FRAMES, &flags);
 	if (unlikely(n == 0)) {
 		frames[n++] = 0;
 		flags |= MT_STACK_TRUNCATED;
@@ -115,7 +117,7 @@ static _always_inline_ uint32_t recorder_find_site(struct thread *thread,
 	/* handlers and coroutines have stacks of which nothing is remembered */
 	if (unlikely(!thread->recall || !thread_is_on_own_stack(thread) ||
 		     !recall_trace(thread->recall, &thread->stack, caller, wants_note, &found)))
-		return recorder_site_anew(thread, kind, flags, now_ns);
+		return recorder_site_anew(thread, caller, kind, flags, now_ns);
 	if (likely(found.note))
 		return found.note;
 	return recorder_site_found(thread, &found, kind, flags, now_ns);

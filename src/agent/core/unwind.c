@@ -340,8 +340,21 @@ static void begin(struct walk *w, struct unwind_stack *stack, bool is_full)
 	w->is_full = is_full;
 }
 
-unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_t skip_end,
-		      uint64_t *ret_frames, unsigned max, unsigned *flags)
+/* Of the caller's registers the short rules' three are known. */
+static bool begin_at(struct walk *w, const struct unwind_caller *caller)
+{
+	if (!caller || !caller->pc || caller->pc - 1 - w->skip_start < w->skip_size)
+		return false;
+	w->regs.value[UNWIND_SP] = caller->sp;
+	w->regs.value[UNWIND_FP] = caller->fp;
+	w->regs.value[UNWIND_PC] = unwind_strip(caller->pc) - 1;
+	w->regs.valid = fast_registers;
+	return true;
+}
+
+unsigned unwind_trace(struct unwind_stack *stack, const struct unwind_caller *caller,
+		      uintptr_t skip_start, uintptr_t skip_end, uint64_t *ret_frames, unsigned max,
+		      unsigned *flags)
 {
 	struct walk w;
 	enum outcome outcome = WALK_RESTART;
@@ -352,7 +365,8 @@ unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_
 	w.skip_size = skip_end - skip_start;
 	w.epoch = unwind_enter_epoch();
 	for (unsigned is_full = 0; is_full < 2 && outcome == WALK_RESTART; is_full++) {
-		unwind_capture(&w.regs);
+		if (is_full || !begin_at(&w, caller))
+			unwind_capture(&w.regs);
 		begin(&w, stack, is_full);
 		if (unlikely(!unwind_memory_enter(&w.memory, w.regs.value[UNWIND_SP])))
 			return 0;

@@ -34,14 +34,15 @@ struct unwind_caller {
 
 /*
  * Writes up to max frames, innermost first, as pc | module index << 48 (region/abi.h), to ret_frames,
- * leaving out the inner ones whose pc is in [skip_start, skip_end), the agent's own text. For callers
+ * from caller's on, or from here if that is NULL or not known, leaving out the inner ones whose pc is in [skip_start, skip_end), the agent's own text. For callers
  * further out the pc is the return address; readers look up pc - 1 for all but frames interrupted by a
  * signal, whose pc the walk increments by one so that one rule serves all. Adds enum mt_stack_flags to
  * *flags. Returns the number of frames, 0 if not even the caller was found. Reentrant: a signal
  * handler may unwind while the thread it interrupted does.
  */
-unsigned unwind_trace(struct unwind_stack *stack, uintptr_t skip_start, uintptr_t skip_end,
-		      uint64_t *ret_frames, unsigned max, unsigned *flags);
+unsigned unwind_trace(struct unwind_stack *stack, const struct unwind_caller *caller,
+		      uintptr_t skip_start, uintptr_t skip_end, uint64_t *ret_frames, unsigned max,
+		      unsigned *flags);
 
 /* Bytes of private memory that the rule tables hold. */
 uint64_t unwind_own_bytes(void);

@@ -204,25 +204,11 @@ static int64_t first_countdown(void)
 	return slow_countdown(core_first_distance());
 }
 
-static uint32_t allocated(void *block, size_t size, int64_t *ret_next)
-{
-	int64_t next;
-	uint32_t tag = core_allocated(block, size, &next);
-
-	*ret_next = slow_countdown(next);
-	return tag;
-}
-
-static void freed(void *block, uint32_t tag)
-{
-	core_freed(block, tag);
-}
-
-#define HOOKS_RECORDED(all)                                                               \
-	{                                                                                 \
-		.allocated = allocated, .freed = freed, .corruption = corruption_report,  \
-		.first_countdown = first_countdown, .thread_started = threadend_register, \
-		.reports_all = (all),                                                     \
+#define HOOKS_RECORDED(all)                                                                        \
+	{                                                                                          \
+		.allocated = slow_allocated, .freed = slow_freed, .corruption = corruption_report, \
+		.first_countdown = first_countdown, .thread_started = threadend_register,          \
+		.reports_all = (all),                                                              \
 	}
 
 static const struct heap_hooks hooks_sampled = HOOKS_RECORDED(false);

@@ -84,18 +84,9 @@ _export_ void free_aligned_sized(void *block, size_t align, size_t size)
 
 _export_ void *realloc(void *block, size_t size)
 {
-	void *moved;
-
-	if (!block)
-		return malloc(size);
-	if (unlikely(!heap_class_fast(block)) && !boot_is_fast())
-		return backend_realloc(block, size);
-	if (unlikely(size == 0) && heap_owns(block)) {
-		heap_free(block);
-		return NULL;
-	}
-	return likely(heap_realloc_owned(block, size, &moved)) ? moved
-							       : backend_realloc(block, size);
+	if (likely(size) && likely(heap_realloc_fast(block, size)))
+		return block;
+	return likely(block) ? slow_realloc(block, size) : malloc(size);
 }
 
 _export_ void *reallocarray(void *block, size_t n, size_t size)
@@ -124,7 +115,7 @@ static size_t round_alignment(size_t align)
 static void *heap_memalign(size_t align, size_t size)
 {
 	align = round_alignment(align);
-	return align ? heap_alloc_aligned(align, size) : NULL;
+	return align ? slow_aligned(align, size) : NULL;
 }
 
 _export_ void *memalign(size_t align, size_t size)
@@ -154,7 +145,7 @@ _export_ int posix_memalign(void **ret, size_t align, size_t size)
 	}
 	if (align < sizeof(void *) || (align & (align - 1)))
 		return EINVAL;
-	block = heap_alloc_aligned(align, size);
+	block = slow_aligned(align, size);
 	if (!block) {
 		errno = saved;
 		return ENOMEM;
@@ -166,7 +157,7 @@ _export_ int posix_memalign(void **ret, size_t align, size_t size)
 _export_ void *valloc(size_t size)
 {
 	if (boot_is_fast())
-		return heap_alloc_aligned(PAGE, size);
+		return slow_aligned(PAGE, size);
 	return backend_observe(backend.allocate_page(size), size);
 }
 
@@ -180,7 +171,7 @@ _export_ void *pvalloc(size_t size)
 	}
 	rounded = ALIGN_DOWN(rounded, (size_t)PAGE);
 	if (boot_is_fast())
-		return heap_alloc_aligned(PAGE, rounded);
+		return slow_aligned(PAGE, rounded);
 	if (backend.allocate_pages)
 		return backend_observe(backend.allocate_pages(size), rounded);
 	return memalign(PAGE, rounded);

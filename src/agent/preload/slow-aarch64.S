@@ -20,6 +20,7 @@
 	.text
 	slow	slow_malloc, x1, x2, x3
 	slow	slow_calloc, x2, x3, x4
+	slow	slow_realloc, x2, x3, x4
 	slow	_Znwm_slow, x1, x2, x3
 	slow	_Znam_slow, x1, x2, x3
 

@@ -20,6 +20,7 @@
 	.text
 	slow	slow_malloc, %rsi, %rdx, %rcx
 	slow	slow_calloc, %rdx, %rcx, %r8
+	slow	slow_realloc, %rdx, %rcx, %r8
 	slow	_Znwm_slow, %rsi, %rdx, %rcx
 	slow	_Znam_slow, %rsi, %rdx, %rcx
 
