@@ -148,7 +148,7 @@ def test_stacks_with_frames_of_java_are_recalled(tmp_path, mode):
 @pytest.mark.parametrize("kind", ["stack-tricks", "stack-tricks-fp"])
 def test_stacks_that_are_left_in_every_way(tmp_path, kind):
     # libunwind does not see where a coroutine begins
-    count([os.path.join(leaks.BUILD, "tests", "victims", kind)], tmp_path, 3, 1000)
+    count([os.path.join(leaks.BUILD, "tests", "victims", kind)], tmp_path, 3, 13000)
 
 
 def test_what_the_loader_sets_up_has_whole_stacks(tmp_path):

@@ -84,6 +84,29 @@ static void show(unsigned n, unsigned m, unsigned flags)
 	shown_size = (size_t)(at - shown);
 }
 
+/*
+ * One thread compares at a time, and the others wait: how much is compared does not depend on how threads are
+ * scheduled. Not for ever: one that holds the loader's lock would wait for one that libunwind has wait for that lock.
+ */
+static bool may_compare(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	return pthread_mutex_timedlock(&lock, &until) == 0;
+}
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
 static __attribute__((noinline)) void compare(void)
 {
 	unsigned flags = 0, n, m, i;
@@ -178,6 +201,7 @@ __attribute__((constructor)) static void start(void)
 	if (without & 2)
 		loader.find_object = NULL;
 	modules_init(&loader);
+	pthread_atfork(before_fork, after_fork, after_fork);
 	every = number ? (unsigned)strtoul(number, NULL, 10) : 97;
 	is_inside--;
 }
@@ -215,7 +239,7 @@ __attribute__((visibility("default"))) void *malloc(size_t size)
 		is_inside = 1;
 		if (!is_compared) {
 			remember(false);
-		} else if (pthread_mutex_trylock(&lock) == 0) {
+		} else if (may_compare()) {
 			remember(true);
 			compare();
 			pthread_mutex_unlock(&lock);
