@@ -17,9 +17,8 @@
  */
 #include "heap/central.h"
 
+#include "heap/central-spans.h"
 #include "heap/hooks.h"
-#include "heap/meta.h"
-#include "heap/pageheap.h"
 #include "heap/pagemap.h"
 #include "heap/partial.h"
 #include "heap/putback.h"
@@ -30,60 +29,6 @@
 #define AGE_SPANS    2048u        /* looked at in one visit, at most */
 
 struct central central_table[SIZECLASS_IDS];
-
-static struct span *new_span(struct central *central, unsigned class)
-{
-	const struct sizeclass *sizeclass = sizeclass_get(class);
-	uint32_t *tags = NULL;
-	struct span *span;
-
-	if (sizeclass_is_tagged(class)) {
-		tags = meta_alloc(sizeclass->n_blocks * sizeof(*tags));
-		if (!tags)
-			return NULL;
-	}
-	span = pageheap_alloc(&(struct pageheap_request){.n_pages = sizeclass->n_pages,
-							 .align = 1,
-							 .state = SPAN_SMALL},
-			      NULL);
-	if (!span) {
-		if (tags)
-			meta_free(tags, sizeclass->n_blocks * sizeof(*tags));
-		return NULL;
-	}
-	span->tags = tags ? meta_handle(tags) : 0;
-	span->n_free = sizeclass->n_blocks;
-	span->list = 0;
-	span->shift = span_has_shift(sizeclass) ? span_choose_shift(span) : 0;
-	span->n_trimmed = 0;
-	span_fill(span, sizeclass->n_blocks);
-	/* from here on a child that was forked behind our back takes it for one of the class: rebuild.c */
-	__atomic_store_n(&span->class, (uint8_t) class, __ATOMIC_RELEASE);
-	pagemap_set_class(span, class);
-	central->n_spans++;
-	central->n_made++;
-	partial_count(central, sizeclass->n_blocks);
-	central->n_free += sizeclass->n_blocks;
-	partial_settle(central, span, sizeclass->n_blocks);
-	return span;
-}
-
-/* Without the class's lock. */
-static void free_empties(uint32_t empties)
-{
-	while (empties) {
-		struct span *span = span_at(empties);
-		size_t n_blocks;
-
-		empties = span->next;
-		n_blocks = sizeclass_get(span->class)->n_blocks;
-		/* before what belongs to it goes, it is of no class any more */
-		__atomic_store_n(&span->class, 0, __ATOMIC_SEQ_CST);
-		if (span->tags)
-			meta_free(span_tag(span, 0), n_blocks * sizeof(uint32_t));
-		pageheap_free(span);
-	}
-}
 
 static void *pop_batch(struct central *central)
 {
@@ -107,7 +52,7 @@ static unsigned take(struct central *central, unsigned class, unsigned n, uint32
 		unsigned before;
 
 		if (!span && !taken)
-			span = new_span(central, class);
+			span = central_new_span(central, class);
 		/* no memory, but for what others have */
 		if (!span && !taken)
 			span = partial_fullest(central);
@@ -142,6 +87,45 @@ unsigned central_take(unsigned class, unsigned n, uint32_t owner, void **ret_lis
 	return taken;
 }
 
+unsigned central_pick(unsigned class, unsigned n, struct span_pick *ret)
+{
+	struct central *central = &central_table[class];
+	unsigned taken = 0;
+
+	lock_take(&central->lock);
+	if (!central->n_batches) {
+		struct span *span = partial_fullest(central);
+
+		if (!span)
+			span = central_new_span(central, class);
+		if (span && span->n_free > 1 && span->n_free >= n / 2) {
+			taken = span_pick(span, 2 * n, ret);
+			central->n_free -= taken;
+			central->n_idle = MIN(central->n_idle, central->n_free);
+			partial_settle(central, span, sizeclass_get(class)->n_blocks);
+		}
+	}
+	lock_drop(&central->lock);
+	return taken;
+}
+
+unsigned central_unpick(unsigned class, const struct span_pick *pick)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct central *central = &central_table[class];
+	struct span *span = pagemap_span(pagemap_offset((void *)pick->start) >> HEAP_PAGE_SHIFT);
+	uint32_t empties = 0;
+	unsigned n;
+
+	lock_take(&central->lock);
+	n = span_unpick(span, pick, sizeclass->size);
+	central->n_free += n;
+	putback_settle(central, span, sizeclass, &empties);
+	lock_drop(&central->lock);
+	central_free_spans(empties);
+	return n;
+}
+
 void *central_take_one(unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
@@ -152,7 +136,7 @@ void *central_take_one(unsigned class)
 	lock_take(&central->lock);
 	span = partial_fullest(central);
 	if (!span)
-		span = new_span(central, class);
+		span = central_new_span(central, class);
 	if (span) {
 		block = span_take_one(span, sizeclass->size);
 		partial_settle(central, span, sizeclass->n_blocks);
@@ -203,7 +187,7 @@ void central_give(unsigned class, void *list, unsigned n)
 		return_list(central, class, list, n, &empties);
 	}
 	lock_drop(&central->lock);
-	free_empties(empties);
+	central_free_spans(empties);
 }
 
 void central_give_one(unsigned class, void *block)
@@ -217,7 +201,7 @@ void central_give_one(unsigned class, void *block)
 	lock_drop(&central->lock);
 	if (unlikely(error >= 0))
 		hooks_corruption((enum heap_error)error, block);
-	free_empties(empties);
+	central_free_spans(empties);
 }
 
 void central_put(unsigned class, void *const *blocks, unsigned n)
@@ -232,7 +216,7 @@ void central_put(unsigned class, void *const *blocks, unsigned n)
 	lock_drop(&central->lock);
 	if (unlikely(error >= 0))
 		hooks_corruption((enum heap_error)error, blocks[n_done]);
-	free_empties(empties);
+	central_free_spans(empties);
 }
 
 bool central_tidy(unsigned class)
@@ -257,7 +241,7 @@ bool central_tidy(unsigned class)
 		}
 	}
 	lock_drop(&central->lock);
-	free_empties(empties);
+	central_free_spans(empties);
 	return any;
 }
 
@@ -285,7 +269,7 @@ void central_retire(unsigned class)
 	lock_take(&central->lock);
 	retire(central, class, &empties);
 	lock_drop(&central->lock);
-	free_empties(empties);
+	central_free_spans(empties);
 }
 
 /* Gives free pages within the emptiest spans to the kernel until so many blocks have gone. */
@@ -323,7 +307,7 @@ void central_age(unsigned class)
 		retire(central, class, &empties);
 	central->n_made = 0;
 	lock_drop(&central->lock);
-	free_empties(empties);
+	central_free_spans(empties);
 }
 
 void central_reset(void)

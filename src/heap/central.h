@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "heap/published.h"
+#include "heap/span.h"
 
 /* By class, those with tags from SIZECLASS_TAGGED on. */
 extern struct central central_table[SIZECLASS_IDS] _hidden_;
@@ -26,7 +27,15 @@ extern struct central central_table[SIZECLASS_IDS] _hidden_;
  */
 unsigned central_take(unsigned class, unsigned n, uint32_t owner, void **ret_list);
 
-/* Gives n blocks, which are not touched. */
+/*
+ * The same for classes without tags, without a link: blocks of the span that comes first, if that has at least half of n,
+ * or twice as many. Returns how many; 0 if what central_take brings serves better, or if there is no memory.
+ */
+unsigned central_pick(unsigned class, unsigned n, struct span_pick *ret);
+/* Gives what is left of a pick. Returns how many blocks. */
+unsigned central_unpick(unsigned class, const struct span_pick *pick);
+
+/* Gives n blocks (at most PUTBACK_MAX), which are not touched. */
 void central_put(unsigned class, void *const *blocks, unsigned n);
 
 /* Gives n blocks that are linked in the same way. */

@@ -24,6 +24,7 @@
 #include "heap/heap.h"
 #include "heap/outbox.h"
 #include "heap/pagemap.h"
+#include "heap/picks.h"
 #include "heap/place.h" /* place_take_kept and place_keep: the same for large blocks */
 #include "heap/sizeclass.h"
 #include "heap/threadcache.h"
@@ -51,13 +52,17 @@ static _always_inline_ void *heap_alloc_fast(size_t size)
 		class = sizeclass_of(size);
 	bin = &cache->bins[class];
 	block = bin->head;
-	if (unlikely(!block))
-		return NULL;
 	/* it is never negative: as an unsigned number, one subtraction also compares */
 	countdown = (uint64_t)__atomic_load_n(&cache->countdown, __ATOMIC_RELAXED);
 	if (unlikely(countdown <= size))
 		return NULL;
-	bin->head = *(void **)block;
+	if (block) {
+		bin->head = *(void **)block;
+	} else {
+		block = picks_pop(bin, class);
+		if (unlikely(!block))
+			return NULL;
+	}
 	bin->room++;
 	__atomic_store_n(&cache->countdown, (int64_t)(countdown - size), __ATOMIC_RELAXED);
 	return block;

@@ -12,7 +12,7 @@
 #include "heap/lock.h"
 
 #define META_UNIT 64u
-#define META_MAX  2048u
+#define META_MAX  4096u
 
 /* NULL if there is no memory. */
 void *meta_alloc(size_t size);

@@ -12,21 +12,27 @@
 
 #include "heap/central.h"
 #include "heap/meta.h"
+#include "heap/owners.h"
+#include "heap/putback.h"
 
+/* A thread that is alone gives away more at a time; of many threads each has one for each class. */
 static uint32_t limit_of(unsigned class)
 {
-	return MIN(OUTBOX_N, sizeclass_get(class)->batch);
+	const uint32_t batch = sizeclass_get(class)->batch;
+
+	return MIN(OUTBOX_N, owners_count() == 1 ? 2 * batch : batch);
 }
 
 static struct threadcache_outbox *outbox_of(struct threadcache *cache, unsigned class)
 {
 	struct threadcache_outbox *outbox = cache->outboxes[class];
+	const uint32_t limit = limit_of(class);
 
 	if (likely(outbox))
 		return outbox;
-	outbox = meta_alloc(sizeof(*outbox));
+	outbox = meta_alloc(sizeof(*outbox) + limit * sizeof(outbox->blocks[0]));
 	if (outbox)
-		outbox->limit = limit_of(class);
+		outbox->limit = limit;
 	cache->outboxes[class] = outbox;
 	return outbox;
 }
@@ -55,7 +61,13 @@ void outbox_flush(struct threadcache *cache, unsigned class)
 	top = __atomic_exchange_n(&outbox->top, 0, __ATOMIC_RELAXED);
 	n = outbox->limit - top + 1;
 	cache->bins[class].capacity = (uint16_t)(cache->bins[class].capacity - n);
-	central_put(class, &outbox->blocks[top - 1], n);
+	for (void **blocks = &outbox->blocks[top - 1]; n > 0;) {
+		const unsigned part = MIN(n, PUTBACK_MAX);
+
+		central_put(class, blocks, part);
+		blocks += part;
+		n -= part;
+	}
 }
 
 void outbox_forget(struct threadcache *cache)
@@ -66,7 +78,8 @@ void outbox_forget(struct threadcache *cache)
 		if (!outbox)
 			continue;
 		outbox->top = 0;
-		/* in a forked child it may be there before what was stored to it */
-		outbox->limit = limit_of(class);
+		/* in a forked child it may be there before what was stored to it; it has room for a batch at least */
+		if (outbox->limit == 0)
+			outbox->limit = MIN(OUTBOX_N, sizeclass_get(class)->batch);
 	}
 }

@@ -22,8 +22,9 @@
  * A small block is free if its bit in span.free is set, or if it lies on a list: of a thread cache
  * (threadcache.bins[class].head, linked through the first word of each block) or of a central list's
  * batches (central.batches; the batches are linked through the second word of their first block, blocks
- * within a batch through the first word); or if it stands in a thread's outbox of the class, which is no
- * list but counts as a part of it. All others are in use. For totals no list has to be walked:
+ * within a batch through the first word); or if it stands in a thread's outbox of the class, or was picked by the
+ * thread (bins[class].picks, picks_next[class]), which are no lists but count as parts of it. All others are in use. For totals
+ * no list has to be walked:
  *
  *   blocks in use of class c = central[c].n_blocks - central[c].n_free
  *       - central[c].n_batches * classes[c].batch - sum over caches (bins[c].capacity - bins[c].room)
@@ -43,7 +44,7 @@
 
 /* "memtheap" read as a little-endian integer. */
 #define HEAP_MAGIC      0x70616568746d656dull
-#define HEAP_VERSION    7u
+#define HEAP_VERSION    8u
 #define HEAP_PAGE_SHIFT 12u
 #define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
 
@@ -150,25 +151,31 @@ struct central {
 } __attribute__((aligned(64)));
 assert_size(struct central, 64);
 
-/* Free blocks of a class in a thread. capacity - room of them are on the list, or in the outbox. */
+/* Free blocks of a class in a thread. capacity - room of them: on the list, in the outbox, or picked. */
 struct threadcache_bin {
 	void *head;
 	uint32_t room;
 	uint16_t capacity;
 	uint16_t batch; /* blocks that the last refill asked for */
+	uint64_t
+		picks; /* blocks taken from a span and not touched: for bit i the one i sizes behind start */
+	uintptr_t start;
 };
-assert_size(struct threadcache_bin, 16);
+assert_size(struct threadcache_bin, 32);
 
-#define OUTBOX_N 127u
+/* Classes below have spans of more than 64 blocks. */
+#define PICKS_WIDE 16u
+
+#define OUTBOX_N 255u
 
 /*
  * Free blocks of a class on their way from a thread to the central lists. They come in from the end, so that
  * one comparison tells that there are some and that there is room: blocks[top - 1] to blocks[limit - 1] if
- * top is not 0.
+ * top is not 0. There is memory for limit of them, at most OUTBOX_N.
  */
 struct threadcache_outbox {
 	uint32_t top, limit;
-	void *blocks[OUTBOX_N];
+	void *blocks[];
 };
 
 static inline uint32_t threadcache_outbox_n(const struct threadcache_outbox *outbox)
@@ -184,7 +191,8 @@ struct threadcache {
 	uint32_t n_slow; /* visits of slow paths, for tidying up */
 	uint64_t active[2];      /* bit c: class c was on a slow path since the last tidying */
 	uint32_t trim_epoch;     /* of heap_trim, when it last looked */
-	uint32_t busy;           /* inside a slow path: a signal handler that allocates sees it */
+	uint16_t busy;           /* inside a slow path: a signal handler that allocates sees it */
+	uint16_t has_picks;      /* of any class */
 	uint64_t capacity_bytes; /* of all bins: capacity times size */
 
 	/* 64 */
@@ -202,6 +210,8 @@ struct threadcache {
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];
 	struct threadcache_outbox *outboxes[SIZECLASS_N]; /* or NULL */
+	/* of the blocks behind those of the class's picks, 64 in each word */
+	uint64_t picks_next[PICKS_WIDE][SPAN_BITMAP_WORDS - 1];
 } __attribute__((aligned(64)));
 assert_offset(struct threadcache, bins, 128);
 

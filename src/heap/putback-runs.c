@@ -131,7 +131,7 @@ static unsigned enter_all(struct central *central, const struct putback_facts *f
 		if (unlikely(n_free >= facts->limits[span->list])) {
 			central->n_free += n_done - n_counted;
 			n_counted = n_done;
-			putback_promote(central, span, facts, empties);
+			putback_settle(central, span, facts->sizeclass, empties);
 		}
 	}
 	central->n_free += n_done - n_counted;

@@ -30,10 +30,6 @@ struct putback_target {
 /* Makes the span of a block the target. Returns an enum heap_error, or -1 if all is well. */
 int putback_enter(struct putback_target *target, unsigned class, const void *block);
 
-/* The span has as many free blocks that it belongs on another list, or back to the page heap. */
-void putback_promote(struct central *central, struct span *span, const struct putback_facts *facts,
-		     uint32_t *empties);
-
 /* Whether two blocks lie side by side. */
 static _always_inline_ bool putback_touch(uintptr_t block, uintptr_t next, uint32_t size)
 {

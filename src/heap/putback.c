@@ -51,13 +51,11 @@ static bool is_spare(const struct central *central, const struct sizeclass *size
 	return central->n_free > sizeclass->n_blocks || sizeclass->n_pages > KEEP_PAGES;
 }
 
-void putback_promote(struct central *central, struct span *span, const struct putback_facts *facts,
-		     uint32_t *empties)
+void putback_settle(struct central *central, struct span *span, const struct sizeclass *sizeclass,
+		    uint32_t *empties)
 {
-	const unsigned n_blocks = facts->sizeclass->n_blocks;
-
-	partial_settle(central, span, n_blocks);
-	if (span->n_free == n_blocks && is_spare(central, facts->sizeclass))
+	partial_settle(central, span, sizeclass->n_blocks);
+	if (span->n_free == sizeclass->n_blocks && is_spare(central, sizeclass))
 		putback_retire(central, span, empties);
 }
 
@@ -153,7 +151,7 @@ static unsigned mark(struct central *central, const struct putback_facts *facts,
 		if (unlikely(n_free >= facts->limits[span->list])) {
 			central->n_free += i + 1 - n_counted;
 			n_counted = i + 1;
-			putback_promote(central, span, facts, empties);
+			putback_settle(central, span, facts->sizeclass, empties);
 		}
 	}
 	central->n_free += i - n_counted;

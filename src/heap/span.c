@@ -122,6 +122,47 @@ void **span_take(struct span *span, unsigned n, uint32_t size, void **link)
 	return link;
 }
 
+/* The n lowest of the bits that are set. */
+static uint64_t lowest(uint64_t bits, unsigned n)
+{
+	uint64_t rest = bits;
+
+	for (; n; n--)
+		rest &= rest - 1;
+	return bits ^ rest;
+}
+
+unsigned span_pick(struct span *span, unsigned n, struct span_pick *ret)
+{
+	unsigned left = n;
+
+	ret->start = span_block(span);
+	for (unsigned word = 0; word < SPAN_BITMAP_WORDS; word++) {
+		const uint64_t bits = span->free[word];
+		const unsigned n_bits = (unsigned)__builtin_popcountll(bits);
+
+		ret->bits[word] = n_bits <= left ? bits : lowest(bits, left);
+		span->free[word] = bits ^ ret->bits[word];
+		left -= MIN(n_bits, left);
+	}
+	span->n_free = (uint16_t)(span->n_free - (n - left));
+	span->n_trimmed = 0;
+	return n - left;
+}
+
+unsigned span_unpick(struct span *span, const struct span_pick *pick, uint32_t size)
+{
+	const unsigned first = (unsigned)((pick->start - span_block(span)) / (64ul * size));
+	unsigned n = 0;
+
+	for (unsigned word = first; word < SPAN_BITMAP_WORDS; word++) {
+		span->free[word] |= pick->bits[word - first];
+		n += (unsigned)__builtin_popcountll(pick->bits[word - first]);
+	}
+	span->n_free = (uint16_t)(span->n_free + n);
+	return n;
+}
+
 void *span_take_one(struct span *span, uint32_t size)
 {
 	for (unsigned word = 0; word < SPAN_BITMAP_WORDS; word++) {

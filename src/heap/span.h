@@ -137,6 +137,18 @@ void span_fill(struct span *span, unsigned n);
  */
 void **span_take(struct span *span, unsigned n, uint32_t size, void **link);
 
+/* Free blocks of one span: bit i % 64 of word i / 64 is the one i sizes behind start. */
+struct span_pick {
+	uintptr_t start;
+	uint64_t bits[SPAN_BITMAP_WORDS];
+};
+
+/* Takes up to n free blocks as they are, lowest first. Returns how many. */
+unsigned span_pick(struct span *span, unsigned n, struct span_pick *ret);
+
+/* Gives such back; start may be that of a word further on. Returns how many. */
+unsigned span_unpick(struct span *span, const struct span_pick *pick, uint32_t size);
+
 /* Takes the lowest free block; NULL if there is none. */
 void *span_take_one(struct span *span, uint32_t size);
 

@@ -17,11 +17,14 @@
  */
 #include "heap/threadcache.h"
 
+#include <string.h>
+
 #include "heap/central.h"
 #include "heap/hooks.h"
 #include "heap/outbox.h"
 #include "heap/owners.h"
 #include "heap/pagemap.h"
+#include "heap/picks.h"
 #include "heap/place.h"
 #include "heap/tagged.h"
 #include "heap/tidy.h"
@@ -117,6 +120,7 @@ static void empty(struct threadcache *cache, unsigned class)
 	void *list;
 
 	outbox_flush(cache, class);
+	bin->room += picks_flush(cache, class);
 	n = bin->capacity - bin->room;
 	list = bin->head;
 	cache->capacity_bytes -= (uint64_t)bin->capacity * sizeclass_get(class)->size;
@@ -182,6 +186,32 @@ static void widen(struct threadcache *cache, unsigned class, unsigned n)
 	cache->capacity_bytes += (uint64_t)n * sizeclass_get(class)->size;
 }
 
+/*
+ * Brings about n blocks: one for the caller, the others for the list, which is empty, or as a pick. That is for what
+ * goes on allocating. Where lists and picks of the classes take turns, the processor cannot guess which comes next; so
+ * it is between threads, whose blocks come back through lists.
+ */
+static unsigned refill(struct threadcache *cache, unsigned class, unsigned n, void **ret)
+{
+	struct threadcache_bin *bin = &cache->bins[class];
+	unsigned taken = 0;
+
+	bin->head = NULL;
+	if (n == sizeclass_get(class)->batch && n > 1 && owners_count() == 1) {
+		struct span_pick pick;
+
+		taken = central_pick(class, n, &pick);
+		if (taken)
+			*ret = picks_begin(cache, class, &pick);
+	}
+	if (!taken) {
+		taken = central_take(class, n, 0, ret);
+		if (taken > 1)
+			bin->head = *(void **)*ret;
+	}
+	return taken;
+}
+
 void *threadcache_take(struct threadcache *cache, unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
@@ -195,16 +225,20 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 		bin->room++;
 		return block;
 	}
+	block = picks_take(cache, class);
+	if (block) {
+		bin->room++;
+		return block;
+	}
 	visit(cache, class);
 	outbox_flush(cache, class);
 	/* what threads hold and do not use stays a fraction of what there is of the class */
 	want = threadcache_part(class, SHARE, MIN(want, sizeclass->batch));
-	n = central_take(class, want, 0, &block);
+	n = refill(cache, class, want, &block);
 	if (!n)
 		return NULL;
-	/* n may be a whole batch where less was wanted */
+	/* n may be a whole batch where less was wanted, or a whole span */
 	bin->batch = (uint16_t)want;
-	bin->head = n > 1 ? *(void **)block : NULL;
 	bin->room = bin->capacity;
 	want = cache->capacity_bytes < threadcache_share() ? 2 * MAX(n, want) : n;
 	if (bin->room < want)
@@ -252,6 +286,7 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	struct threadcache_bin *bin = &cache->bins[class];
 	const unsigned limit = longest(bin, class);
+	unsigned n_picked;
 
 	visit(cache, class);
 	/* it may have been emptied, as one that was in no use */
@@ -265,6 +300,11 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 	if ((bin->batch || owners_count() == 1) && sizeclass->size <= OUTBOX_SIZE &&
 	    outbox_put(cache, class, block))
 		return false;
+	n_picked = picks_flush(cache, class);
+	if (n_picked) {
+		bin->room += n_picked;
+		return true;
+	}
 	if (bin->capacity >= sizeclass->batch) {
 		give_batch(bin, class);
 		return true;
@@ -291,6 +331,7 @@ void threadcache_flush(struct threadcache *cache)
 	for (unsigned class = 1; class < SIZECLASS_N; class ++)
 		if (cache->bins[class].capacity)
 			empty(cache, class);
+	cache->has_picks = 0;
 	tagged_flush(cache);
 	place_flush(cache);
 }
@@ -317,6 +358,7 @@ static void forget(struct threadcache *cache)
 		heap_published.lost_blocks += bin->capacity - bin->room;
 		*bin = (struct threadcache_bin){0};
 	}
+	memset(cache->picks_next, 0, sizeof(cache->picks_next));
 	heap_published.lost_blocks += tagged_forget(cache);
 	outbox_forget(cache);
 	cache->countdown = 0;
@@ -324,6 +366,7 @@ static void forget(struct threadcache *cache)
 	cache->busy = 0;
 	cache->active[0] = cache->active[1] = 0;
 	cache->kept = 0;
+	cache->has_picks = 0;
 	cache->owner = 0;
 }
 

@@ -95,25 +95,58 @@ static int read_bins(struct fast_heap *heap, const struct threadcache_bin *bins,
 	return 0;
 }
 
-/* The blocks in a class's outbox, each as a list of its own; ret_n says how many. */
+/* A block that is free without being linked to another. */
+static int add_single(struct fast_heap *heap, uint64_t block, unsigned class)
+{
+	return add_list(heap, &(struct fast_list){.head = block, .n = 1, .class = class});
+}
+
+/* The blocks in a class's outbox; adds their number to ret_n. */
 static int read_outbox(struct fast_heap *heap, struct memory *memory, uint64_t at, unsigned class,
 		       uint32_t *ret_n)
 {
 	struct threadcache_outbox outbox;
+	uint64_t blocks[OUTBOX_N];
 	int r = memory_read(memory, at, &outbox, sizeof(outbox));
+	uint32_t n, first;
 
 	if (r < 0)
 		return r;
 	outbox.limit = MIN(outbox.limit, OUTBOX_N);
-	*ret_n = threadcache_outbox_n(&outbox);
-	for (uint32_t i = outbox.limit - *ret_n; i < outbox.limit && r >= 0; i++)
-		r = add_list(heap, &(struct fast_list){(uintptr_t)outbox.blocks[i], 1, 0, class});
+	n = threadcache_outbox_n(&outbox);
+	first = outbox.limit - n;
+	r = memory_read(memory, at + sizeof(outbox) + first * sizeof(blocks[0]), blocks,
+			n * sizeof(blocks[0]));
+	for (uint32_t i = 0; i < n && r >= 0; i++)
+		r = add_single(heap, blocks[i], class);
+	*ret_n += n;
 	return r;
 }
 
-/* The outboxes of a cache. Their blocks count as room of the list that is used up, and are not on it. */
-static int read_outboxes(struct fast_heap *heap, struct memory *memory, struct threadcache *cache,
-			 uint64_t *cached)
+/* The blocks that a cache's thread has picked of a class; adds their number to ret_n. */
+static int read_picks(struct fast_heap *heap, const struct threadcache *cache, unsigned class,
+		      uint32_t *ret_n)
+{
+	const struct threadcache_bin *bin = &cache->bins[class];
+	const unsigned n_words = class < PICKS_WIDE ? SPAN_BITMAP_WORDS : 1;
+	const uint64_t size = heap->classes[class].size;
+	int r = 0;
+
+	for (unsigned word = 0; word < n_words; word++) {
+		uint64_t bits = word ? cache->picks_next[class][word - 1] : bin->picks;
+
+		for (; bits && r >= 0; bits &= bits - 1, ++*ret_n)
+			r = add_single(heap,
+				       bin->start +
+					       (word * 64 + (uint64_t)__builtin_ctzll(bits)) * size,
+				       class);
+	}
+	return r;
+}
+
+/* What counts as room of the lists that is used up, and is not on them: outboxes, and blocks that were picked. */
+static int read_singles(struct fast_heap *heap, struct memory *memory, struct threadcache *cache,
+			uint64_t *cached)
 {
 	int r = 0;
 
@@ -123,6 +156,8 @@ static int read_outboxes(struct fast_heap *heap, struct memory *memory, struct t
 
 		if (cache->outboxes[class])
 			r = read_outbox(heap, memory, (uintptr_t)cache->outboxes[class], class, &n);
+		if (r >= 0)
+			r = read_picks(heap, cache, class, &n);
 		cached[class] += n;
 		bin->capacity = (uint16_t)(bin->capacity - MIN(bin->capacity, n));
 	}
@@ -134,7 +169,7 @@ static int read_cache(struct fast_heap *heap, struct memory *memory, struct thre
 		      uint64_t *cached)
 {
 	struct threadcache_bin tagged[SIZECLASS_N];
-	int r = read_outboxes(heap, memory, cache, cached);
+	int r = read_singles(heap, memory, cache, cached);
 	int32_t tid;
 
 	if (r >= 0)
@@ -173,31 +208,38 @@ static int read_caches(struct fast_heap *heap, struct memory *memory, uint64_t a
 }
 
 static int read_class(struct fast_heap *heap, const struct heap_root *root, struct memory *memory,
-		      unsigned class, uint64_t n_cached)
+		      unsigned class)
+{
+	struct sizeclass sizeclass;
+	int r = memory_read(memory, root->classes + (uint64_t) class * sizeof(sizeclass),
+			    &sizeclass, sizeof(sizeclass));
+
+	/* a bitmap has to have room for them */
+	if (r >= 0 && sizeclass.n_blocks <= SPAN_BITMAP_WORDS * 64)
+		heap->classes[class] = (struct fast_class){.size = sizeclass.size,
+							   .n_blocks = sizeclass.n_blocks,
+							   .batch = sizeclass.batch};
+	return r;
+}
+
+static int read_central(struct fast_heap *heap, const struct heap_root *root, struct memory *memory,
+			unsigned class, uint64_t n_cached)
 {
 	struct fast_class *ret = &heap->classes[class];
-	struct sizeclass sizeclass;
 	struct central central;
 	uint64_t out;
 	int r;
 
-	r = memory_read(memory, root->classes + (uint64_t) class * sizeof(sizeclass), &sizeclass,
-			sizeof(sizeclass));
-	if (r >= 0)
-		r = memory_read(memory, root->centrals + (uint64_t) class * sizeof(central),
-				&central, sizeof(central));
-	if (r < 0)
-		return r;
-	/* a bitmap has to have room for them */
-	if (sizeclass.n_blocks > SPAN_BITMAP_WORDS * 64)
+	if (!ret->size)
 		return 0;
-	ret->size = sizeclass.size;
-	ret->n_blocks = sizeclass.n_blocks;
-	r = add_list(heap, &(struct fast_list){central.batches, central.n_batches, sizeclass.batch,
-					       class});
+	r = memory_read(memory, root->centrals + (uint64_t) class * sizeof(central), &central,
+			sizeof(central));
+	if (r >= 0)
+		r = add_list(heap, &(struct fast_list){central.batches, central.n_batches,
+						       ret->batch, class});
 	if (r < 0)
 		return r;
-	n_cached += (uint64_t)central.n_batches * sizeclass.batch;
+	n_cached += (uint64_t)central.n_batches * ret->batch;
 	out = central.n_blocks - MIN(central.n_blocks, central.n_free);
 	ret->cached = out ? (double)MIN(n_cached, out) / (double)out : 0;
 	return 0;
@@ -205,14 +247,22 @@ static int read_class(struct fast_heap *heap, const struct heap_root *root, stru
 
 static int read_tables(struct fast_heap *heap, const struct heap_root *root, struct memory *memory)
 {
+	const unsigned tagged = root->tagged;
 	uint64_t cached[FAST_HEAP_CLASSES] = {};
-	int r = read_caches(heap, memory, root->caches, cached);
+	int r = 0;
 
 	for (unsigned class = 1; class < root->n_classes && r >= 0; class ++) {
-		r = read_class(heap, root, memory, class, cached[class]);
+		r = read_class(heap, root, memory, class);
 		if (r >= 0)
-			r = read_class(heap, root, memory, root->tagged + class,
-				       cached[root->tagged + class]);
+			r = read_class(heap, root, memory, tagged + class);
+	}
+	if (r >= 0)
+		r = read_caches(heap, memory, root->caches, cached);
+	for (unsigned class = 1; class < root->n_classes && r >= 0; class ++) {
+		r = read_central(heap, root, memory, class, cached[class]);
+		if (r >= 0)
+			r = read_central(heap, root, memory, tagged + class,
+					 cached[tagged + class]);
 	}
 	return r;
 }

@@ -17,6 +17,7 @@ enum { FAST_HEAP_CLASSES = 256, FAST_HEAP_TABLES = 4 };
 struct fast_class {
 	uint32_t size;     /* of a block; 0: there is no such class */
 	uint32_t n_blocks; /* in a span */
+	uint32_t batch;    /* blocks that move at once between a thread and the central lists */
 	double cached;     /* of the blocks without a bit: how many lie in caches, 0 to 1 */
 };
 

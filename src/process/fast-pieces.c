@@ -125,7 +125,7 @@ static bool read_words(struct walk *walk, uint64_t address, uint64_t *ret, size_
 	return true;
 }
 
-/* Counts n blocks from head on; ret_second is the first one's second word. */
+/* Counts n blocks from head on; ret_second, if it is not NULL, is the first one's second word. */
 static bool follow(struct walk *walk, uint32_t class, uint64_t head, uint32_t n,
 		   uint64_t *ret_second)
 {
@@ -138,11 +138,15 @@ static bool follow(struct walk *walk, uint32_t class, uint64_t head, uint32_t n,
 		if (!piece || piece->state != SPAN_SMALL || piece->class != class ||
 		    at < piece->blocks || (at - piece->blocks) % sizes->size ||
 		    walk->n_links++ >= LINKS_MAX ||
-		    piece->n_cached + piece->n_free >= sizes->n_blocks ||
-		    !read_words(walk, at, words, 2))
+		    piece->n_cached + piece->n_free >= sizes->n_blocks)
 			return false;
 		piece->n_cached++;
-		if (i == 0)
+		/* the last one of a list leads nowhere, and may never have been touched */
+		if (i + 1 == n && !ret_second)
+			break;
+		if (!read_words(walk, at, words, 2))
+			return false;
+		if (i == 0 && ret_second)
 			*ret_second = words[1];
 		at = words[0];
 	}
@@ -154,7 +158,7 @@ static bool follow_list(struct walk *walk, const struct fast_list *list)
 	uint64_t head = list->head, second = 0;
 
 	if (list->batch == 0)
-		return follow(walk, list->class, head, list->n, &second);
+		return follow(walk, list->class, head, list->n, NULL);
 	for (uint32_t i = 0; i < list->n; i++) {
 		if (!follow(walk, list->class, head, list->batch, &second))
 			return false;

@@ -141,6 +141,61 @@ static void blocks_in_use_can_be_counted_from_outside(void **state)
 	assert_int_equal(in_use(&root, root.tagged + sizeclass_of(SMALL)), N_SAMPLED);
 }
 
+/* Counts a block that is free without a bit, once. */
+static void meet(const struct heap_root *root, uintptr_t block, uint8_t *met, uint64_t *n)
+{
+	struct span span;
+	uint32_t i;
+	size_t index;
+
+	copy(&i, root->span_of + ((block - root->base) >> root->page_shift) * sizeof(i), sizeof(i));
+	span = read_span(root, i);
+	assert_int_equal(span.class, sizeclass_of(SMALL));
+	index = (block - root->base - ((uintptr_t)span.page << root->page_shift)) / SMALL;
+	assert_int_equal((block - root->base - ((uintptr_t)span.page << root->page_shift)) % SMALL,
+			 0);
+	assert_false(span.free[index / 64] >> (index % 64) & 1);
+	assert_int_equal(met[(block - root->base) / 16]++, 0);
+	++*n;
+}
+
+/* A list, an outbox and a pick of the class, in the only thread. */
+static void what_a_thread_holds_is_found_block_by_block(void **state)
+{
+	const struct heap_root root = read_root();
+	const unsigned class = sizeclass_of(SMALL);
+	uint8_t *met = calloc(root.used / 16, 1);
+	uint64_t n = 0, n_picked = 0, n_sent = 0;
+	struct threadcache_outbox outbox;
+	struct threadcache cache;
+	uintptr_t block;
+
+	assert_non_null(met);
+	copy(&cache, root.caches, sizeof(cache));
+	assert_null(cache.next);
+	for (unsigned word = 0; word < SPAN_BITMAP_WORDS; word++) {
+		const uint64_t bits =
+			word ? cache.picks_next[class][word - 1] : cache.bins[class].picks;
+
+		for (unsigned i = 0; i < 64; i++)
+			if (bits >> i & 1)
+				meet(&root, cache.bins[class].start + (word * 64 + i) * SMALL, met,
+				     &n_picked);
+	}
+	assert_true(n_picked > 0);
+	copy(&outbox, (uintptr_t)cache.outboxes[class], sizeof(outbox));
+	for (uint32_t i = outbox.top ? outbox.top - 1 : outbox.limit; i < outbox.limit; i++) {
+		copy(&block, (uintptr_t)cache.outboxes[class] + sizeof(outbox) + i * sizeof(block),
+		     sizeof(block));
+		meet(&root, block, met, &n_sent);
+	}
+	assert_true(n_sent > 0);
+	for (block = (uintptr_t)cache.bins[class].head; block; copy(&block, block, sizeof(block)))
+		meet(&root, block, met, &n);
+	assert_int_equal(n + n_sent + n_picked, cached(&root, class));
+	free(met);
+}
+
 static void spans_cover_the_range_without_gap_or_overlap(void **state)
 {
 	const struct heap_root root = read_root();
@@ -231,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_in_use_can_be_counted_from_outside),
+		cmocka_unit_test(what_a_thread_holds_is_found_block_by_block),
 		cmocka_unit_test(spans_cover_the_range_without_gap_or_overlap),
 		cmocka_unit_test(large_and_huge_blocks_are_found),
 		cmocka_unit_test(tags_can_be_read),

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * picks.h: blocks that a thread took from a span as the span has them, as bits, and hands out one by one.
+ *
+ * A thread that allocates much more than it frees takes half a span or a whole one at a time. To link its blocks
+ * would bring each of them from memory, once now and once more when it is handed out; a bit costs a few
+ * instructions, and is looked at when its turn comes.
+ *
+ * The cache is entered, except in picks_pop.
+ */
+#ifndef HEAP_PICKS_H
+#define HEAP_PICKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "heap/published.h"
+#include "heap/sizeclass.h"
+#include "heap/span.h"
+
+/* The next block of the first word; NULL if none is left. It counts as cached until the caller says that it is not. */
+static _always_inline_ void *picks_pop(struct threadcache_bin *bin, unsigned class)
+{
+	const uint64_t bits = bin->picks;
+
+	if (unlikely(!bits))
+		return NULL;
+	bin->picks = bits & (bits - 1);
+	return (void *)(bin->start + (size_t)__builtin_ctzll(bits) * sizeclass_get(class)->size);
+}
+
+/* The same where the word may be empty and others follow. */
+void *picks_take_slow(struct threadcache *cache, unsigned class);
+static inline void *picks_take(struct threadcache *cache, unsigned class)
+{
+	return cache->has_picks ? picks_take_slow(cache, class) : NULL;
+}
+
+/* Takes over what came from a span, where nothing was left. Returns one of its blocks, which does not count as cached. */
+void *picks_begin(struct threadcache *cache, unsigned class, const struct span_pick *from);
+
+/* What is left goes back to its span. Returns how many blocks. */
+unsigned picks_flush_slow(struct threadcache *cache, unsigned class);
+static inline unsigned picks_flush(struct threadcache *cache, unsigned class)
+{
+	return cache->has_picks ? picks_flush_slow(cache, class) : 0;
+}
+
+#endif
