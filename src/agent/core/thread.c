@@ -8,8 +8,12 @@
  * itself looks for its own thread pointer, so two threads never insert the same key and a key, once
  * there, stays until its owner has ended.
  *
+ * The table has two parts. A hash spreads threads evenly, and in a table for thousands each would have a page
+ * of its own: 4 KiB, and an interrupt of all processors when the page, read before it is written, is exchanged.
+ * So the first part is four pages; threads whose window there is full have another one in the second part.
+ *
  * A thread that ends leaves its state behind as THREAD_ENDED. The next thread with the same thread
- * pointer (glibc reuses stacks) takes it over, or another one that finds no empty place in its window:
+ * pointer (glibc reuses stacks) takes it over, or another one that finds no empty place in a window:
  * both by a compare-and-swap from ENDED to ACTIVE, so that there is one winner. A thread may allocate
  * after it said that it ends (destructors of others); if its state is still there it uses it and
  * leaves it as ended again.
@@ -39,25 +43,27 @@ enum {
 struct thread_table thread_table;
 static struct thread *thread_states;
 static uint32_t thread_n_states, thread_max_states;
+static uint32_t thread_n_others; /* places behind the first, a power of two */
 
 static uint64_t thread_nested[THREAD_NESTED][THREAD_FRAMES];
 static uint32_t thread_nested_used; /* bit i: thread_nested[i] is taken */
 
 int thread_init(uint32_t max_threads, uintptr_t main_stack_end)
 {
-	uint32_t places = 64;
+	uint32_t n_others = 64;
 
 	if (thread_table.places)
 		return 0;
 	max_threads = MAX(max_threads, 16);
-	while (places < max_threads * 2)
-		places *= 2;
+	while (n_others < max_threads * 2)
+		n_others *= 2;
 	thread_states = sys_map_private((size_t)max_threads * sizeof(struct thread));
-	thread_table.places = sys_map_private((size_t)places * sizeof(struct thread_place));
+	thread_table.places =
+		sys_map_private((size_t)(THREAD_FIRST + n_others) * sizeof(struct thread_place));
 	if (!thread_states || !thread_table.places)
 		return -SYS_ENOMEM;
 	thread_max_states = max_threads;
-	thread_table.mask = places - 1;
+	thread_n_others = n_others;
 	thread_stack_init(main_stack_end);
 	thread_entry_init();
 	return 0;
@@ -137,50 +143,71 @@ static bool thread_take_over(struct thread *thread)
 static struct thread *thread_new_state(void)
 {
 	uint32_t n = __atomic_load_n(&thread_n_states, __ATOMIC_RELAXED);
+	struct thread *state;
 
 	do {
 		if (n >= thread_max_states)
 			return NULL;
 	} while (!__atomic_compare_exchange_n(&thread_n_states, &n, n + 1, true, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
-	return &thread_states[n];
+	state = &thread_states[n];
+	/* its second page, which is read next, is to be made by a write */
+	*(struct recall *volatile *)&state->recall = NULL;
+	return state;
+}
+
+/* One of the two windows of a hash: each place number from 0 on. */
+typedef struct thread_place *(*thread_window)(uint32_t hash, unsigned i);
+
+/*
+ * Gives the calling thread a place of a window: an empty one, for which *state is made if it is not yet, or one that an
+ * ended thread left. NULL if there is none.
+ */
+static struct thread *thread_settle(uintptr_t tp, thread_window window, struct thread **state)
+{
+	uint32_t hash = thread_hash(tp);
+
+	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
+		struct thread_place *place = window(hash, i);
+		struct thread *none = NULL;
+
+		if (__atomic_load_n(&place->state, __ATOMIC_RELAXED))
+			continue;
+		if (!*state)
+			*state = thread_new_state();
+		if (!*state)
+			break;
+		thread_prepare(*state, tp);
+		/* release pairs with the acquire below, by whoever takes it over one day */
+		if (!__atomic_compare_exchange_n(&place->state, &none, *state, false,
+						 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			continue;
+		thread_begin(*state, place);
+		return *state;
+	}
+	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
+		struct thread_place *place = window(hash, i);
+		struct thread *left = __atomic_load_n(&place->state, __ATOMIC_ACQUIRE);
+
+		if (!left || !thread_take_over(left))
+			continue;
+		thread_prepare(left, tp);
+		thread_begin(left, place);
+		return left;
+	}
+	return NULL;
 }
 
 /* A handler that comes before the place has its thread pointer registers once more; that is all. */
 static _noinline_ struct thread *thread_register(uintptr_t tp)
 {
-	uint32_t hash = thread_hash(tp);
-	struct thread *state = NULL;
+	struct thread *made = NULL, *thread;
 
-	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
-		struct thread_place *place = &thread_table.places[(hash + i) & thread_table.mask];
-		struct thread *none = NULL;
-
-		if (__atomic_load_n(&place->state, __ATOMIC_RELAXED))
-			continue;
-		if (!state)
-			state = thread_new_state();
-		if (!state)
-			break;
-		thread_prepare(state, tp);
-		/* release pairs with the acquire below, by whoever takes it over one day */
-		if (!__atomic_compare_exchange_n(&place->state, &none, state, false,
-						 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			continue;
-		thread_begin(state, place);
-		return state;
-	}
-	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
-		struct thread_place *place = &thread_table.places[(hash + i) & thread_table.mask];
-
-		state = __atomic_load_n(&place->state, __ATOMIC_ACQUIRE);
-		if (!state || !thread_take_over(state))
-			continue;
-		thread_prepare(state, tp);
-		thread_begin(state, place);
-		return state;
-	}
-	return NULL;
+	thread = thread_settle(tp, thread_place_first, &made);
+	if (likely(thread))
+		return thread;
+	__atomic_store_n(&thread_table.mask, thread_n_others - 1, __ATOMIC_RELAXED);
+	return thread_settle(tp, thread_place_other, &made);
 }
 
 /* An entry of the region that another thread took since this one said that it ends is not its own. */
@@ -193,27 +220,40 @@ static void thread_revive(struct thread *thread)
 		thread->index = 0;
 }
 
-/* The calling thread's state; NULL if it has none, and shall not or cannot get one. */
-static struct thread *thread_find(uintptr_t tp, bool make)
+/* The place in a window that has the thread pointer; NULL if there is none. */
+static struct thread_place *thread_search(uintptr_t tp, thread_window window)
 {
 	uint32_t hash = thread_hash(tp);
 
 	for (unsigned i = 0; i < THREAD_WINDOW; i++) {
-		struct thread_place *place = &thread_table.places[(hash + i) & thread_table.mask];
+		struct thread_place *place = window(hash, i);
 		uintptr_t found = __atomic_load_n(&place->tp, __ATOMIC_RELAXED);
-		struct thread *thread;
 
-		if (found == 0)
+		if (found == tp)
+			return place;
+		/* one without a thread pointer may be somebody's who is just about to store it */
+		if (found == 0 && !__atomic_load_n(&place->state, __ATOMIC_RELAXED))
 			break;
-		if (found != tp)
-			continue;
+	}
+	return NULL;
+}
+
+/* The calling thread's state; NULL if it has none, and shall not or cannot get one. */
+static struct thread *thread_find(uintptr_t tp, bool make)
+{
+	struct thread_place *place = thread_search(tp, thread_place_first);
+	struct thread *thread;
+
+	if (!place && __atomic_load_n(&thread_table.mask, __ATOMIC_RELAXED))
+		place = thread_search(tp, thread_place_other);
+	if (place) {
 		thread = __atomic_load_n(&place->state, __ATOMIC_RELAXED);
 		if (likely(__atomic_load_n(&thread->status, __ATOMIC_RELAXED) == THREAD_ACTIVE))
 			return thread;
-		if (!thread_take_over(thread))
-			break;
-		thread_revive(thread);
-		return thread;
+		if (thread_take_over(thread)) {
+			thread_revive(thread);
+			return thread;
+		}
 	}
 	return make ? thread_register(tp) : NULL;
 }
@@ -368,8 +408,9 @@ void thread_for_each(void (*function)(struct thread *thread))
 
 uint64_t thread_own_bytes(void)
 {
-	uint64_t n = __atomic_load_n(&thread_n_states, __ATOMIC_RELAXED);
+	uint64_t n = __atomic_load_n(&thread_n_states, __ATOMIC_RELAXED),
+		 n_others = __atomic_load_n(&thread_table.mask, __ATOMIC_RELAXED);
 
-	return n * sizeof(struct thread) +
-	       MIN(n * sys_page_size(), (thread_table.mask + 1) * sizeof(struct thread_place));
+	return n * sizeof(struct thread) + THREAD_FIRST * sizeof(struct thread_place) +
+	       MIN(n * sys_page_size(), n_others * sizeof(struct thread_place));
 }

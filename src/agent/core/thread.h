@@ -159,9 +159,12 @@ struct thread_place {
 	struct thread *state; /* NULL while the owner is setting it up */
 };
 
+/* Places that are tried first: few pages, so that threads share them, and enough for hundreds to find theirs at once. */
+#define THREAD_FIRST 1024u
+
 struct thread_table {
-	struct thread_place *places;
-	uint32_t mask;
+	struct thread_place *places; /* THREAD_FIRST, and behind them the others */
+	uint32_t mask;               /* of the others' numbers; 0 before there is need for one */
 };
 extern _hidden_ struct thread_table thread_table;
 
@@ -174,15 +177,31 @@ static _always_inline_ uint32_t thread_hash(uintptr_t tp)
 	return (uint32_t)(((tp >> 6) * 0x9e3779b97f4a7c15ull) >> 32);
 }
 
+/* Place number i of a hash: of the first places, of the others. */
+static _always_inline_ struct thread_place *thread_place_first(uint32_t hash, unsigned i)
+{
+	return &thread_table.places[(hash + i) % THREAD_FIRST];
+}
+
+static _always_inline_ struct thread_place *thread_place_other(uint32_t hash, unsigned i)
+{
+	const uint32_t mask = __atomic_load_n(&thread_table.mask, __ATOMIC_RELAXED);
+
+	return &thread_table.places[THREAD_FIRST + ((hash / THREAD_FIRST + i) & mask)];
+}
+
 static _always_inline_ struct thread *thread_enter(void)
 {
 	const uintptr_t tp = sys_thread_pointer(), sp = sys_stack_pointer();
-	const struct thread_place *place =
-		&thread_table.places[thread_hash(tp) & thread_table.mask];
+	const uint32_t hash = thread_hash(tp);
+	const struct thread_place *place = thread_place_first(hash, 0);
 	struct thread *thread;
 
-	if (unlikely(__atomic_load_n(&place->tp, __ATOMIC_RELAXED) != tp))
-		return thread_enter_slow(tp, sp);
+	if (unlikely(__atomic_load_n(&place->tp, __ATOMIC_RELAXED) != tp)) {
+		place = thread_place_other(hash, 0);
+		if (__atomic_load_n(&place->tp, __ATOMIC_RELAXED) != tp)
+			return thread_enter_slow(tp, sp);
+	}
 	thread = __atomic_load_n(&place->state, __ATOMIC_RELAXED);
 	if (unlikely(__atomic_load_n(&thread->status, __ATOMIC_RELAXED) != THREAD_ACTIVE ||
 		     thread->depth > 0))
