@@ -61,6 +61,9 @@ static struct threadcache *new_cache(void)
 
 	if (!cache)
 		return NULL;
+	/* written to before it is read: a page that showed zeros is exchanged, and all processors are interrupted for it */
+	cache->countdown = 0;
+	cache->picks_next[PICKS_WIDE - 1][SPAN_BITMAP_WORDS - 2] = 0;
 	cache->next = owners_newest();
 	if (cache->next)
 		fork_watch();
