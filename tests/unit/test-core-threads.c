@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent/core/thread.h"
@@ -16,7 +17,7 @@ enum {
 	FEW = 100,
 	MANY = 1200,
 	N_LOOKS = 50,
-	SMALL_STACK = 128 << 10,
+	STACK = 1 << 20, /* sanitizers need most of it */
 };
 
 static pthread_barrier_t all_have_one, all_looked;
@@ -41,23 +42,30 @@ static void *look(void *userdata)
 	return NULL;
 }
 
-/* Runs n threads that are all there at once. states takes what each was given. */
+/* Runs n threads that are all there at once, each on the stack of its number. states takes what each was given. */
 static void run(unsigned n, struct thread **states)
 {
+	static char *stacks;
 	pthread_t threads[MANY];
-	pthread_attr_t attributes;
 
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, SMALL_STACK);
+	if (!stacks)
+		stacks = mmap(NULL, (size_t)MANY * STACK, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	check(stacks != MAP_FAILED);
 	pthread_barrier_init(&all_have_one, NULL, n);
 	pthread_barrier_init(&all_looked, NULL, n);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		pthread_attr_t attributes;
+
+		pthread_attr_init(&attributes);
+		check(pthread_attr_setstack(&attributes, stacks + (size_t)i * STACK, STACK) == 0);
 		check(pthread_create(&threads[i], &attributes, look, &states[i]) == 0);
+		pthread_attr_destroy(&attributes);
+	}
 	for (unsigned i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
 	pthread_barrier_destroy(&all_have_one);
 	pthread_barrier_destroy(&all_looked);
-	pthread_attr_destroy(&attributes);
 }
 
 static int compare(const void *a, const void *b)
@@ -120,7 +128,7 @@ static void body_each_of_very_many_finds_its_own(void)
 	check(touched_pages() > FIRST_PAGES + 1);
 }
 
-/* A thread's pointer comes back in the next round: no round takes more states than are alive at once. */
+/* Threads of the same stacks have the same thread pointers: no round takes more states than are alive at once. */
 static void body_ended_threads_states_are_used_again(void)
 {
 	struct core_config config = harness_config();
