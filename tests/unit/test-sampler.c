@@ -343,6 +343,14 @@ static void body_who_turns_quiet_is_soon_sampled_closer(void)
 }
 HARNESS_TEST(who_turns_quiet_is_soon_sampled_closer)
 
+/* A process of 5,000 threads: looks take a thousandth of the time, and go on. */
+static void test_expensive_looks_are_rare(void **state)
+{
+	assert_true(sampler_pause_ns(1000) < 60000000);
+	assert_true(sampler_pause_ns(750000) >= 750000000);
+	assert_true(sampler_pause_ns(50000000) <= 2000000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_interval_is_a_careful_guess),
 		cmocka_unit_test(test_who_goes_on_as_fast_is_soon_sampled_less),
 		cmocka_unit_test(test_who_turns_quiet_is_soon_sampled_closer),
+		cmocka_unit_test(test_expensive_looks_are_rare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

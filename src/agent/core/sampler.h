@@ -43,6 +43,9 @@ void sampler_table_full(void);
 /* A sample that seems to have taken longer was interrupted meanwhile. */
 uint64_t sampler_cost_limit_ns(void);
 
+/* How long to wait for the next look after looks that take so long, nanoseconds. */
+uint64_t sampler_pause_ns(uint64_t look_ns);
+
 /* Time that recording took so far. */
 uint64_t sampler_own_ns(void);
 
