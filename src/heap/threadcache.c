@@ -33,8 +33,8 @@
 #define FIRST_BYTES 512u /* of blocks that a list's first refill asks for */
 #define FIRST_N     4u   /* of small ones at least: neighbours of one thread's */
 #define FIRST_SMALL 1024u
-#define LIST_BYTES  (512u << 10) /* of blocks that a list may grow to hold */
-#define LIST_BLOCKS 2048u        /* the same in blocks */
+#define LIST_BYTES  (1u << 20) /* of blocks that a list may grow to hold */
+#define LIST_BLOCKS 2048u      /* the same in blocks */
 #define OUTBOX_SIZE 1024u /* larger blocks have no outbox: few of them are quickly walked over */
 #define CACHE_MAX   (8u << 20)  /* of all lists of a thread: then they hold a batch or two */
 #define CACHE_MIN   (64u << 10) /* the same where there are very many threads */
