@@ -41,7 +41,7 @@
  * cannot be held exactly is better estimated than lost.
  *
  * Context: any thread, inside malloc, signal handlers. One thread at a time is in control (a flag, not a
- * lock: whoever finds it set leaves). One system call a look: the CPU clock. The kernel adds up the time of all
+ * lock: whoever finds it set leaves). Three system calls a look: CPU clocks. The kernel adds up the time of all
  * threads for it, 0.1 to 0.2 us each, so that where there are thousands looks are made less often.
  */
 #include "agent/core/sampler.h"
@@ -291,11 +291,16 @@ static void sampler_forget_unspent(uint64_t cpu_ns)
 					sampler.looked_ns - sampler.first_ns);
 }
 
-/* The CPU clock, and how long it took. A thread that was interrupted meanwhile does not count twice in a row. */
+/*
+ * The CPU clock, and how long that took: by the thread's own, since kernels that leave a program its processor while it
+ * can go on take it away in system calls. What an interrupt took does not count twice in a row.
+ */
 static uint64_t sampler_read_cpu_clock(void)
 {
-	const uint64_t began_ns = sys_clock_ns(), cpu_ns = sys_clock_process_cpu_ns(),
-		       took_ns = sys_clock_ns() - began_ns;
+	const uint64_t began_ns = sys_clock_thread_cpu_ns();
+	const uint64_t cpu_ns = sys_clock_process_cpu_ns();
+	const uint64_t took_ns =
+		MIN(sys_clock_thread_cpu_ns() - began_ns, (uint64_t)SAMPLER_CHECK_NS);
 
 	__atomic_store_n(&sampler.look_ns, MIN(took_ns, sampler.clock_ns), __ATOMIC_RELAXED);
 	sampler.clock_ns = took_ns;

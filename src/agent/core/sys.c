@@ -23,6 +23,7 @@ enum {
 	SYS_CLOCK_REALTIME = 0,
 	SYS_CLOCK_MONOTONIC = 1,
 	SYS_CLOCK_PROCESS_CPUTIME_ID = 2,
+	SYS_CLOCK_THREAD_CPUTIME_ID = 3,
 };
 
 /* Eight bytes at any address and of any type. */
@@ -267,6 +268,11 @@ uint64_t sys_clock_realtime_ns(void)
 uint64_t sys_clock_process_cpu_ns(void)
 {
 	return sys_clock(SYS_CLOCK_PROCESS_CPUTIME_ID);
+}
+
+uint64_t sys_clock_thread_cpu_ns(void)
+{
+	return sys_clock(SYS_CLOCK_THREAD_CPUTIME_ID);
 }
 
 bool sys_lock_try(struct sys_lock *lock)

@@ -112,6 +112,7 @@ sys_clock_coarse_ns(void);   /* CLOCK_MONOTONIC_COARSE, a few nanoseconds to rea
 uint64_t sys_clock_ns(void); /* CLOCK_MONOTONIC */
 uint64_t sys_clock_realtime_ns(void);
 uint64_t sys_clock_process_cpu_ns(void); /* a system call; 0 if it is refused */
+uint64_t sys_clock_thread_cpu_ns(void);  /* the same */
 
 /*
  * A lock that sleeps in the kernel and is reset in a forked child by storing 0. Not recursive. The word
