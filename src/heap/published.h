@@ -156,7 +156,9 @@ struct threadcache_bin {
 	void *head;
 	uint32_t room;
 	uint16_t capacity;
-	uint16_t batch; /* blocks that the last refill asked for */
+	uint8_t batch;      /* blocks that the last refill asked for */
+	uint8_t spills : 7; /* outboxes filled since then */
+	uint8_t floods : 1; /* there were very many between the two refills before */
 	uint64_t
 		picks; /* blocks taken from a span and not touched: for bit i the one i sizes behind start */
 	uintptr_t start;

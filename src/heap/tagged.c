@@ -68,7 +68,7 @@ static _noinline_ void *tagged_refill(struct threadcache *cache, unsigned class)
 	if (!cache->all_reported || !tagged_begin(cache))
 		return central_take_one(class + SIZECLASS_TAGGED);
 	bin = &cache->tagged[class];
-	bin->batch = (uint16_t)MIN(MAX(bin->batch * 2u, 1u), tagged_batch(class));
+	bin->batch = (uint8_t)MIN(MAX(bin->batch * 2u, 1u), tagged_batch(class));
 	n = central_take(class + SIZECLASS_TAGGED, bin->batch,
 			 hooks_report_all() ? threadcache_number(cache) : 0, &block);
 	if (!n)

@@ -3,8 +3,9 @@
  * threadcache.c: the slow half of a thread's cache.
  *
  * A list of each class starts without capacity and doubles it with each visit here, so that a thread
- * which allocates little holds little. It grows further while all lists together are below a limit. What is
- * freed when it is full goes through the outbox, whose blocks are not touched. A thread that only frees
+ * which allocates little holds little. It grows further while all lists together are below a limit, unless what
+ * is freed at a time is far more than any list holds. What is freed when it is full goes through the outbox, whose
+ * blocks are not touched. A thread that only frees
  * gives a batch of linked blocks instead: its newest ones, which whoever gets them next finds in the
  * processor's cache. Every TIDY visits, lists that were not visited since go back as a whole.
  *
@@ -34,7 +35,9 @@
 #define FIRST_N     4u   /* of small ones at least: neighbours of one thread's */
 #define FIRST_SMALL 1024u
 #define LIST_BYTES  (1u << 20) /* of blocks that a list may grow to hold */
-#define LIST_BLOCKS 2048u      /* the same in blocks */
+#define LIST_BLOCKS 8192u      /* the same in blocks */
+#define FLOOD       8u /* outboxes filled between two refills, beyond what the longest list would hold */
+#define SPILLS_MAX  127u
 #define OUTBOX_SIZE 1024u /* larger blocks have no outbox: few of them are quickly walked over */
 #define CACHE_MAX   (8u << 20)  /* of all lists of a thread: then they hold a batch or two */
 #define CACHE_MIN   (64u << 10) /* the same where there are very many threads */
@@ -212,6 +215,32 @@ static unsigned refill(struct threadcache *cache, unsigned class, unsigned n, vo
 	return taken;
 }
 
+/* How many blocks of a class a list may ever hold. */
+static unsigned list_max(const struct sizeclass *sizeclass)
+{
+	return MAX(2u * sizeclass->batch, MIN(LIST_BYTES / sizeclass->size, LIST_BLOCKS));
+}
+
+/*
+ * What was freed since the last refill was more than the list could hold; it is empty now. Of a flood the list keeps
+ * what came first: out of the processor's caches when its turn comes, and each block is to be waited for, since only it
+ * knows the next. So it stays short then.
+ */
+static void learn(struct threadcache *cache, unsigned class)
+{
+	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct threadcache_bin *bin = &cache->bins[class];
+	const unsigned least = 2u * sizeclass->batch,
+		       most = MAX(list_max(sizeclass), bin->capacity);
+
+	bin->floods = bin->spills >= FLOOD + (most - bin->capacity) / least;
+	bin->spills = 0;
+	if (bin->floods && bin->capacity > least) {
+		cache->capacity_bytes -= (uint64_t)(bin->capacity - least) * sizeclass->size;
+		bin->capacity = (uint16_t)least;
+	}
+}
+
 void *threadcache_take(struct threadcache *cache, unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
@@ -238,7 +267,9 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	if (!n)
 		return NULL;
 	/* n may be a whole batch where less was wanted, or a whole span */
-	bin->batch = (uint16_t)want;
+	bin->batch = (uint8_t)want;
+	if (bin->spills)
+		learn(cache, class);
 	bin->room = bin->capacity;
 	want = cache->capacity_bytes < threadcache_share() ? 2 * MAX(n, want) : n;
 	if (bin->room < want)
@@ -270,10 +301,12 @@ static unsigned longest(const struct threadcache_bin *bin, unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	const unsigned least = 2u * sizeclass->batch;
-	const unsigned most = MAX(least, MIN(LIST_BYTES / sizeclass->size, LIST_BLOCKS));
+	const unsigned most = list_max(sizeclass);
 
 	if (!bin->batch)
 		return sizeclass->batch;
+	if (bin->floods)
+		return least;
 	/* most lists never come to be so long that it has to be asked */
 	if (bin->capacity < least || owners_count() == 1)
 		return most;
@@ -298,8 +331,10 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 	}
 	/* to a thread that allocates, what it freed before is nearer; nor is there anybody else to find it near */
 	if ((bin->batch || owners_count() == 1) && sizeclass->size <= OUTBOX_SIZE &&
-	    outbox_put(cache, class, block))
+	    outbox_put(cache, class, block)) {
+		bin->spills = MIN(bin->spills + 1u, SPILLS_MAX);
 		return false;
+	}
 	n_picked = picks_flush(cache, class);
 	if (n_picked) {
 		bin->room += n_picked;

@@ -122,6 +122,40 @@ static void a_full_list_sends_them_back(void **state)
 	(void)heap_trim(0);
 }
 
+static unsigned capacity_of(size_t size)
+{
+	return threadcache_self->bins[sizeclass_of(size)].capacity;
+}
+
+static void swing(unsigned n, unsigned times)
+{
+	while (times-- > 0) {
+		take(0, n, 64);
+		give(0, n, 1);
+	}
+}
+
+/* As many as a processor's cache has room for; of far more the first ones would be out of it again. */
+static void a_list_is_as_long_as_what_is_freed_at_a_time_unless_that_is_a_flood(void **state)
+{
+	const uint64_t before = in_use();
+
+	swing(N / 2, 3);
+	assert_true(capacity_of(64) >= N / 2);
+	swing(2 * N, 3);
+	assert_true(capacity_of(64) < N / 2);
+	/* what it holds after a flood goes to the next one who allocates; then it is short */
+	take(0, 2 * N, 64);
+	assert_true(capacity_of(64) <= 1024);
+	give(0, 2 * N, 1);
+	assert_true(capacity_of(64) <= 1024);
+	/* and long again where no more floods come */
+	swing(N / 2, 3);
+	assert_true(capacity_of(64) >= N / 2);
+	assert_int_equal(in_use(), before);
+	(void)heap_trim(0);
+}
+
 static void *in_another_thread(void *arg)
 {
 	take(0, N, 64);
@@ -148,6 +182,8 @@ int main(void)
 		cmocka_unit_test(spans_with_holes_are_filled),
 		cmocka_unit_test(what_is_left_goes_back_at_any_moment),
 		cmocka_unit_test(a_full_list_sends_them_back),
+		cmocka_unit_test(
+			a_list_is_as_long_as_what_is_freed_at_a_time_unless_that_is_a_flood),
 		cmocka_unit_test(threads_among_others_take_none),
 	};
 

@@ -15,7 +15,7 @@
 #include "heap/heap.h"
 #include "test.h"
 
-#define N_SMALL   5000u
+#define N_SMALL   20000u /* more than a thread keeps in a list */
 #define SMALL     48u
 #define LARGE     300000u
 #define HUGE      (64ul << 20)
