@@ -59,9 +59,9 @@ static _always_inline_ void *heap_alloc_fast(size_t size)
 	if (block) {
 		bin->head = *(void **)block;
 	} else {
-		block = picks_pop(bin, class);
-		if (unlikely(!block))
+		if (unlikely(!bin->picks))
 			return NULL;
+		block = picks_pop(bin, class);
 	}
 	bin->room++;
 	__atomic_store_n(&cache->countdown, (int64_t)(countdown - size), __ATOMIC_RELAXED);
@@ -103,6 +103,7 @@ static _always_inline_ bool heap_free_fast(void *block)
 	const size_t offset = pagemap_offset(block);
 	struct threadcache_bin *bin;
 	unsigned class;
+	uint32_t room;
 
 	if (unlikely(!pagemap_has(offset)))
 		return false;
@@ -112,11 +113,13 @@ static _always_inline_ bool heap_free_fast(void *block)
 	bin = &cache->bins[class];
 	if (unlikely(bin->head == block))
 		return false;
-	if (unlikely(!bin->room))
+	/* read once: what was just stored comes sooner to a load than to a subtraction in memory */
+	room = bin->room;
+	if (unlikely(__builtin_sub_overflow(room, 1, &room)))
 		return outbox_send(cache, class, block);
 	*(void **)block = bin->head;
 	bin->head = block;
-	bin->room--;
+	bin->room = room;
 	return true;
 }
 

@@ -32,7 +32,7 @@ void *picks_take_slow(struct threadcache *cache, unsigned class)
 		for (unsigned i = 0; i < N_NEXT; i++)
 			next[i] = n + 1 + i < N_NEXT ? next[n + 1 + i] : 0;
 	}
-	return picks_pop(bin, class);
+	return bin->picks ? picks_pop(bin, class) : NULL;
 }
 
 void *picks_begin(struct threadcache *cache, unsigned class, const struct span_pick *from)
