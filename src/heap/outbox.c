@@ -40,28 +40,31 @@ static struct threadcache_outbox *outbox_of(struct threadcache *cache, unsigned 
 bool outbox_put(struct threadcache *cache, unsigned class, void *block)
 {
 	struct threadcache_outbox *outbox = outbox_of(cache, class);
+	struct threadcache_bin *bin = &cache->bins[class];
+	unsigned limit;
 
-	if (!outbox || outbox->top)
+	if (!outbox || bin->end)
 		return false;
-	outbox->blocks[outbox->limit - 1] = block;
+	limit = (unsigned)outbox->limit;
+	outbox->blocks[limit - 1] = block;
+	bin->end = (uint8_t)limit;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	outbox->top = outbox->limit;
-	cache->bins[class].capacity++;
+	bin->top = (uint8_t)(limit - 1);
 	return true;
 }
 
 void outbox_flush(struct threadcache *cache, unsigned class)
 {
-	struct threadcache_outbox *outbox = cache->outboxes[class];
+	struct threadcache_bin *bin = &cache->bins[class];
 	unsigned top, n;
 
-	if (!outbox || !outbox->top)
+	if (!bin->end)
 		return;
 	/* in one instruction: a signal handler's block comes in before or not at all */
-	top = __atomic_exchange_n(&outbox->top, 0, __ATOMIC_RELAXED);
-	n = outbox->limit - top + 1;
-	cache->bins[class].capacity = (uint16_t)(cache->bins[class].capacity - n);
-	for (void **blocks = &outbox->blocks[top - 1]; n > 0;) {
+	top = __atomic_exchange_n(&bin->top, 0, __ATOMIC_RELAXED);
+	n = bin->end - top;
+	bin->end = 0;
+	for (void **blocks = &cache->outboxes[class]->blocks[top]; n > 0;) {
 		const unsigned part = MIN(n, PUTBACK_MAX);
 
 		central_put(class, blocks, part);
@@ -77,7 +80,6 @@ void outbox_forget(struct threadcache *cache)
 
 		if (!outbox)
 			continue;
-		outbox->top = 0;
 		/* in a forked child it may be there before what was stored to it; it has room for a batch at least */
 		if (outbox->limit == 0)
 			outbox->limit = MIN(OUTBOX_N, sizeclass_get(class)->batch);

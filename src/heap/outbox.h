@@ -3,8 +3,7 @@
  * outbox.h: what a thread frees of a class of which it holds enough. Blocks stand in an array and are not
  * touched, because they are seldom in the processor's cache by then.
  *
- * Blocks in it count as capacity of the class's list that is used up: see published.h. The cache is entered,
- * except in outbox_send.
+ * The cache is entered, except in outbox_send.
  */
 #ifndef HEAP_OUTBOX_H
 #define HEAP_OUTBOX_H
@@ -29,18 +28,14 @@ void outbox_forget(struct threadcache *cache);
  */
 static _always_inline_ bool outbox_send(struct threadcache *cache, unsigned class, void *block)
 {
-	struct threadcache_outbox *outbox = cache->outboxes[class];
-	size_t top;
+	struct threadcache_bin *bin = &cache->bins[class];
+	size_t top = bin->top;
 
-	if (unlikely(!outbox))
+	/* one subtraction also compares */
+	if (unlikely(__builtin_sub_overflow(top, 1, &top)))
 		return false;
-	top = outbox->top;
-	if (unlikely(top <= 1))
-		return false;
-	top--;
-	outbox->top = (uint32_t)top;
-	outbox->blocks[top - 1] = block;
-	cache->bins[class].capacity++;
+	bin->top = (uint8_t)top;
+	cache->outboxes[class]->blocks[top] = block;
 	return true;
 }
 

@@ -37,6 +37,7 @@ struct heap_root heap_published = {
 	.cache_size = sizeof(struct threadcache),
 	.bins_offset = offsetof(struct threadcache, bins),
 	.bin_size = sizeof(struct threadcache_bin),
+	.list_size = sizeof(struct threadcache_list),
 };
 
 bool pagemap_init(void)

@@ -23,13 +23,13 @@
  * (threadcache.bins[class].head, linked through the first word of each block) or of a central list's
  * batches (central.batches; the batches are linked through the second word of their first block, blocks
  * within a batch through the first word); or if it stands in a thread's outbox of the class, or was picked by the
- * thread (bins[class].picks, picks_next[class]), which are no lists but count as parts of it. All others are in use. For totals
+ * thread (bins[class].picks, picks_next[class]; those count as if they were on the list). All others are in use. For totals
  * no list has to be walked:
  *
  *   blocks in use of class c = central[c].n_blocks - central[c].n_free
- *       - central[c].n_batches * classes[c].batch - sum over caches (bins[c].capacity - bins[c].room)
+ *       - central[c].n_batches * classes[c].batch - sum over caches threadcache_count(bins[c])
  *
- * For the class with tags, tagged is in the place of bins, and either is indexed by the class without.
+ * For the class with tags, tagged is in the place of bins (capacity - room), and either is indexed by the class without.
  * Its spans may be shorter. The tag of a block that was in use before and is free is UINT32_MAX.
  */
 #ifndef HEAP_PUBLISHED_H
@@ -44,7 +44,7 @@
 
 /* "memtheap" read as a little-endian integer. */
 #define HEAP_MAGIC      0x70616568746d656dull
-#define HEAP_VERSION    8u
+#define HEAP_VERSION    9u
 #define HEAP_PAGE_SHIFT 12u
 #define HEAP_PAGE       (1ul << HEAP_PAGE_SHIFT)
 
@@ -80,8 +80,8 @@ struct heap_root {
 	size_t metadata_bytes; /* mapped for all that is described here but the heap's pages */
 	size_t n_huge;         /* blocks with a mapping of their own */
 	size_t huge_bytes;
-	uint32_t epoch; /* grows when thread caches have to look up from their fast paths */
-	uint32_t reserved;
+	uint32_t epoch;     /* grows when thread caches have to look up from their fast paths */
+	uint32_t list_size; /* bytes of struct threadcache_list */
 	uint64_t
 		lost_blocks; /* in caches of threads that did not survive a fork; counted as in use */
 };
@@ -151,19 +151,56 @@ struct central {
 } __attribute__((aligned(64)));
 assert_size(struct central, 64);
 
-/* Free blocks of a class in a thread. capacity - room of them: on the list, in the outbox, or picked. */
+/*
+ * Free blocks of a class in a thread: capacity - room of them on the list or picked, end - top in the outbox. One
+ * struct for all that the fast paths touch: from an address without an index, processors hand on what was just stored
+ * at once.
+ */
 struct threadcache_bin {
 	void *head;
 	uint32_t room;
 	uint16_t capacity;
-	uint8_t batch;      /* blocks that the last refill asked for */
-	uint8_t spills : 7; /* outboxes filled since then */
-	uint8_t floods : 1; /* there were very many between the two refills before */
+	/* of the outbox: blocks[top] to blocks[end - 1] are in it; both are 0 if none is */
+	uint8_t top, end;
 	uint64_t
 		picks; /* blocks taken from a span and not touched: for bit i the one i sizes behind start */
 	uintptr_t start;
 };
 assert_size(struct threadcache_bin, 32);
+
+/* How many blocks are in the outbox. */
+static inline uint32_t threadcache_sent(const struct threadcache_bin *bin)
+{
+	return (uint32_t)(bin->end > bin->top ? bin->end - bin->top : 0);
+}
+
+/* How many are free in all. */
+static inline uint32_t threadcache_count(const struct threadcache_bin *bin)
+{
+	return threadcache_sent(bin) + (bin->capacity > bin->room ? bin->capacity - bin->room : 0);
+}
+
+/* What the slow paths know of a class. */
+struct threadcache_demand {
+	uint8_t batch;      /* blocks that the last refill asked for */
+	uint8_t spills : 7; /* outboxes filled since then */
+	uint8_t floods : 1; /* there were very many between the two refills before */
+};
+
+/* Free blocks with tags of a class in a thread: capacity - room. */
+struct threadcache_list {
+	void *head;
+	uint32_t room;
+	uint16_t capacity;
+	uint8_t batch; /* blocks that the last refill asked for */
+	uint8_t reserved;
+};
+assert_size(struct threadcache_list, 16);
+
+static inline uint32_t threadcache_list_count(const struct threadcache_list *list)
+{
+	return list->capacity > list->room ? list->capacity - list->room : 0;
+}
 
 /* Classes below have spans of more than 64 blocks. */
 #define PICKS_WIDE 16u
@@ -171,19 +208,14 @@ assert_size(struct threadcache_bin, 32);
 #define OUTBOX_N 255u
 
 /*
- * Free blocks of a class on their way from a thread to the central lists. They come in from the end, so that
- * one comparison tells that there are some and that there is room: blocks[top - 1] to blocks[limit - 1] if
- * top is not 0. There is memory for limit of them, at most OUTBOX_N.
+ * Free blocks of a class on their way from a thread to the central lists. They come in from the end, so that one
+ * comparison tells that some may come in and that there is room: see bin.top. There is memory for limit of them, at most
+ * OUTBOX_N.
  */
 struct threadcache_outbox {
-	uint32_t top, limit;
+	uint64_t limit;
 	void *blocks[];
 };
-
-static inline uint32_t threadcache_outbox_n(const struct threadcache_outbox *outbox)
-{
-	return outbox->top && outbox->top <= outbox->limit ? outbox->limit - outbox->top + 1 : 0;
-}
 
 struct threadcache {
 	int64_t countdown; /* bytes until the slow path is taken, not below 0; others may store 0 */
@@ -200,7 +232,7 @@ struct threadcache {
 	/* 64 */
 	int64_t rest;     /* bytes that the countdown goes on with when it is used up */
 	uint64_t tidy_ns; /* when the lists are to be emptied next */
-	struct threadcache_bin *tagged; /* the same as bins for blocks with tags, or NULL */
+	struct threadcache_list *tagged; /* [SIZECLASS_N], or NULL */
 	struct threadcache *link; /* the heap's own: the next with the same hash, or that waits */
 	uint32_t kept;            /* a large span that was just freed, SPAN_BUSY, or 0 */
 	uint16_t n_kept;          /* how often one was taken again, for tidying up */
@@ -211,7 +243,8 @@ struct threadcache {
 
 	/* 128 */
 	struct threadcache_bin bins[SIZECLASS_N];
-	struct threadcache_outbox *outboxes[SIZECLASS_N]; /* or NULL */
+	struct threadcache_outbox *outboxes[SIZECLASS_N]; /* or NULL, where top and end are 0 */
+	struct threadcache_demand demands[SIZECLASS_N];
 	/* of the blocks behind those of the class's picks, 64 in each word */
 	uint64_t picks_next[PICKS_WIDE][SPAN_BITMAP_WORDS - 1];
 } __attribute__((aligned(64)));

@@ -93,15 +93,15 @@ static _always_inline_ size_t recorded_size(const void *block)
 static _always_inline_ void *recorded_take(size_t size, struct recorded *ret)
 {
 	struct threadcache *cache = recorded_cache();
-	struct threadcache_bin *bin;
+	struct threadcache_list *list;
 	const struct span *span;
 	void *block;
 
 	if (unlikely(!cache || size - 1 >= SIZECLASS_MAX))
 		return NULL;
 	ret->class = sizeclass_of(size);
-	bin = &cache->tagged[ret->class];
-	block = bin->head;
+	list = &cache->tagged[ret->class];
+	block = list->head;
 	/* the long way also tidies up */
 	if (unlikely(!block || cache->rest || cache->sampled_bytes + size >= TIDY_BYTES ||
 		     __atomic_load_n(&cache->countdown, __ATOMIC_RELAXED) > (int64_t)size))
@@ -109,8 +109,8 @@ static _always_inline_ void *recorded_take(size_t size, struct recorded *ret)
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	cache->sampled_bytes += size;
-	bin->head = *(void **)block;
-	bin->room++;
+	list->head = *(void **)block;
+	list->room++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	cache->busy = 0;
 	ret->cache = cache;
@@ -161,15 +161,15 @@ static _always_inline_ bool recorded_release(void *block, struct recorded *ret)
 static _always_inline_ void recorded_give(const struct recorded *recorded, void *block)
 {
 	struct threadcache *cache = recorded->cache;
-	struct threadcache_bin *bin = &cache->tagged[sizeclass_plain(recorded->class)];
+	struct threadcache_list *list = &cache->tagged[sizeclass_plain(recorded->class)];
 
 	cache->busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (likely(bin->room)) {
+	if (likely(list->room)) {
 		__atomic_store_n(recorded->tag, TAGGED_FREE, __ATOMIC_RELAXED);
-		*(void **)block = bin->head;
-		bin->head = block;
-		bin->room--;
+		*(void **)block = list->head;
+		list->head = block;
+		list->room--;
 	} else {
 		tagged_give(cache, recorded->class, block, recorded->tag);
 	}

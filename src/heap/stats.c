@@ -19,17 +19,15 @@ __attribute__((no_sanitize("thread"))) static uint64_t cached_blocks(unsigned cl
 	for (struct threadcache *cache = (struct threadcache *)__atomic_load_n(
 		     &heap_published.caches, __ATOMIC_ACQUIRE);
 	     cache; cache = cache->next) {
-		const struct threadcache_bin *bin;
-		uint32_t capacity, room;
+		/* a copy: it changes meanwhile */
+		struct threadcache_bin bin;
 
 		if (sizeclass_is_tagged(class)) {
 			n += tagged_count(cache, sizeclass_plain(class));
 			continue;
 		}
-		bin = &cache->bins[class];
-		capacity = __atomic_load_n(&bin->capacity, __ATOMIC_RELAXED);
-		room = __atomic_load_n(&bin->room, __ATOMIC_RELAXED);
-		n += capacity > room ? capacity - room : 0;
+		bin = *(const volatile struct threadcache_bin *)&cache->bins[class];
+		n += threadcache_count(&bin);
 	}
 	return n;
 }

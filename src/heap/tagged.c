@@ -54,40 +54,40 @@ static uint32_t *tagged_find(unsigned class, const void *block)
 static bool tagged_begin(struct threadcache *cache)
 {
 	if (!cache->tagged)
-		cache->tagged = meta_alloc(SIZECLASS_N * sizeof(struct threadcache_bin));
+		cache->tagged = meta_alloc(SIZECLASS_N * sizeof(struct threadcache_list));
 	return cache->tagged;
 }
 
 static _noinline_ void *tagged_refill(struct threadcache *cache, unsigned class)
 {
-	struct threadcache_bin *bin;
+	struct threadcache_list *list;
 	void *block;
 	unsigned n;
 
 	/* few are recorded: none is kept for the next one */
 	if (!cache->all_reported || !tagged_begin(cache))
 		return central_take_one(class + SIZECLASS_TAGGED);
-	bin = &cache->tagged[class];
-	bin->batch = (uint8_t)MIN(MAX(bin->batch * 2u, 1u), tagged_batch(class));
-	n = central_take(class + SIZECLASS_TAGGED, bin->batch,
+	list = &cache->tagged[class];
+	list->batch = (uint8_t)MIN(MAX(list->batch * 2u, 1u), tagged_batch(class));
+	n = central_take(class + SIZECLASS_TAGGED, list->batch,
 			 hooks_report_all() ? threadcache_number(cache) : 0, &block);
 	if (!n)
 		return NULL;
-	bin->head = n > 1 ? *(void **)block : NULL;
-	bin->capacity = (uint16_t)MAX(bin->capacity, 2 * MAX(n, bin->batch));
-	bin->room = bin->capacity - (n - 1);
+	list->head = n > 1 ? *(void **)block : NULL;
+	list->capacity = (uint16_t)MAX(list->capacity, 2 * MAX(n, list->batch));
+	list->room = list->capacity - (n - 1);
 	return block;
 }
 
 void *tagged_take(struct threadcache *cache, unsigned class, uint32_t **ret_tag)
 {
-	struct threadcache_bin *bin = &cache->tagged[class];
+	struct threadcache_list *list = &cache->tagged[class];
 	void *block;
 
-	if (likely(cache->tagged && bin->head)) {
-		block = bin->head;
-		bin->head = *(void **)block;
-		bin->room++;
+	if (likely(cache->tagged && list->head)) {
+		block = list->head;
+		list->head = *(void **)block;
+		list->room++;
 	} else {
 		block = tagged_refill(cache, class);
 		if (!block)
@@ -99,52 +99,52 @@ void *tagged_take(struct threadcache *cache, unsigned class, uint32_t **ret_tag)
 }
 
 /* Makes room in a full list. What goes away are the older blocks. */
-static _noinline_ void tagged_make_room(struct threadcache *cache, struct threadcache_bin *bin,
+static _noinline_ void tagged_make_room(struct threadcache *cache, struct threadcache_list *list,
 					unsigned class)
 {
-	const unsigned keep = bin->capacity / 2, n = bin->capacity;
+	const unsigned keep = list->capacity / 2, n = list->capacity;
 	const unsigned most = 2 * tagged_batch(sizeclass_plain(class));
-	void **last = (void **)bin->head;
+	void **last = (void **)list->head;
 	void *rest;
 
 	if (n < most) {
-		bin->room = MIN(MAX(n, 2), most - n);
-		bin->capacity = (uint16_t)(n + bin->room);
+		list->room = MIN(MAX(n, 2), most - n);
+		list->capacity = (uint16_t)(n + list->room);
 		return;
 	}
 	for (unsigned i = keep; i > 1; i--)
 		last = *last;
 	rest = *last;
 	*last = NULL;
-	bin->room += n - keep;
+	list->room += n - keep;
 	central_give(class, rest, n - keep);
 }
 
 void tagged_give(struct threadcache *cache, unsigned class, void *block, uint32_t *tag)
 {
-	struct threadcache_bin *bin;
+	struct threadcache_list *list;
 
 	__atomic_store_n(tag, TAGGED_FREE, __ATOMIC_RELAXED);
 	if (unlikely(!cache || !cache->all_reported || !tagged_begin(cache))) {
 		central_give_one(class, block);
 		return;
 	}
-	bin = &cache->tagged[class - SIZECLASS_TAGGED];
-	if (unlikely(!bin->room))
-		tagged_make_room(cache, bin, class);
-	*(void **)block = bin->head;
-	bin->head = block;
-	bin->room--;
+	list = &cache->tagged[class - SIZECLASS_TAGGED];
+	if (unlikely(!list->room))
+		tagged_make_room(cache, list, class);
+	*(void **)block = list->head;
+	list->head = block;
+	list->room--;
 }
 
-static void tagged_empty(struct threadcache_bin *bin, unsigned class)
+static void tagged_empty(struct threadcache_list *list, unsigned class)
 {
-	const unsigned n = bin->capacity - bin->room;
-	void *list = bin->head;
+	const unsigned n = list->capacity - list->room;
+	void *head = list->head;
 
-	*bin = (struct threadcache_bin){0};
+	*list = (struct threadcache_list){0};
 	if (n)
-		central_give(class + SIZECLASS_TAGGED, list, n);
+		central_give(class + SIZECLASS_TAGGED, head, n);
 }
 
 void tagged_flush(struct threadcache *cache)
@@ -176,7 +176,7 @@ uint64_t tagged_forget(struct threadcache *cache)
 	for (unsigned class = 1; class < SIZECLASS_N; class ++) {
 		n += tagged_count(cache, class);
 		if (cache->tagged)
-			cache->tagged[class] = (struct threadcache_bin){0};
+			cache->tagged[class] = (struct threadcache_list){0};
 	}
 	return n;
 }
@@ -184,12 +184,12 @@ uint64_t tagged_forget(struct threadcache *cache)
 __attribute__((no_sanitize("thread"))) uint64_t tagged_count(const struct threadcache *cache,
 							     unsigned class)
 {
-	const struct threadcache_bin *bins = __atomic_load_n(&cache->tagged, __ATOMIC_RELAXED);
-	uint32_t capacity, room;
+	const struct threadcache_list *lists = __atomic_load_n(&cache->tagged, __ATOMIC_RELAXED);
+	struct threadcache_list list;
 
-	if (!bins)
+	if (!lists)
 		return 0;
-	capacity = __atomic_load_n(&bins[class].capacity, __ATOMIC_RELAXED);
-	room = __atomic_load_n(&bins[class].room, __ATOMIC_RELAXED);
-	return capacity > room ? capacity - room : 0;
+	/* a copy: it may change meanwhile */
+	list = *(const volatile struct threadcache_list *)&lists[class];
+	return threadcache_list_count(&list);
 }

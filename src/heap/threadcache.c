@@ -128,8 +128,15 @@ static void empty(struct threadcache *cache, unsigned class)
 	list = bin->head;
 	cache->capacity_bytes -= (uint64_t)bin->capacity * sizeclass_get(class)->size;
 	*bin = (struct threadcache_bin){0};
+	cache->demands[class] = (struct threadcache_demand){0};
 	if (n)
 		central_give(class, list, n);
+}
+
+/* Whether there is anything to be emptied: what a thread frees of a class without a list goes to its outbox. */
+static bool has_any(const struct threadcache_bin *bin)
+{
+	return bin->capacity || bin->end;
 }
 
 /* Notes a visit of the class's slow path. */
@@ -139,7 +146,7 @@ static void visit(struct threadcache *cache, unsigned class)
 	if (likely(++cache->n_slow % TIDY))
 		return;
 	for (unsigned i = 1; i < SIZECLASS_N; i++)
-		if (cache->bins[i].capacity && !(cache->active[i / 64] >> (i % 64) & 1))
+		if (has_any(&cache->bins[i]) && !(cache->active[i / 64] >> (i % 64) & 1))
 			empty(cache, i);
 	tagged_flush(cache);
 	cache->active[0] = cache->active[1] = 0;
@@ -229,13 +236,14 @@ static unsigned list_max(const struct sizeclass *sizeclass)
 static void learn(struct threadcache *cache, unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct threadcache_demand *demand = &cache->demands[class];
 	struct threadcache_bin *bin = &cache->bins[class];
 	const unsigned least = 2u * sizeclass->batch,
 		       most = MAX(list_max(sizeclass), bin->capacity);
 
-	bin->floods = bin->spills >= FLOOD + (most - bin->capacity) / least;
-	bin->spills = 0;
-	if (bin->floods && bin->capacity > least) {
+	demand->floods = demand->spills >= FLOOD + (most - bin->capacity) / least;
+	demand->spills = 0;
+	if (demand->floods && bin->capacity > least) {
 		cache->capacity_bytes -= (uint64_t)(bin->capacity - least) * sizeclass->size;
 		bin->capacity = (uint16_t)least;
 	}
@@ -244,8 +252,9 @@ static void learn(struct threadcache *cache, unsigned class)
 void *threadcache_take(struct threadcache *cache, unsigned class)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct threadcache_demand *demand = &cache->demands[class];
 	struct threadcache_bin *bin = &cache->bins[class];
-	unsigned want = MAX(bin->batch * 2u, first_blocks(sizeclass));
+	unsigned want = MAX(demand->batch * 2u, first_blocks(sizeclass));
 	void *block = bin->head;
 	unsigned n;
 
@@ -267,8 +276,8 @@ void *threadcache_take(struct threadcache *cache, unsigned class)
 	if (!n)
 		return NULL;
 	/* n may be a whole batch where less was wanted, or a whole span */
-	bin->batch = (uint8_t)want;
-	if (bin->spills)
+	demand->batch = (uint8_t)want;
+	if (demand->spills)
 		learn(cache, class);
 	bin->room = bin->capacity;
 	want = cache->capacity_bytes < threadcache_share() ? 2 * MAX(n, want) : n;
@@ -297,18 +306,19 @@ static void give_batch(struct threadcache_bin *bin, unsigned class)
  * How many blocks a list may hold. A thread that only frees has no use for many; and where there are other
  * threads, what all of them hold is to be no more than what is in use.
  */
-static unsigned longest(const struct threadcache_bin *bin, unsigned class)
+static unsigned longest(const struct threadcache *cache, unsigned class)
 {
+	const struct threadcache_demand *demand = &cache->demands[class];
 	const struct sizeclass *sizeclass = sizeclass_get(class);
 	const unsigned least = 2u * sizeclass->batch;
 	const unsigned most = list_max(sizeclass);
 
-	if (!bin->batch)
+	if (!demand->batch)
 		return sizeclass->batch;
-	if (bin->floods)
+	if (demand->floods)
 		return least;
 	/* most lists never come to be so long that it has to be asked */
-	if (bin->capacity < least || owners_count() == 1)
+	if (cache->bins[class].capacity < least || owners_count() == 1)
 		return most;
 	return MAX(threadcache_part(class, HELD, most), least);
 }
@@ -317,8 +327,9 @@ static unsigned longest(const struct threadcache_bin *bin, unsigned class)
 static bool make_room(struct threadcache *cache, unsigned class, void *block)
 {
 	const struct sizeclass *sizeclass = sizeclass_get(class);
+	struct threadcache_demand *demand = &cache->demands[class];
 	struct threadcache_bin *bin = &cache->bins[class];
-	const unsigned limit = longest(bin, class);
+	const unsigned limit = longest(cache, class);
 	unsigned n_picked;
 
 	visit(cache, class);
@@ -330,9 +341,9 @@ static bool make_room(struct threadcache *cache, unsigned class, void *block)
 		return true;
 	}
 	/* to a thread that allocates, what it freed before is nearer; nor is there anybody else to find it near */
-	if ((bin->batch || owners_count() == 1) && sizeclass->size <= OUTBOX_SIZE &&
+	if ((demand->batch || owners_count() == 1) && sizeclass->size <= OUTBOX_SIZE &&
 	    outbox_put(cache, class, block)) {
-		bin->spills = MIN(bin->spills + 1u, SPILLS_MAX);
+		demand->spills = MIN(demand->spills + 1u, SPILLS_MAX);
 		return false;
 	}
 	n_picked = picks_flush(cache, class);
@@ -364,7 +375,7 @@ void threadcache_give(struct threadcache *cache, unsigned class, void *block)
 void threadcache_flush(struct threadcache *cache)
 {
 	for (unsigned class = 1; class < SIZECLASS_N; class ++)
-		if (cache->bins[class].capacity)
+		if (has_any(&cache->bins[class]))
 			empty(cache, class);
 	cache->has_picks = 0;
 	tagged_flush(cache);
@@ -390,8 +401,9 @@ static void forget(struct threadcache *cache)
 	for (unsigned class = 1; class < SIZECLASS_N; class ++) {
 		struct threadcache_bin *bin = &cache->bins[class];
 
-		heap_published.lost_blocks += bin->capacity - bin->room;
+		heap_published.lost_blocks += threadcache_count(bin);
 		*bin = (struct threadcache_bin){0};
+		cache->demands[class] = (struct threadcache_demand){0};
 	}
 	memset(cache->picks_next, 0, sizeof(cache->picks_next));
 	heap_published.lost_blocks += tagged_forget(cache);

@@ -41,6 +41,7 @@ static bool is_sound(const struct heap_root *root)
 	       root->class_size == sizeof(struct sizeclass) &&
 	       root->central_size == sizeof(struct central) &&
 	       root->bin_size == sizeof(struct threadcache_bin) &&
+	       root->list_size == sizeof(struct threadcache_list) &&
 	       root->bins_offset == offsetof(struct threadcache, bins) &&
 	       root->page_shift == HEAP_PAGE_SHIFT && root->used <= used_max &&
 	       root->n_spans <= n_spans_max && root->n_classes <= SIZECLASS_N &&
@@ -76,62 +77,50 @@ static int add_list(struct fast_heap *heap, const struct fast_list *list)
 	return 0;
 }
 
-/* Adds the lengths of a cache's lists of one kind; first is the class of their first. */
-static int read_bins(struct fast_heap *heap, const struct threadcache_bin *bins, unsigned first,
-		     uint64_t *cached)
+/* The same where it is a thread's; adds its length to the class's. */
+static int add_cached(struct fast_heap *heap, const struct fast_list *list, uint64_t *cached)
 {
-	for (unsigned class = 1; class < SIZECLASS_N; class ++) {
-		const struct threadcache_bin *bin = &bins[class];
-		const struct fast_list list = {
-			.head = (uintptr_t)bin->head,
-			.n = bin->capacity > bin->room ? bin->capacity - bin->room : 0,
-			.class = first + class,
-		};
-
-		cached[first + class] += list.n;
-		if (add_list(heap, &list) < 0)
-			return -ENOMEM;
-	}
-	return 0;
+	cached[list->class] += list->n;
+	return add_list(heap, list);
 }
 
 /* A block that is free without being linked to another. */
-static int add_single(struct fast_heap *heap, uint64_t block, unsigned class)
+static int add_single(struct fast_heap *heap, uint64_t block, unsigned class, uint64_t *cached)
 {
-	return add_list(heap, &(struct fast_list){.head = block, .n = 1, .class = class});
+	return add_cached(heap, &(struct fast_list){.head = block, .n = 1, .class = class}, cached);
 }
 
-/* The blocks in a class's outbox; adds their number to ret_n. */
-static int read_outbox(struct fast_heap *heap, struct memory *memory, uint64_t at, unsigned class,
-		       uint32_t *ret_n)
+/* The blocks in a class's outbox. */
+static int read_outbox(struct fast_heap *heap, struct memory *memory,
+		       const struct threadcache *cache, unsigned class, uint64_t *cached)
 {
-	struct threadcache_outbox outbox;
+	const struct threadcache_bin *bin = &cache->bins[class];
+	const unsigned n = threadcache_sent(bin);
 	uint64_t blocks[OUTBOX_N];
-	int r = memory_read(memory, at, &outbox, sizeof(outbox));
-	uint32_t n, first;
+	int r;
 
-	if (r < 0)
-		return r;
-	outbox.limit = MIN(outbox.limit, OUTBOX_N);
-	n = threadcache_outbox_n(&outbox);
-	first = outbox.limit - n;
-	r = memory_read(memory, at + sizeof(outbox) + first * sizeof(blocks[0]), blocks,
-			n * sizeof(blocks[0]));
-	for (uint32_t i = 0; i < n && r >= 0; i++)
-		r = add_single(heap, blocks[i], class);
-	*ret_n += n;
+	if (!n || !cache->outboxes[class])
+		return 0;
+	r = memory_read(memory,
+			(uintptr_t)cache->outboxes[class] +
+				offsetof(struct threadcache_outbox, blocks) +
+				bin->top * sizeof(blocks[0]),
+			blocks, n * sizeof(blocks[0]));
+	for (unsigned i = 0; i < n && r >= 0; i++)
+		r = add_single(heap, blocks[i], class, cached);
 	return r;
 }
 
-/* The blocks that a cache's thread has picked of a class; adds their number to ret_n. */
+/* The blocks that a cache's thread has picked of a class; ret_n says how many. */
 static int read_picks(struct fast_heap *heap, const struct threadcache *cache, unsigned class,
-		      uint32_t *ret_n)
+		      uint64_t *cached, uint32_t *ret_n)
 {
 	const struct threadcache_bin *bin = &cache->bins[class];
 	const unsigned n_words = class < PICKS_WIDE ? SPAN_BITMAP_WORDS : 1;
 	const uint64_t size = heap->classes[class].size;
 	int r = 0;
 
+	*ret_n = 0;
 	for (unsigned word = 0; word < n_words; word++) {
 		uint64_t bits = word ? cache->picks_next[class][word - 1] : bin->picks;
 
@@ -139,46 +128,62 @@ static int read_picks(struct fast_heap *heap, const struct threadcache *cache, u
 			r = add_single(heap,
 				       bin->start +
 					       (word * 64 + (uint64_t)__builtin_ctzll(bits)) * size,
-				       class);
+				       class, cached);
 	}
 	return r;
 }
 
-/* What counts as room of the lists that is used up, and is not on them: outboxes, and blocks that were picked. */
-static int read_singles(struct fast_heap *heap, struct memory *memory, struct threadcache *cache,
-			uint64_t *cached)
+/* What a cache holds of blocks without tags. */
+static int read_bins(struct fast_heap *heap, struct memory *memory, const struct threadcache *cache,
+		     uint64_t *cached)
 {
 	int r = 0;
 
 	for (unsigned class = 1; class < SIZECLASS_N && r >= 0; class ++) {
-		struct threadcache_bin *bin = &cache->bins[class];
-		uint32_t n = 0;
+		const struct threadcache_bin *bin = &cache->bins[class];
+		struct fast_list list = {.head = (uintptr_t)bin->head, .class = class};
+		uint32_t n_picked = 0;
 
-		if (cache->outboxes[class])
-			r = read_outbox(heap, memory, (uintptr_t)cache->outboxes[class], class, &n);
+		r = read_outbox(heap, memory, cache, class, cached);
 		if (r >= 0)
-			r = read_picks(heap, cache, class, &n);
-		cached[class] += n;
-		bin->capacity = (uint16_t)(bin->capacity - MIN(bin->capacity, n));
+			r = read_picks(heap, cache, class, cached, &n_picked);
+		if (bin->capacity > bin->room + (uint64_t)n_picked)
+			list.n = bin->capacity - bin->room - n_picked;
+		if (r >= 0)
+			r = add_cached(heap, &list, cached);
 	}
 	return r;
 }
 
-/* The lists of a cache, and whose it is. */
-static int read_cache(struct fast_heap *heap, struct memory *memory, struct threadcache *cache,
-		      uint64_t *cached)
+/* The lists of blocks with tags, which a cache may have. */
+static int read_tagged(struct fast_heap *heap, struct memory *memory,
+		       const struct threadcache *cache, uint64_t *cached)
 {
-	struct threadcache_bin tagged[SIZECLASS_N];
-	int r = read_singles(heap, memory, cache, cached);
+	struct threadcache_list tagged[SIZECLASS_N];
+	int r = 0;
+
+	if (cache->tagged)
+		r = memory_read(memory, (uintptr_t)cache->tagged, tagged, sizeof(tagged));
+	for (unsigned class = 1; cache->tagged && class < SIZECLASS_N && r >= 0; class ++)
+		r = add_cached(heap,
+			       &(struct fast_list){
+				       .head = (uintptr_t)tagged[class].head,
+				       .n = threadcache_list_count(&tagged[class]),
+				       .class = heap->tagged + class,
+			       },
+			       cached);
+	return r;
+}
+
+/* The lists of a cache, and whose it is. */
+static int read_cache(struct fast_heap *heap, struct memory *memory,
+		      const struct threadcache *cache, uint64_t *cached)
+{
+	int r = read_bins(heap, memory, cache, cached);
 	int32_t tid;
 
 	if (r >= 0)
-		r = read_bins(heap, cache->bins, 0, cached);
-
-	if (r >= 0 && cache->tagged)
-		r = memory_read(memory, (uintptr_t)cache->tagged, tagged, sizeof(tagged));
-	if (r >= 0 && cache->tagged)
-		r = read_bins(heap, tagged, heap->tagged, cached);
+		r = read_tagged(heap, memory, cache, cached);
 	if (r < 0)
 		return r;
 	/* the descriptor of the thread says its id, on x86-64 */

@@ -156,6 +156,35 @@ static void a_list_is_as_long_as_what_is_freed_at_a_time_unless_that_is_a_flood(
 	(void)heap_trim(0);
 }
 
+static void *take_and_end(void *size)
+{
+	take(0, 100, *(size_t *)size);
+	heap_thread_end();
+	return NULL;
+}
+
+/* The lists may hold no more in all, and this class has none yet: what is freed of it goes back all the same. */
+static void what_has_no_list_goes_back(void **state)
+{
+	size_t size = 64;
+	const uint64_t before = in_use();
+	const struct threadcache_bin *bin = &threadcache_self->bins[sizeclass_of(size)];
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, take_and_end, &size), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(bin->capacity, 0);
+	threadcache_self->capacity_bytes += threadcache_share();
+	give(0, 100, 1);
+	threadcache_self->capacity_bytes -= threadcache_share();
+	assert_int_equal(bin->capacity, 0);
+	assert_int_equal(threadcache_count(bin), 100);
+	assert_int_equal(in_use(), before);
+	(void)heap_trim(0);
+	assert_int_equal(threadcache_count(bin), 0);
+	assert_int_equal(in_use(), before);
+}
+
 static void *in_another_thread(void *arg)
 {
 	take(0, N, 64);
@@ -184,6 +213,7 @@ int main(void)
 		cmocka_unit_test(a_full_list_sends_them_back),
 		cmocka_unit_test(
 			a_list_is_as_long_as_what_is_freed_at_a_time_unless_that_is_a_flood),
+		cmocka_unit_test(what_has_no_list_goes_back),
 		cmocka_unit_test(threads_among_others_take_none),
 	};
 

@@ -109,14 +109,15 @@ static uint64_t cached(const struct heap_root *root, unsigned class)
 	struct threadcache cache;
 
 	for (uintptr_t at = root->caches; at; at = (uintptr_t)cache.next) {
-		struct threadcache_bin bin = {0};
-		uintptr_t bins;
+		struct threadcache_list list = {0};
+		struct threadcache_bin bin;
 
 		copy(&cache, at, sizeof(cache));
-		bins = class < root->tagged ? at + root->bins_offset : (uintptr_t)cache.tagged;
-		if (bins)
-			copy(&bin, bins + (uintptr_t)plain * root->bin_size, sizeof(bin));
-		n += bin.capacity - bin.room;
+		copy(&bin, at + root->bins_offset + (uintptr_t)plain * root->bin_size, sizeof(bin));
+		if (cache.tagged)
+			copy(&list, (uintptr_t)cache.tagged + (uintptr_t)plain * root->list_size,
+			     sizeof(list));
+		n += class < root->tagged ? threadcache_count(&bin) : threadcache_list_count(&list);
 	}
 	return n;
 }
@@ -166,7 +167,6 @@ static void what_a_thread_holds_is_found_block_by_block(void **state)
 	const unsigned class = sizeclass_of(SMALL);
 	uint8_t *met = calloc(root.used / 16, 1);
 	uint64_t n = 0, n_picked = 0, n_sent = 0;
-	struct threadcache_outbox outbox;
 	struct threadcache cache;
 	uintptr_t block;
 
@@ -183,9 +183,10 @@ static void what_a_thread_holds_is_found_block_by_block(void **state)
 				     &n_picked);
 	}
 	assert_true(n_picked > 0);
-	copy(&outbox, (uintptr_t)cache.outboxes[class], sizeof(outbox));
-	for (uint32_t i = outbox.top ? outbox.top - 1 : outbox.limit; i < outbox.limit; i++) {
-		copy(&block, (uintptr_t)cache.outboxes[class] + sizeof(outbox) + i * sizeof(block),
+	for (unsigned i = cache.bins[class].top; i < cache.bins[class].end; i++) {
+		copy(&block,
+		     (uintptr_t)cache.outboxes[class] +
+			     offsetof(struct threadcache_outbox, blocks) + i * sizeof(block),
 		     sizeof(block));
 		meet(&root, block, met, &n_sent);
 	}
